@@ -1,0 +1,1 @@
+"""The gateway: the seven steps of an exchange, consents, access rights, the exchange log."""

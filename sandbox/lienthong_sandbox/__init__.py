@@ -1,0 +1,1 @@
+"""What a user starts: a whole isolated world, and the command that runs it."""

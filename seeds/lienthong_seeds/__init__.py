@@ -1,0 +1,1 @@
+"""Reference data, the synthetic population, personas and the members of the exchange."""

@@ -1,0 +1,1 @@
+"""The simulated agencies, one package each; none imports another."""
