@@ -1,0 +1,76 @@
+"""Opening a service's database: SQLite where everything runs in one process, PostgreSQL where it is shared."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, event, insert, select
+
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_VERSION_TABLE = "schema_version"
+_BUSY_TIMEOUT_MS = 5_000
+_STATEMENT_TIMEOUT_MS = 10_000
+_CONNECT_TIMEOUT_S = 5
+
+
+class SchemaMismatch(Exception):  # noqa: N818 (names what is wrong)
+    """The database was made by another version of the service."""
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the address of a SQLite database in `file`."""
+    return f"sqlite:///{file}"
+
+
+def open_database(url: str, metadata: MetaData, *, version: int) -> Engine:
+    """Open the database at `url`, making the tables of `metadata` if it is empty.
+
+    Raises SchemaMismatch if the tables were made by another `version` of the schema.
+    """
+    engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+    try:
+        with engine.begin() as connection:
+            _create_or_check(connection, metadata, version)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _create_or_check(connection: Connection, metadata: MetaData, version: int) -> None:
+    own = MetaData()
+    table = Table(_VERSION_TABLE, own, Column("version", Integer, primary_key=True))
+    if not connection.dialect.has_table(connection, _VERSION_TABLE):
+        own.create_all(connection)
+        metadata.create_all(connection)
+        connection.execute(insert(table).values(version=version))
+        return
+    found = connection.execute(select(table.c.version)).scalar_one()
+    if found != version:
+        message = (
+            f"The database holds version {found} of the schema and this program writes version {version}. "
+            "Start with a new data folder, or use the program that made this one."
+        )
+        raise SchemaMismatch(message)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url)
+
+    def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (whatever the driver gives)
+        cursor = connection.cursor()
+        # FULL: a commit that was answered survives a power cut, which the log's promise rests on.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine, "connect", configure)
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"},
+    )

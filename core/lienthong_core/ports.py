@@ -1,0 +1,26 @@
+"""Free ports that stay free until a server takes them."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def reserved_port(host: str, port: int = 0) -> Iterator[int]:
+    """Hold a port of `host` and give its number; 0 chooses a free one.
+
+    The holding socket never listens, and it allows a server with SO_REUSEPORT (gRPC's default) to bind beside it. So
+    addresses can be handed out before the servers start, and no other process is given the port in between.
+    Raises OSError if somebody else has the port.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port:
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind((host, port))
+    holder = socket.socket(family, socket.SOCK_STREAM)
+    with contextlib.closing(holder):
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, port))
+        yield holder.getsockname()[1]

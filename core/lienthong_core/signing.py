@@ -1,0 +1,68 @@
+"""Keys that sign tokens and statements: ES256, named by their RFC 7638 thumbprint."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+
+class SigningKey:
+    """A P-256 private key that signs JSON Web Signatures."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._public_jwk = public_jwk(key.public_key())
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make a new key."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read a PEM file."""
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            message = f"{file} is not an elliptic-curve key"
+            raise TypeError(message)
+        return cls(key)
+
+    def save(self, file: Path) -> None:
+        """Write a PEM file that its owner alone can read."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(
+            self._key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+    @property
+    def key_id(self) -> str:
+        """The key's RFC 7638 thumbprint."""
+        return str(self._public_jwk["kid"])
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        """The public key, as it stands in a JWK set."""
+        return dict(self._public_jwk)
+
+    def sign(self, claims: Mapping[str, Any], *, token_type: str) -> str:
+        """Return a compact JWS of `claims`; `token_type` becomes its `typ`."""
+        return jwt.encode(dict(claims), self._key, algorithm="ES256", headers={"typ": token_type, "kid": self.key_id})
+
+
+def public_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    """Return a P-256 public key as a JWK whose `kid` is its RFC 7638 thumbprint."""
+    jwk: dict[str, Any] = ECAlgorithm.to_jwk(key, as_dict=True)
+    required = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    digest = hashlib.sha256(json.dumps(required, sort_keys=True, separators=(",", ":")).encode()).digest()
+    kid = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return {**required, "kid": kid, "alg": "ES256", "use": "sig"}

@@ -1,0 +1,61 @@
+"""An HTTPS server in a thread, for the pages and endpoints that browsers and OIDC clients use."""
+
+import socket
+import ssl
+import tempfile
+import threading
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lienthong_core.certificates import TlsIdentity
+
+_BACKLOG = 128
+_GRACE_S = 2
+
+
+class WebServer:
+    """Serves one ASGI application over TLS on one address."""
+
+    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp) -> None:
+        """Bind the address; raises OSError if it cannot be had."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_S, server_header=False
+        )
+        config.load()
+        config.ssl = _context(tls)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests from now on; the first ones wait in the socket's queue until the thread is up."""
+        self._socket.listen(_BACKLOG)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the requests under way, within two seconds, and give the address back."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def _context(tls: TlsIdentity) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The ssl module takes the pair from a file only.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pair.pem"
+        file.touch(mode=0o600)
+        file.write_bytes(tls.private_key + tls.certificate)
+        context.load_cert_chain(file)
+    return context

@@ -1,0 +1,59 @@
+"""The headers that tell the gateway on whose behalf, why and on what basis a call is made."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Header(StrEnum):
+    """Metadata keys of a call through the gateway. Those of X-Road keep their names there."""
+
+    AUTHORIZATION = "authorization"
+    """`Bearer` and the citizen's access token."""
+    CLIENT = "x-road-client"
+    """The calling system's id; if sent, it must agree with the certificate."""
+    MESSAGE_ID = "x-road-id"
+    """The caller's own id of the message; recorded. The gateway's exchange id is another."""
+    OFFICER = "x-road-userid"
+    """The officer who acts; required unless consent is the basis."""
+    PURPOSE = "lienthong-purpose"
+    """Purpose code."""
+    LEGAL_BASIS = "lienthong-legal-basis"
+    """`consent` (if left out) or one of the grounds of Law 91/2025 Art. 19(1), such as `state_19_1_c`."""
+    LEGAL_REFERENCE = "lienthong-legal-reference"
+    """What the legal basis is invoked for, such as a dossier code; required unless consent is the basis."""
+    EXCHANGE_ID = "lienthong-exchange-id"
+    """In every answer and towards providers: the gateway's id of the exchange, a UUID."""
+    CONSUMER = "lienthong-consumer"
+    """Towards providers: the system that asks."""
+    LOG_INDEX = "lienthong-log-index"
+    """In every answer: place of the entry in the exchange log, from 0."""
+    REQUEST_HASH = "lienthong-request-hash"
+    """In every answer: SHA-256 of the request as received, hex."""
+    DATASETS_RELEASED = "lienthong-datasets-released"
+    """In every answer: comma-separated names of the datasets that were released."""
+    DATASETS_WITHHELD = "lienthong-datasets-withheld"
+    """In every answer: comma-separated names of the datasets that the provider answered and the gateway withheld."""
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """Why and on what basis a call is made; empty values are not sent."""
+
+    purpose: str
+    token: str = ""
+    legal_basis: str = ""
+    legal_reference: str = ""
+    officer: str = ""
+    message_id: str = ""
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return the call's gRPC metadata."""
+        pairs = (
+            (Header.PURPOSE, self.purpose),
+            (Header.AUTHORIZATION, f"Bearer {self.token}" if self.token else ""),
+            (Header.LEGAL_BASIS, self.legal_basis),
+            (Header.LEGAL_REFERENCE, self.legal_reference),
+            (Header.OFFICER, self.officer),
+            (Header.MESSAGE_ID, self.message_id),
+        )
+        return tuple((str(key), value) for key, value in pairs if value)

@@ -1,0 +1,68 @@
+"""What the gateway says beside the answer: the receipt of an exchange, or why there is none."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from lienthong.client.context import Header
+
+DOMAIN = "lienthong"
+_CONNECTION_FAILED = "CONNECTION_FAILED"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the gateway says about an exchange in its trailing metadata."""
+
+    exchange_id: str
+    log_index: int
+    request_hash: str
+    datasets_released: tuple[str, ...]
+    datasets_withheld: tuple[str, ...]
+
+    @classmethod
+    def of(cls, trailing_metadata: Iterable[tuple[str, str | bytes]]) -> Self:
+        """Read a call's trailing metadata; raises KeyError if it did not come from a gateway."""
+        values = {key: value if isinstance(value, str) else value.decode() for key, value in trailing_metadata}
+        return cls(
+            exchange_id=values[Header.EXCHANGE_ID],
+            log_index=int(values[Header.LOG_INDEX]),
+            request_hash=values[Header.REQUEST_HASH],
+            datasets_released=_names(values[Header.DATASETS_RELEASED]),
+            datasets_withheld=_names(values[Header.DATASETS_WITHHELD]),
+        )
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a call failed.
+
+    `reason` is stable: one of `lienthong.api.errors.v1.ErrorReason` without its prefix, or a provider's own;
+    `CONNECTION_FAILED` when no server of the sandbox answered, so nobody gave one. `origin` in the metadata tells
+    the gateway from a provider.
+    """
+
+    status: grpc.StatusCode
+    reason: str
+    message: str
+    metadata: Mapping[str, str]
+
+
+def explain(error: grpc.RpcError) -> Explanation:
+    """Return why a call failed."""
+    if not isinstance(error, grpc.Call):
+        return Explanation(grpc.StatusCode.UNKNOWN, _CONNECTION_FAILED, str(error), {})
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            return Explanation(error.code(), info.reason, error.details() or "", dict(info.metadata))
+    return Explanation(error.code(), _CONNECTION_FAILED, error.details() or "", {})
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)

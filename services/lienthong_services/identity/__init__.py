@@ -1,0 +1,1 @@
+"""The e-identity provider: OpenID Connect, the citizen's pages, and accounts for agencies."""

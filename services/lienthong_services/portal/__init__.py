@@ -1,0 +1,1 @@
+"""The national public-service portal: login round-trip, procedures, dossiers."""
