@@ -1,5 +1,7 @@
 """Opening a service's database: SQLite where everything runs in one process, PostgreSQL where it is shared."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, cre
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _VERSION_TABLE = "schema_version"
+_WRITES = "lienthong_writes"
 _BUSY_TIMEOUT_MS = 5_000
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
@@ -29,12 +32,23 @@ def open_database(url: str, metadata: MetaData, *, version: int) -> Engine:
     """
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
     try:
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             _create_or_check(connection, metadata, version)
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that is going to write.
+
+    SQLite's write lock is taken at its start: a transaction that reads first and writes later would otherwise fail
+    halfway if somebody else wrote in between.
+    """
+    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
 
 
 def _create_or_check(connection: Connection, metadata: MetaData, version: int) -> None:
@@ -58,13 +72,20 @@ def _sqlite(url: str) -> Engine:
     engine = create_engine(url)
 
     def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (whatever the driver gives)
+        # Transactions begin and end where SQLAlchemy says, not where the driver guesses; savepoints need that.
+        connection.isolation_level = None
         cursor = connection.cursor()
         # FULL: a commit that was answered survives a power cut, which the log's promise rests on.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
     return engine
 
 

@@ -1,0 +1,130 @@
+"""Signed checkpoints: C2SP `tlog-checkpoint` in C2SP `signed-note` with Ed25519."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from lienthong_gateway.log.merkle import HASH_BYTES
+
+ORIGIN = "lienthong.sandbox.test/exchange-log"
+_ED25519 = b"\x01"
+_KEY_HASH_BYTES = 4
+
+
+class CheckpointFault(Exception):  # noqa: N818 (names what is wrong)
+    """A checkpoint is not what it should be; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How many entries the log has, and the root of their tree."""
+
+    size: int
+    root: bytes
+
+    def text(self) -> str:
+        """Return the note's text: origin, size, root."""
+        return f"{ORIGIN}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+class VerifierKey:
+    """The public key that checkpoints are checked with."""
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+        self.raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.hash = hashlib.sha256(ORIGIN.encode() + b"\n" + _ED25519 + self.raw).digest()[:_KEY_HASH_BYTES]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a C2SP verifier key, `name+hash+key`; raises CheckpointFault if it is none of this log's origin."""
+        name, _, rest = text.strip().partition("+")
+        key_hash, _, key = rest.partition("+")
+        try:
+            raw = base64.b64decode(key, validate=True)
+            parsed = cls(Ed25519PublicKey.from_public_bytes(raw[1:]))
+        except (binascii.Error, ValueError) as error:
+            message = f"{text[:80]!r} is not a verifier key of the form name+hash+key"
+            raise CheckpointFault(message) from error
+        if name != ORIGIN or raw[:1] != _ED25519 or key_hash != parsed.hash.hex():
+            message = f"{text[:80]!r} is not an Ed25519 verifier key of {ORIGIN}"
+            raise CheckpointFault(message)
+        return parsed
+
+    def __str__(self) -> str:
+        """Return the key as `name+hash+key`."""
+        return f"{ORIGIN}+{self.hash.hex()}+{base64.b64encode(_ED25519 + self.raw).decode()}"
+
+    def open(self, note: str) -> Checkpoint:
+        """Return what a signed note says; raises CheckpointFault if it is malformed or not signed with this key."""
+        text, separator, signatures = note.partition("\n\n")
+        text += "\n"
+        if not separator or not self._signed(text, signatures):
+            message = "the checkpoint carries no valid signature of the log's key"
+            raise CheckpointFault(message)
+        try:
+            origin, size, root = text.splitlines()[:3]
+            checkpoint = Checkpoint(int(size), base64.b64decode(root, validate=True))
+        except (ValueError, binascii.Error) as error:
+            message = "the checkpoint is not origin, size and root"
+            raise CheckpointFault(message) from error
+        if origin != ORIGIN or len(checkpoint.root) != HASH_BYTES:
+            message = f"the checkpoint is not one of {ORIGIN}"
+            raise CheckpointFault(message)
+        return checkpoint
+
+    def _signed(self, text: str, signatures: str) -> bool:
+        prefix = f"— {ORIGIN} "
+        for line in signatures.splitlines():
+            if not line.startswith(prefix):
+                continue
+            try:
+                blob = base64.b64decode(line.removeprefix(prefix), validate=True)
+                if blob[:_KEY_HASH_BYTES] == self.hash:
+                    self._key.verify(blob[_KEY_HASH_BYTES:], text.encode())
+                    return True
+            except (binascii.Error, InvalidSignature):
+                return False
+        return False
+
+
+class CheckpointKey:
+    """The private key that the gateway signs checkpoints with."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.verifier = VerifierKey(key.public_key())
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make a new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read a PEM file."""
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            message = f"{file} is not an Ed25519 key"
+            raise TypeError(message)
+        return cls(key)
+
+    def save(self, file: Path) -> None:
+        """Write a PEM file that its owner alone can read."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        file.write_bytes(self._key.private_bytes(encoding, form, serialization.NoEncryption()))
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """Return the checkpoint as a signed note."""
+        text = checkpoint.text()
+        blob = self.verifier.hash + self._key.sign(text.encode())
+        return f"{text}\n— {ORIGIN} {base64.b64encode(blob).decode()}\n"

@@ -1,0 +1,61 @@
+"""The RFC 6962 Merkle tree, as far as appending and knowing the root need it."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Self
+
+HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """Return the hash of a leaf (RFC 6962 section 2.1: prefix 0x00)."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of an interior node (prefix 0x01)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+class Tree:
+    """A tree that grows at its right edge and remembers only the roots of its full subtrees (its peaks).
+
+    That is all a root needs: at most one hash for each bit of the size.
+    """
+
+    def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
+        """Go on from `size` leaves with their `peaks`, largest subtree first."""
+        self.size = size
+        self._peaks = list(peaks)
+        if len(self._peaks) != size.bit_count() or any(len(peak) != HASH_BYTES for peak in self._peaks):
+            message = f"a tree of {size} leaves has {size.bit_count()} peaks of {HASH_BYTES} bytes"
+            raise ValueError(message)
+
+    @classmethod
+    def unpack(cls, size: int, peaks: bytes) -> Self:
+        """Go on from peaks packed by `packed_peaks`."""
+        return cls(size, (peaks[i : i + HASH_BYTES] for i in range(0, len(peaks), HASH_BYTES)))
+
+    def packed_peaks(self) -> bytes:
+        """Return the peaks, joined."""
+        return b"".join(self._peaks)
+
+    def append(self, hashed_leaf: bytes) -> None:
+        """Add a leaf by its hash."""
+        node = hashed_leaf
+        full = self.size
+        while full & 1:
+            node = node_hash(self._peaks.pop(), node)
+            full >>= 1
+        self._peaks.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root; that of an empty tree is the hash of nothing."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        node = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            node = node_hash(peak, node)
+        return node

@@ -1,0 +1,138 @@
+"""Step 2, authenticate: the citizen whose access token comes with the call, if one does (RFC 9068, RFC 8705)."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import jwt
+
+from lienthong.client.context import Header
+from lienthong_core.clock import Clock
+from lienthong_core.errors import Refusal, unauthenticated
+from lienthong_core.metadata import single_header
+from lienthong_gateway.exchange import Caller, TokenHolder
+from lienthong_gateway.steps.identify import Metadata
+
+_SCHEME = "Bearer "
+_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
+_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "cnf", "personal_number", "account_level"]
+_CACHED = 4_096
+
+
+class IssuerKeys(Protocol):
+    """Where the identity provider's public keys come from."""
+
+    async def key(self, key_id: str) -> jwt.PyJWK:
+        """Return the key with that id.
+
+        Raises a refusal: TOKEN_SIGNATURE_INVALID (no such key) or IDENTITY_PROVIDER_UNAVAILABLE.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class _Token:
+    holder: TokenHolder
+    thumbprint: str
+    issued_at: float
+    expires_at: float
+
+
+class Authenticator:
+    """Believes tokens of one issuer that are meant for one audience and bound to the caller's certificate."""
+
+    def __init__(self, issuer: str, audience: str, keys: IssuerKeys, clock: Clock) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = keys
+        self._clock = clock
+        # A signature is checked once a token; everything that can change is checked at every call.
+        self._verified: OrderedDict[bytes, _Token] = OrderedDict()
+
+    async def authenticate(self, caller: Caller, metadata: Metadata) -> TokenHolder | None:
+        """Return the token's citizen, or None if no token came.
+
+        Refused, all UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_SIGNATURE_INVALID, TOKEN_ISSUER_INVALID,
+        TOKEN_AUDIENCE_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YOURS; UNAVAILABLE: IDENTITY_PROVIDER_UNAVAILABLE.
+        """
+        header = single_header(metadata, Header.AUTHORIZATION)
+        if not header:
+            return None
+        if not header.startswith(_SCHEME):
+            raise _malformed("the header must be `Bearer` and the token")
+        text = header.removeprefix(_SCHEME)
+        digest = hashlib.sha256(text.encode()).digest()
+        token = self._verified.get(digest)
+        if token is None:
+            token = self._verified[digest] = await self._verify(text)
+            if len(self._verified) > _CACHED:
+                self._verified.popitem(last=False)
+        _check_now(token, caller, self._clock.now())
+        return token.holder
+
+    async def _verify(self, text: str) -> _Token:
+        key = await self._keys.key(_key_id(text))
+        try:
+            claims = jwt.decode(
+                text,
+                key,
+                algorithms=["ES256"],
+                issuer=self._issuer,
+                audience=self._audience,
+                # Times are checked against the sandbox's clock, at every call.
+                options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except jwt.PyJWTError as error:
+            raise _refusal(error) from error
+        return _token(claims)
+
+
+def _key_id(text: str) -> str:
+    try:
+        header = jwt.get_unverified_header(text)
+    except jwt.PyJWTError as error:
+        raise _malformed("it cannot be read as a signed JWT") from error
+    if header.get("alg") != "ES256":
+        raise unauthenticated("TOKEN_SIGNATURE_INVALID", "The access token must be signed with ES256.")
+    if str(header.get("typ", "")).lower() not in _TOKEN_TYPES:
+        raise _malformed("its type is not at+jwt; an id_token is not an access token")
+    return str(header.get("kid", ""))
+
+
+def _token(claims: Mapping[str, Any]) -> _Token:
+    try:
+        return _Token(
+            holder=TokenHolder(str(claims["personal_number"]), int(claims["account_level"])),
+            thumbprint=str(claims["cnf"]["x5t#S256"]),
+            issued_at=float(claims["iat"]),
+            expires_at=float(claims["exp"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed("its claims are not those of an access token for the gateway") from error
+
+
+def _check_now(token: _Token, caller: Caller, now: datetime) -> None:
+    if not token.issued_at <= now.timestamp() + 1 or now.timestamp() >= token.expires_at:
+        message = "The access token is over, or not valid yet; get a new one from the identity provider."
+        raise unauthenticated("TOKEN_EXPIRED", message)
+    if token.thumbprint != caller.thumbprint:
+        message = f"The access token was issued to another system than {caller.system}; each system logs citizens in itself."
+        raise unauthenticated("TOKEN_NOT_YOURS", message)
+
+
+def _refusal(error: jwt.PyJWTError) -> Refusal:
+    if isinstance(error, jwt.InvalidIssuerError):
+        return unauthenticated("TOKEN_ISSUER_INVALID", "Another issuer made the access token.")
+    if isinstance(error, jwt.InvalidAudienceError):
+        return unauthenticated("TOKEN_AUDIENCE_INVALID", "The access token is not meant for the gateway.")
+    if isinstance(error, jwt.InvalidSignatureError | jwt.InvalidAlgorithmError | jwt.InvalidKeyError):
+        return unauthenticated("TOKEN_SIGNATURE_INVALID", "The access token's signature is not the identity provider's.")
+    return _malformed("its claims are not those of an access token")
+
+
+def _malformed(why: str) -> Refusal:
+    message = f"The access token cannot be used: {why}. Send the access_token of the identity provider, whole."
+    return unauthenticated("TOKEN_MALFORMED", message)

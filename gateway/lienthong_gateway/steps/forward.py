@@ -1,0 +1,81 @@
+"""Step 4, forward: the request's bytes to the provider, with a deadline."""
+
+from collections.abc import Mapping
+
+import grpc
+import grpc.aio
+
+from lienthong.client.context import Header
+from lienthong.client.outcome import explain
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.errors import Refusal, unavailable
+from lienthong_core.systems import SystemId
+from lienthong_gateway.exchange import Trace
+
+DEADLINE_S = 10.0
+"""The longest the gateway waits for a provider, whatever the caller would wait."""
+
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_receive_message_length", 16 << 20),
+)
+
+
+class Forwarder:
+    """Holds a channel to each provider."""
+
+    def __init__(self, addresses: Mapping[SystemId, str], tls: TlsIdentity) -> None:
+        """`addresses` are `host:port`. Must be made in the event loop that it is used in."""
+        credentials = tls.channel_credentials()
+        self._channels = {
+            system: grpc.aio.secure_channel(address, credentials, _CHANNEL_OPTIONS)
+            for system, address in addresses.items()
+        }
+
+    async def forward(self, provider: SystemId, request: bytes, trace: Trace, remaining_s: float | None) -> bytes:
+        """Return the provider's answer.
+
+        Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, or whatever the provider itself refused with; the metadata's
+        `origin` tells which.
+        """
+        channel = self._channels.get(provider)
+        if channel is None:
+            raise _unavailable(provider)
+        call = channel.unary_unary(trace.method)
+        timeout = DEADLINE_S if remaining_s is None else min(DEADLINE_S, remaining_s)
+        try:
+            answer: bytes = await call(request, timeout=timeout, metadata=_metadata(trace))
+        except grpc.aio.AioRpcError as error:
+            raise _refusal(error, provider) from error
+        return answer
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels.values():
+            await channel.close(grace=0)
+
+
+def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
+    pairs = (
+        (Header.EXCHANGE_ID, trace.exchange_id),
+        (Header.CONSUMER, trace.consumer),
+        (Header.PURPOSE, trace.purpose),
+        (Header.OFFICER, trace.officer),
+        (Header.MESSAGE_ID, trace.message_id),
+    )
+    return tuple((str(key), value) for key, value in pairs if value)
+
+
+def _refusal(error: grpc.aio.AioRpcError, provider: SystemId) -> Refusal:
+    why = explain(error)
+    if why.reason != "CONNECTION_FAILED":
+        return Refusal(why.status, why.reason, why.message, {**why.metadata, "origin": str(provider)})
+    if why.status is grpc.StatusCode.DEADLINE_EXCEEDED:
+        message = f"{provider} did not answer in time; try again, with a longer deadline if yours was short."
+        return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "PROVIDER_TIMEOUT", message)
+    return _unavailable(provider)
+
+
+def _unavailable(provider: SystemId) -> Refusal:
+    return unavailable("PROVIDER_UNAVAILABLE", f"{provider} cannot be reached; try again.")

@@ -1,0 +1,69 @@
+"""Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
+
+from collections.abc import Mapping, Sequence
+
+from lienthong.client.context import Header
+from lienthong_core.certificates import certificate_thumbprint
+from lienthong_core.errors import denied, invalid, unauthenticated
+from lienthong_core.metadata import single_header
+from lienthong_core.peer import peer_certificate, peer_system
+from lienthong_core.systems import SystemId
+from lienthong_gateway.exchange import Caller, Claim
+from lienthong_gateway.registration import Registration
+
+type Metadata = Sequence[tuple[str, str | bytes]]
+
+_MAX_VALUE = 128
+
+
+class Identifier:
+    """Recognises the systems that are registered."""
+
+    def __init__(self, registration: Registration) -> None:
+        self._registration = registration
+        self._thumbprints: dict[bytes, str] = {}
+
+    def identify(self, auth_context: Mapping[str, Sequence[bytes]], metadata: Metadata) -> Caller:
+        """Return who calls.
+
+        Refused: SYSTEM_UNKNOWN (the certificate names no registered system), CLIENT_MISMATCH (`x-road-client` names
+        another one), HEADER_DUPLICATED, HEADER_INVALID.
+        """
+        system = peer_system(auth_context)
+        if system not in self._registration.systems:
+            message = f"{system} is not registered at this gateway; CatalogueService.ListSystems lists those that are."
+            raise unauthenticated("SYSTEM_UNKNOWN", message)
+        _check_claimed_client(system, metadata)
+        message_id = single_header(metadata, Header.MESSAGE_ID, max_length=_MAX_VALUE)
+        return Caller(system, self._thumbprint(peer_certificate(auth_context)), message_id)
+
+    def _thumbprint(self, certificate: bytes) -> str:
+        known = self._thumbprints.get(certificate)
+        if known is None:
+            # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
+            known = self._thumbprints[certificate] = certificate_thumbprint(certificate)
+        return known
+
+
+def read_claim(metadata: Metadata) -> Claim:
+    """Return what the call says about itself.
+
+    Refused: HEADER_DUPLICATED, HEADER_INVALID (also when a reference comes with a basis that takes none).
+    """
+    claim = Claim(
+        purpose=single_header(metadata, Header.PURPOSE, max_length=_MAX_VALUE),
+        legal_basis=single_header(metadata, Header.LEGAL_BASIS, max_length=_MAX_VALUE) or "consent",
+        legal_reference=single_header(metadata, Header.LEGAL_REFERENCE, max_length=_MAX_VALUE),
+        officer=single_header(metadata, Header.OFFICER, max_length=_MAX_VALUE),
+    )
+    if claim.legal_basis == "consent" and claim.legal_reference:
+        message = f"{Header.LEGAL_REFERENCE} contradicts {Header.LEGAL_BASIS}: consent takes no reference; send one of them."
+        raise invalid("HEADER_INVALID", message)
+    return claim
+
+
+def _check_claimed_client(system: SystemId, metadata: Metadata) -> None:
+    claimed = single_header(metadata, Header.CLIENT, max_length=4 * _MAX_VALUE)
+    if claimed and claimed != str(system):
+        message = f"{Header.CLIENT} does not name the system of the certificate, {system}; leave it out or correct it."
+        raise denied("CLIENT_MISMATCH", message)
