@@ -34,7 +34,7 @@ test: $(DEV) ## Run every test, warnings as errors, and report coverage
 test-lowest: $(DEV) ## Run every test on the oldest dependencies that pyproject.toml admits
 	tools/test-lowest $(ARGS)
 
-lint: $(DEV) ## Check style, types, layers and contracts; change nothing
+lint: $(DEV) ## Check style, types, layers, contracts and locks; change nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -42,6 +42,7 @@ lint: $(DEV) ## Check style, types, layers and contracts; change nothing
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/buf lint proto
 	$(BIN)/buf format proto --diff --exit-code
+	$(BIN)/python -m pip check
 
 format: $(DEV) ## Rewrite Python and proto files in the project's style
 	$(BIN)/ruff check --fix-only --quiet
@@ -54,8 +55,8 @@ proto: $(PROTO) ## Regenerate sdk/lienthong/api from proto/
 proto-check: proto ## Fail unless the committed generated code is what proto/ says
 	@changed=$$(git status --porcelain -- sdk/lienthong/api) && if [ -n "$$changed" ]; then \
 		echo "$$changed"; \
-		echo 'The generated code is not what proto/ says. It has just been regenerated:' \
-			'commit sdk/lienthong/api together with the contracts (make proto writes it, nobody edits it).'; \
+		echo 'These files were not what proto/ says. They have just been written anew: commit them with the contracts.'; \
+		echo 'Never edit them by hand; after a change in proto/ run "make proto".'; \
 		exit 1; \
 	fi
 
