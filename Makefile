@@ -17,6 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo up test test-lowest lint format proto proto-check lock bench clean
+.PHONY: lint-style lint-mypy lint-pyright lint-layers lint-contracts lint-environment
 
 help: ## List what make can do
 	@echo 'make TARGET [ARGS="..."]   ARGS are passed on to the command behind demo, up, test, bench, lock'
@@ -34,14 +35,26 @@ test: $(DEV) ## Run every test, warnings as errors, and report coverage
 test-lowest: $(DEV) ## Run every test on the oldest dependencies that pyproject.toml admits
 	tools/test-lowest $(ARGS)
 
-lint: $(DEV) ## Check style, types, layers, contracts and locks; change nothing
+lint: lint-style lint-mypy lint-pyright lint-layers lint-contracts lint-environment ## Check all but behaviour, changing nothing
+
+lint-style: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-mypy: $(DEV)
 	$(BIN)/mypy
+
+lint-pyright: $(DEV)
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+lint-layers: $(DEV)
 	$(BIN)/lint-imports --no-logo
+
+lint-contracts: $(DEV)
 	$(BIN)/buf lint proto
 	$(BIN)/buf format proto --diff --exit-code
+
+lint-environment: $(DEV)
 	$(BIN)/python -m pip check
 
 format: $(DEV) ## Rewrite Python and proto files in the project's style
