@@ -1,6 +1,7 @@
 """Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from lienthong.client.context import Header
 from lienthong_core.certificates import certificate_thumbprint
@@ -11,7 +12,7 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Caller, Claim
 from lienthong_gateway.registration import Registration
 
-type Metadata = Sequence[tuple[str, str | bytes]]
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 _MAX_VALUE = 128
 

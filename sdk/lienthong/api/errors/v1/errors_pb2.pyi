@@ -45,6 +45,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the request is not a message of the method's type; generate the client from the same contracts."""
     ERROR_REASON_PERSONAL_NUMBER_INVALID: _ErrorReason.ValueType  # 22
     """INVALID_ARGUMENT: a personal number is not twelve digits."""
+    ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 23
+    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB; no method needs one that large."""
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
     ERROR_REASON_TOKEN_MALFORMED: _ErrorReason.ValueType  # 31
@@ -145,6 +147,8 @@ ERROR_REASON_REQUEST_MALFORMED: ErrorReason.ValueType  # 21
 """INVALID_ARGUMENT: the request is not a message of the method's type; generate the client from the same contracts."""
 ERROR_REASON_PERSONAL_NUMBER_INVALID: ErrorReason.ValueType  # 22
 """INVALID_ARGUMENT: a personal number is not twelve digits."""
+ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 23
+"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB; no method needs one that large."""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 31

@@ -1,0 +1,1 @@
+"""Generated from proto/lienthong/api/errors/v1 by `make proto`."""

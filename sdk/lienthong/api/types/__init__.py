@@ -1,0 +1,1 @@
+"""Generated from proto/lienthong/api/types by `make proto`."""
