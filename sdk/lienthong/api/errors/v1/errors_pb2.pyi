@@ -119,6 +119,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: the provider's answer is not a message of the method's type; nothing of it is released."""
     ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 83
     """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
+    ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 84
+    """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
@@ -221,6 +223,8 @@ ERROR_REASON_PROVIDER_ANSWER_INVALID: ErrorReason.ValueType  # 82
 """INTERNAL: the provider's answer is not a message of the method's type; nothing of it is released."""
 ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: ErrorReason.ValueType  # 83
 """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
+"""UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91

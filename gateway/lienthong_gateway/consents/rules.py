@@ -1,0 +1,143 @@
+"""Decisions about consents. Pure: time and facts are arguments."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState, ConsentState
+from lienthong_core.errors import denied, invalid, not_found, precondition
+from lienthong_core.systems import SystemId
+from lienthong_gateway.registration import Purpose, Registration
+
+LEGAL_TEXT_VERSION = "2026-01-01"
+"""Version of the legal text the citizen is shown: Law 91/2025 Art. 9, in force since that day."""
+
+REQUEST_LIFETIME = timedelta(minutes=30)
+"""How long the citizen has to answer a request."""
+
+DEFAULT_PERIOD = timedelta(hours=1)
+LONGEST_PERIOD = timedelta(days=366)
+
+_PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a consent is about."""
+
+    subject_number: str
+    consumer: str
+    provider: str
+    datasets: frozenset[str]
+    purpose: str
+    valid_for: timedelta
+    legal_text_version: str
+
+
+@dataclass(frozen=True)
+class StoredRequest:
+    """A request for consent as it is stored."""
+
+    consent_request_id: str
+    state: ConsentRequestState.ValueType
+    terms: Terms
+    requested_at: datetime
+    expires_at: datetime
+    consent_id: str
+
+    def state_at(self, now: datetime) -> ConsentRequestState.ValueType:
+        """Return the state, an unanswered request's time being over or not."""
+        pending = self.state == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
+        return ConsentRequestState.CONSENT_REQUEST_STATE_EXPIRED if pending and now >= self.expires_at else self.state
+
+
+@dataclass(frozen=True)
+class StoredConsent:
+    """A consent as it is stored."""
+
+    consent_id: str
+    revision: int
+    terms: Terms
+    approved_at: datetime
+    valid_until: datetime
+    revoked_at: datetime | None
+    account_level: int
+    approval: str
+
+    @property
+    def purpose(self) -> str:
+        """Code of the purpose that it covers."""
+        return self.terms.purpose
+
+    @property
+    def datasets(self) -> frozenset[str]:
+        """Names of the datasets that it covers."""
+        return self.terms.datasets
+
+    def in_force(self, now: datetime) -> bool:
+        """Return whether it allows anything at that time."""
+        return self.state_at(now) == ConsentState.CONSENT_STATE_ACTIVE
+
+    def state_at(self, now: datetime) -> ConsentState.ValueType:
+        """Return its state at that time."""
+        if self.revoked_at is not None:
+            return ConsentState.CONSENT_STATE_REVOKED
+        over = not self.approved_at <= now < self.valid_until
+        return ConsentState.CONSENT_STATE_EXPIRED if over else ConsentState.CONSENT_STATE_ACTIVE
+
+
+def check_personal_number(number: str) -> None:
+    """Refuse, with PERSONAL_NUMBER_INVALID, what is not twelve digits."""
+    if not _PERSONAL_NUMBER.fullmatch(number):
+        message = "A personal number has twelve digits, such as 099190000001; correct it."
+        raise invalid("PERSONAL_NUMBER_INVALID", message)
+
+
+def check_terms(terms: Terms, provider_datasets: frozenset[str], registration: Registration) -> Purpose:
+    """Return the purpose of what is asked for, if it may be asked for at all.
+
+    Refused: PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
+    PERIOD_INVALID, ACCESS_RIGHT_MISSING.
+    """
+    check_personal_number(terms.subject_number)
+    purpose = registration.purposes.get(terms.purpose)
+    if purpose is None:
+        raise invalid("PURPOSE_UNKNOWN", f"No purpose {terms.purpose!r} is registered; the catalogue lists those that are.")
+    if not any(str(system) == terms.provider for system in registration.systems):
+        raise not_found("PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems.")
+    _check_datasets(terms, provider_datasets, purpose)
+    if not timedelta() < terms.valid_for <= LONGEST_PERIOD:
+        raise invalid("PERIOD_INVALID", f"A consent lasts more than zero and at most {LONGEST_PERIOD.days} days.")
+    if not any(str(consumer) == terms.consumer and code == terms.purpose for consumer, _, code in registration.access_rights):
+        message = f"{terms.consumer} has no right to call anything for purpose {terms.purpose}, so it may not ask either."
+        raise denied("ACCESS_RIGHT_MISSING", message)
+    return purpose
+
+
+def _check_datasets(terms: Terms, provider_datasets: frozenset[str], purpose: Purpose) -> None:
+    unknown = terms.datasets - provider_datasets
+    if unknown or not terms.datasets:
+        known = ", ".join(sorted(provider_datasets))
+        message = f"{terms.provider} has no dataset {', '.join(sorted(unknown))!r}; it has: {known}. Name at least one."
+        raise invalid("DATASET_UNKNOWN", message)
+    superfluous = terms.datasets - purpose.datasets
+    if superfluous:
+        message = (
+            f"Purpose {purpose.code} is registered as needing {', '.join(sorted(purpose.datasets))}; "
+            f"consent to {', '.join(sorted(superfluous))} may not be asked for with it."
+        )
+        raise invalid("DATASET_NOT_NEEDED", message)
+
+
+def check_open(request: StoredRequest, now: datetime) -> None:
+    """Refuse a request that can no longer be decided: CONSENT_REQUEST_CLOSED or CONSENT_REQUEST_EXPIRED."""
+    state = request.state_at(now)
+    if state == ConsentRequestState.CONSENT_REQUEST_STATE_EXPIRED:
+        raise precondition("CONSENT_REQUEST_EXPIRED", "The request was not answered in time; ask the citizen again.")
+    if state != ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
+        raise precondition("CONSENT_REQUEST_CLOSED", "The request was answered already; ask the citizen again.")
+
+
+def may_see(caller: SystemId, consumer: str, identity_provider: SystemId) -> bool:
+    """Return whether a system may see a request or consent of `consumer`: that one, and the identity provider."""
+    return caller == identity_provider or str(caller) == consumer

@@ -1,0 +1,182 @@
+"""The gateway, wired: one event loop in a thread of its own, one thread that writes the log."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from sqlalchemy import Engine
+
+from lienthong.api.consent.v1 import consent_pb2
+from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.clock import Clock
+from lienthong_core.database import open_database
+from lienthong_core.rpc import SERVER_OPTIONS
+from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
+from lienthong_gateway.consents.store import ConsentStore
+from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.issuer_keys import JwksKeys
+from lienthong_gateway.local import local_methods
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.store import Appender
+from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
+from lienthong_gateway.pipeline import Context, Pipeline
+from lienthong_gateway.registration import Registration
+from lienthong_gateway.steps.authenticate import Authenticator
+from lienthong_gateway.steps.forward import Forwarder
+from lienthong_gateway.steps.identify import Identifier
+from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.views.catalogue import CatalogueAnswers
+from lienthong_gateway.views.log import LogAnswers
+
+_GRACE_S = 2.0
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """What a gateway is started with. Addresses are `host:port`."""
+
+    system: SystemId
+    address: str
+    database_url: str
+    tls: TlsIdentity
+    checkpoint_key: CheckpointKey
+    registration: Registration
+    providers: Mapping[SystemId, str]
+    """Address of each providing system."""
+    identity_provider: SystemId
+    issuer: str
+    jwks_url: str
+    """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+
+
+class GatewayServer:
+    """Runs a gateway from `start` to `stop`."""
+
+    def __init__(self, config: GatewayConfig, clock: Clock) -> None:
+        """Open the database and read the contracts; raises ContractFault or SchemaMismatch."""
+        self._config = config
+        self._clock = clock
+        self._contracts = load_contracts(config.registration)
+        self.engine: Engine = open_database(config.database_url, GatewayTable.metadata, version=SCHEMA_VERSION)
+        self._writer = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+        self._running: _Running | None = None
+
+    def start(self) -> None:
+        """Answer calls from now on; raises OSError if the address cannot be had."""
+        self._writer.start()
+        self._thread.start()
+        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self._writer, self._clock))
+
+    def stop(self) -> None:
+        """Finish the calls under way, within two seconds, make the log durable and give everything back."""
+        if self._running is not None:
+            self._await(self._running.end())
+        self._writer.stop()
+        if self._thread.is_alive():
+            self._await(self._loop.shutdown_default_executor())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
+        self.engine.dispose()
+
+    def _await(self, coroutine: "Coroutine[Any, Any, Any]") -> Any:  # noqa: ANN401 (whatever the coroutine gives)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What lives in the event loop."""
+
+    server: grpc.aio.Server
+    keys: JwksKeys
+    forwarder: Forwarder
+
+    @classmethod
+    async def begin(
+        cls,
+        config: GatewayConfig,
+        contracts: Mapping[str, MethodContract],
+        engine: Engine,
+        writer: LogWriter,
+        clock: Clock,
+    ) -> "_Running":
+        audience = config.system.spiffe_id
+        keys = JwksKeys(config.jwks_url, config.tls.authority)
+        forwarder = Forwarder(config.providers, config.tls)
+        consents = ConsentStore(engine)
+        provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
+        registration = config.registration
+        services = (
+            (
+                consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
+                ConsentAnswers(registration, contracts, consents, writer, provider, clock).answers(),
+            ),
+            (
+                catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
+                CatalogueAnswers(registration, contracts).answers(),
+            ),
+            (
+                log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
+                LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+            ),
+        )
+        pipeline = Pipeline(
+            registration=registration,
+            contracts=contracts,
+            local=local_methods(services),
+            identifier=Identifier(registration),
+            authenticator=Authenticator(config.issuer, audience, keys, clock),
+            consents=consents,
+            forwarder=forwarder,
+            recorder=Recorder(writer, clock),
+            clock=clock,
+        )
+        provided = {path.split("/")[1] for path in contracts}
+        server = await _serve(config, pipeline, sorted(provided | {service.full_name for service, _ in services}))
+        return cls(server, keys, forwarder)
+
+    async def end(self) -> None:
+        await self.server.stop(_GRACE_S)
+        await self.forwarder.close()
+        await self.keys.close()
+
+
+async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    server.add_generic_rpc_handlers((_EveryMethod(pipeline),))
+    try:
+        server.add_secure_port(config.address, config.tls.server_credentials())
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {config.address}: somebody else has the port") from error
+    await server.start()
+    for name in ("", *names):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return server
+
+
+class _EveryMethod(grpc.GenericRpcHandler):
+    """Hands every call that is not health or reflection to the pipeline, as bytes."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, handler_call_details.method))
+
+
+async def _answer(pipeline: Pipeline, method: str, request: bytes, context: Context) -> bytes:
+    return await pipeline.answer(method, request, context)
