@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, event, insert, select
-
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _VERSION_TABLE = "schema_version"
@@ -93,5 +92,8 @@ def _postgresql(url: str) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"},
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
+        },
     )

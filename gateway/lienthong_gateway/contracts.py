@@ -88,7 +88,9 @@ def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[st
     options = method.GetOptions()
     path = f"/{method.containing_service.full_name}/{method.name}"
     if not options.HasExtension(options_pb2.method):
-        message = f"{path} has no (lienthong.api.options.v1.method) option; every method of a provider states its policy"
+        message = (
+            f"{path} has no (lienthong.api.options.v1.method) option; every method of a provider states its policy"
+        )
         raise ContractFault(message)
     names = set(_response_datasets(method.output_type, path, frozenset()))
     if missing := names - declared.keys():

@@ -72,7 +72,7 @@ class Pipeline:
             _log.exception("an exchange failed", extra={"exchange_id": trace.exchange_id})
             await self._refuse(internal(), trace, context)
 
-    async def _exchange(  # noqa: PLR0913, PLR0917 (the flow of one exchange reads in one place)
+    async def _exchange(
         self,
         contract: MethodContract,
         request: bytes,
@@ -117,7 +117,7 @@ class Pipeline:
         )
         return decide_by_consent(contract, subject, claim, right, holder, consents, self.clock.now())
 
-    async def _answer_locally(  # noqa: PLR0913, PLR0917 (as above)
+    async def _answer_locally(
         self,
         method: LocalMethod,
         request: bytes,

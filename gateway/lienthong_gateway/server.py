@@ -76,7 +76,9 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self._writer.start()
         self._thread.start()
-        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self._writer, self._clock))
+        self._running = self._await(
+            _Running.begin(self._config, self._contracts, self.engine, self._writer, self._clock)
+        )
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""

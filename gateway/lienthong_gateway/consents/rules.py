@@ -102,14 +102,22 @@ def check_terms(terms: Terms, provider_datasets: frozenset[str], registration: R
     check_personal_number(terms.subject_number)
     purpose = registration.purposes.get(terms.purpose)
     if purpose is None:
-        raise invalid("PURPOSE_UNKNOWN", f"No purpose {terms.purpose!r} is registered; the catalogue lists those that are.")
+        raise invalid(
+            "PURPOSE_UNKNOWN", f"No purpose {terms.purpose!r} is registered; the catalogue lists those that are."
+        )
     if not any(str(system) == terms.provider for system in registration.systems):
-        raise not_found("PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems.")
+        raise not_found(
+            "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
+        )
     _check_datasets(terms, provider_datasets, purpose)
     if not timedelta() < terms.valid_for <= LONGEST_PERIOD:
         raise invalid("PERIOD_INVALID", f"A consent lasts more than zero and at most {LONGEST_PERIOD.days} days.")
-    if not any(str(consumer) == terms.consumer and code == terms.purpose for consumer, _, code in registration.access_rights):
-        message = f"{terms.consumer} has no right to call anything for purpose {terms.purpose}, so it may not ask either."
+    if not any(
+        str(consumer) == terms.consumer and code == terms.purpose for consumer, _, code in registration.access_rights
+    ):
+        message = (
+            f"{terms.consumer} has no right to call anything for purpose {terms.purpose}, so it may not ask either."
+        )
         raise denied("ACCESS_RIGHT_MISSING", message)
     return purpose
 

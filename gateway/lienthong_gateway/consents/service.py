@@ -41,7 +41,7 @@ class IdentityProvider:
 class ConsentAnswers:
     """Answers ConsentService. Every change is made in the transaction of the log entry about it."""
 
-    def __init__(  # noqa: PLR0913 (wired once)
+    def __init__(
         self,
         registration: Registration,
         contracts: Mapping[str, MethodContract],
@@ -97,9 +97,7 @@ class ConsentAnswers:
         now = self._clock.now()
         rules.check_open(stored, now)
         key = await self._provider.keys.key(key_id_of(request.decision))
-        approval = read_approval(
-            request.decision, key, stored, self._provider.issuer, self._provider.audience, now
-        )
+        approval = read_approval(request.decision, key, stored, self._provider.issuer, self._provider.audience, now)
         if not approval.approved:
             return await self._denied(call, stored)
         consent = StoredConsent(
@@ -178,7 +176,9 @@ class ConsentAnswers:
     async def _visible_request(self, call: LocalCall, consent_request_id: str) -> StoredRequest:
         stored = await asyncio.to_thread(self._consents.find_request, consent_request_id)
         if stored is None or not self._may_see(call, stored.terms):
-            raise not_found("CONSENT_REQUEST_UNKNOWN", "No request for consent of this id is yours; ask the citizen anew.")
+            raise not_found(
+                "CONSENT_REQUEST_UNKNOWN", "No request for consent of this id is yours; ask the citizen anew."
+            )
         return stored
 
     async def _visible_consent(self, call: LocalCall, consent_id: str) -> StoredConsent:
@@ -216,4 +216,3 @@ def _datasets_by_provider(contracts: Mapping[str, MethodContract]) -> dict[str, 
         provider = str(contract.provider)
         found[provider] = found.get(provider, frozenset()) | contract.datasets.keys()
     return found
-

@@ -119,7 +119,9 @@ def _check_now(token: _Token, caller: Caller, now: datetime) -> None:
         message = "The access token is over, or not valid yet; get a new one from the identity provider."
         raise unauthenticated("TOKEN_EXPIRED", message)
     if token.thumbprint != caller.thumbprint:
-        message = f"The access token was issued to another system than {caller.system}; each system logs citizens in itself."
+        message = (
+            f"The access token was issued to another system than {caller.system}; each system logs citizens in itself."
+        )
         raise unauthenticated("TOKEN_NOT_YOURS", message)
 
 
@@ -129,7 +131,9 @@ def _refusal(error: jwt.PyJWTError) -> Refusal:
     if isinstance(error, jwt.InvalidAudienceError):
         return unauthenticated("TOKEN_AUDIENCE_INVALID", "The access token is not meant for the gateway.")
     if isinstance(error, jwt.InvalidSignatureError | jwt.InvalidAlgorithmError | jwt.InvalidKeyError):
-        return unauthenticated("TOKEN_SIGNATURE_INVALID", "The access token's signature is not the identity provider's.")
+        return unauthenticated(
+            "TOKEN_SIGNATURE_INVALID", "The access token's signature is not the identity provider's."
+        )
     return _malformed("its claims are not those of an access token")
 
 

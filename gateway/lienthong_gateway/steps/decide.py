@@ -23,7 +23,9 @@ def find_right(caller: Caller, contract: MethodContract, claim: Claim, registrat
         raise invalid("PURPOSE_MISSING", "The call names no purpose; send its code in lienthong-purpose.")
     purpose = registration.purposes.get(claim.purpose)
     if purpose is None:
-        raise invalid("PURPOSE_UNKNOWN", f"No purpose {claim.purpose!r} is registered; the catalogue lists those that are.")
+        raise invalid(
+            "PURPOSE_UNKNOWN", f"No purpose {claim.purpose!r} is registered; the catalogue lists those that are."
+        )
     right = registration.access_rights.get((caller.system, contract.path, claim.purpose))
     if right is None:
         message = f"{caller.system} has no right to call {contract.path} for purpose {claim.purpose}."
@@ -34,7 +36,9 @@ def find_right(caller: Caller, contract: MethodContract, claim: Claim, registrat
         raise invalid("LEGAL_BASIS_UNKNOWN", f"lienthong-legal-basis must be one of: {known}.")
     if basis not in right.legal_bases:
         allowed = ", ".join(sorted(name for name, value in LEGAL_BASIS_HEADERS.items() if value in right.legal_bases))
-        message = f"The right to call {contract.path} for {claim.purpose} rests on {allowed}, not on {claim.legal_basis}."
+        message = (
+            f"The right to call {contract.path} for {claim.purpose} rests on {allowed}, not on {claim.legal_basis}."
+        )
         raise denied("LEGAL_BASIS_NOT_ALLOWED", message)
     return right
 
@@ -45,7 +49,9 @@ def decide_by_law(contract: MethodContract, claim: Claim, right: AccessRight) ->
     Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING.
     """
     if not claim.legal_reference:
-        message = f"{claim.legal_basis} needs what it is invoked for, such as a dossier code, in lienthong-legal-reference."
+        message = (
+            f"{claim.legal_basis} needs what it is invoked for, such as a dossier code, in lienthong-legal-reference."
+        )
         raise invalid("LEGAL_REFERENCE_MISSING", message)
     if not claim.officer:
         raise invalid("OFFICER_MISSING", f"{claim.legal_basis} needs the officer who acts, in x-road-userid.")
@@ -53,7 +59,7 @@ def decide_by_law(contract: MethodContract, claim: Claim, right: AccessRight) ->
     return Grant(basis, claim.legal_reference, "", right.datasets & contract.datasets.keys())
 
 
-def decide_by_consent(  # noqa: PLR0913 (a decision names everything it rests on)
+def decide_by_consent(
     contract: MethodContract,
     subject: str,
     claim: Claim,
@@ -68,7 +74,9 @@ def decide_by_consent(  # noqa: PLR0913 (a decision names everything it rests on
     CONSENT_FOR_OTHER_PURPOSE, CONSENT_REVOKED, CONSENT_EXPIRED, CONSENT_FOR_OTHER_DATASETS.
     """
     if not subject:
-        message = f"{contract.path} is about no citizen in particular, so consent cannot cover it; name another legal basis."
+        message = (
+            f"{contract.path} is about no citizen in particular, so consent cannot cover it; name another legal basis."
+        )
         raise denied("CONSENT_NOT_APPLICABLE", message)
     if holder is not None:
         _check_holder(contract, subject, holder)

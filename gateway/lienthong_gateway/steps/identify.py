@@ -58,7 +58,9 @@ def read_claim(metadata: Metadata) -> Claim:
         officer=single_header(metadata, Header.OFFICER, max_length=_MAX_VALUE),
     )
     if claim.legal_basis == "consent" and claim.legal_reference:
-        message = f"{Header.LEGAL_REFERENCE} contradicts {Header.LEGAL_BASIS}: consent takes no reference; send one of them."
+        message = (
+            f"{Header.LEGAL_REFERENCE} contradicts {Header.LEGAL_BASIS}: consent takes no reference; send one of them."
+        )
         raise invalid("HEADER_INVALID", message)
     return claim
 
