@@ -127,18 +127,21 @@ class OidcClient:
 
     client_id: str
     system_id: SystemId
-    redirect_uris: tuple[str, ...]
 
+
+OIDC_CLIENTS = (
+    OidcClient("portal", PORTAL),
+    OidcClient("ekyc", BANK),
+    OidcClient("loyalty", SHOP),
+    OidcClient("your-system", YOUR_SYSTEM),
+)
 
 TEST_REDIRECT_URI = "https://127.0.0.1/callback"
 """Where a test client is sent back to: it reads the code from the redirect and never opens the address."""
 
 
-def oidc_clients(portal_url: str) -> tuple[OidcClient, ...]:
-    """Return the clients registered at the identity provider; `portal_url` is where the portal's pages are."""
-    return (
-        OidcClient("portal", PORTAL, (f"{portal_url}/oidc/callback",)),
-        OidcClient("ekyc", BANK, (TEST_REDIRECT_URI,)),
-        OidcClient("loyalty", SHOP, (TEST_REDIRECT_URI,)),
-        OidcClient("your-system", YOUR_SYSTEM, (TEST_REDIRECT_URI, "http://127.0.0.1:8000/callback")),
-    )
+def redirect_uris(client_id: str, portal_url: str) -> tuple[str, ...]:
+    """Return where a client may have citizens sent back to; `portal_url` is where the portal's pages are."""
+    if client_id == "portal":
+        return (f"{portal_url}/oidc/callback",)
+    return (TEST_REDIRECT_URI, "http://127.0.0.1:8000/callback")

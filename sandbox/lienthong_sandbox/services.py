@@ -1,0 +1,144 @@
+"""Each service of a world, made from its own folder. One process may hold one of them or all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from lienthong_core.clock import Clock
+from lienthong_core.database import sqlite_url
+from lienthong_core.signing import SigningKey
+from lienthong_core.systems import SystemId
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.server import GatewayConfig, GatewayServer
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.world import World
+from lienthong_seeds import members
+from lienthong_services.identity.server import IdentityConfig, IdentityServer
+from lienthong_services.population.server import PopulationConfig, PopulationServer
+from lienthong_services.portal.server import PortalConfig, PortalServer
+
+
+class Server(Protocol):
+    """A service: open from construction, answering from `start` to `stop`."""
+
+    engine: Engine
+
+    def start(self) -> None:
+        """Answer from now on."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what is under way and give everything back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where a service listens, and where it keeps its data."""
+
+    address: str
+    web_host: str = ""
+    web_port: int = 0
+    database_url: str = ""
+    """Empty: SQLite in the service's folder."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the services of one world have in common."""
+
+    world: World
+    endpoints: Endpoints
+    clock: Clock
+    identity_backchannel: str = ""
+    """Where the other services reach the identity provider's web address, if not under its issuer URL."""
+
+    @property
+    def issuer_address(self) -> str:
+        """Where the other services reach the identity provider's web address."""
+        return self.identity_backchannel or self.endpoints.identity_url
+
+
+def population(setting: Setting, listen: Listen) -> PopulationServer:
+    """Return the population database."""
+    config = PopulationConfig(
+        address=listen.address,
+        database_url=_database(setting, listen, members.POPULATION),
+        tls=setting.world.tls(members.POPULATION),
+        gateway=members.GATEWAY,
+    )
+    return PopulationServer(config, setting.clock)
+
+
+def identity(setting: Setting, listen: Listen) -> IdentityServer:
+    """Return the identity provider."""
+    config = IdentityConfig(
+        system=members.IDENTITY,
+        address=listen.address,
+        web_host=listen.web_host,
+        web_port=listen.web_port,
+        issuer=setting.endpoints.identity_url,
+        database_url=_database(setting, listen, members.IDENTITY),
+        tls=setting.world.tls(members.IDENTITY),
+        signing_key=SigningKey.load(setting.world.service_folder(members.IDENTITY) / "signing.pem"),
+        gateway=members.GATEWAY,
+        gateway_address=setting.endpoints.gateway,
+    )
+    return IdentityServer(config, setting.clock)
+
+
+def gateway(setting: Setting, listen: Listen) -> GatewayServer:
+    """Return the gateway."""
+    config = GatewayConfig(
+        system=members.GATEWAY,
+        address=listen.address,
+        database_url=_database(setting, listen, members.GATEWAY),
+        tls=setting.world.tls(members.GATEWAY),
+        checkpoint_key=CheckpointKey.load(setting.world.service_folder(members.GATEWAY) / "checkpoint.pem"),
+        registration=members.registration(),
+        providers={
+            members.POPULATION: setting.endpoints.population,
+            members.IDENTITY: setting.endpoints.identity,
+        },
+        identity_provider=members.IDENTITY,
+        issuer=setting.endpoints.identity_url,
+        jwks_url=f"{setting.issuer_address}/jwks",
+    )
+    return GatewayServer(config, setting.clock)
+
+
+def portal(setting: Setting, listen: Listen) -> PortalServer:
+    """Return the portal."""
+    config = PortalConfig(
+        system=members.PORTAL,
+        address=listen.address,
+        web_host=listen.web_host,
+        web_port=listen.web_port,
+        public_url=setting.endpoints.portal_url,
+        database_url=_database(setting, listen, members.PORTAL),
+        tls=setting.world.tls(members.PORTAL),
+        gateway_address=setting.endpoints.gateway,
+        issuer=setting.endpoints.identity_url,
+        issuer_address=setting.issuer_address,
+        client_id="portal",
+        client_secret=setting.world.client_secret(members.PORTAL),
+        population=members.POPULATION,
+        apps=frozenset({members.PORTAL_APP}),
+        officer_systems=frozenset({members.RESIDENCE_DESK}),
+    )
+    return PortalServer(config, setting.clock)
+
+
+SERVICES: Mapping[str, tuple[SystemId, Callable[[Setting, Listen], Server]]] = {
+    "population": (members.POPULATION, population),
+    "identity": (members.IDENTITY, identity),
+    "gateway": (members.GATEWAY, gateway),
+    "portal": (members.PORTAL, portal),
+}
+"""Every service by name, in the order in which they start. A new agency is one line here."""
+
+
+def _database(setting: Setting, listen: Listen, system: SystemId) -> str:
+    return listen.database_url or sqlite_url(setting.world.service_folder(system) / f"{system.subsystem}.sqlite")

@@ -1,0 +1,121 @@
+"""The folder of one world: keys, certificates and secrets, made once; databases, kept.
+
+    DIR/ca/                    the authority's certificate and key
+    DIR/gateway/               certificate, checkpoint key and its public half, gateway.sqlite
+    DIR/population/            certificate, population.sqlite
+    DIR/identity/              certificate, signing key, registered clients, identity.sqlite
+    DIR/portal/                certificate, its OIDC secret, portal.sqlite
+    DIR/clients/SUBSYSTEM/     certificate (tls.crt, tls.key, ca.crt) and, if it logs citizens in, client_secret
+
+A service needs its own folder and nothing else.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lienthong_core.certificates import LOOPBACK_HOSTS, Authority, TlsIdentity, certificate_thumbprint
+from lienthong_core.signing import SigningKey
+from lienthong_core.systems import SystemId
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_seeds import members
+
+_SECRET_BYTES = 32
+_SERVERS = (members.GATEWAY, members.POPULATION, members.IDENTITY, members.PORTAL)
+CLIENTS = (
+    members.PORTAL_APP,
+    members.RESIDENCE_DESK,
+    members.AUDITOR,
+    members.YOUR_SYSTEM,
+    members.BANK,
+    members.SHOP,
+)
+
+
+@dataclass(frozen=True)
+class RegisteredClient:
+    """What the identity provider knows of an OIDC client: enough to recognise it, not to be it."""
+
+    client_id: str
+    system_id: str
+    name_vi: str
+    name_en: str
+    secret_hash: str
+    certificate_thumbprint: str
+
+
+class World:
+    """One world's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self) -> bool:
+        """Return whether the folder holds a world already."""
+        return (self.folder / "ca" / "ca.crt").exists()
+
+    def create(self, hosts: Sequence[str] = ()) -> None:
+        """Make every key, certificate and secret; servers can also be reached under their own names and `hosts`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # The authority is written last: a folder without it was left half-made, and is made again.
+        authority = Authority.create()
+        for system in _SERVERS:
+            names = (*LOOPBACK_HOSTS, system.subsystem, *hosts)
+            authority.issue(system, names).save(self.service_folder(system))
+        for system in CLIENTS:
+            authority.issue(system, ()).save(self.client_folder(system))
+        SigningKey.create().save(self.service_folder(members.IDENTITY) / "signing.pem")
+        key = CheckpointKey.create()
+        key.save(self.service_folder(members.GATEWAY) / "checkpoint.pem")
+        (self.service_folder(members.GATEWAY) / "log.vkey").write_text(f"{key.verifier}\n", encoding="utf-8")
+        self._register_clients()
+        authority.save(self.folder / "ca")
+
+    def service_folder(self, system: SystemId) -> Path:
+        """Return the folder of one service."""
+        return self.folder / system.subsystem
+
+    def client_folder(self, system: SystemId) -> Path:
+        """Return the folder of a system that is only a client."""
+        return self.folder / "clients" / system.subsystem
+
+    def tls(self, system: SystemId) -> TlsIdentity:
+        """Return a system's certificate and key."""
+        return TlsIdentity.load(self._folder_of(system))
+
+    def client_secret(self, system: SystemId) -> str:
+        """Return the OIDC secret of a system that logs citizens in."""
+        return (self._folder_of(system) / "client_secret").read_text(encoding="utf-8").strip()
+
+    def registered_clients(self) -> list[RegisteredClient]:
+        """Return what the identity provider knows of its clients."""
+        file = self.service_folder(members.IDENTITY) / "clients.json"
+        return [RegisteredClient(**client) for client in json.loads(file.read_text(encoding="utf-8"))]
+
+    def _folder_of(self, system: SystemId) -> Path:
+        return self.service_folder(system) if system in _SERVERS else self.client_folder(system)
+
+    def _register_clients(self) -> None:
+        names = {system.system_id: system for system in members.SYSTEMS}
+        registered: list[RegisteredClient] = []
+        for client in members.OIDC_CLIENTS:
+            secret = secrets.token_urlsafe(_SECRET_BYTES)
+            folder = self._folder_of(client.system_id)
+            file = folder / "client_secret"
+            file.touch(mode=0o600)
+            file.write_text(f"{secret}\n", encoding="utf-8")
+            registered.append(
+                RegisteredClient(
+                    client_id=client.client_id,
+                    system_id=str(client.system_id),
+                    name_vi=names[client.system_id].name_vi,
+                    name_en=names[client.system_id].name_en,
+                    secret_hash=hashlib.sha256(secret.encode()).hexdigest(),
+                    certificate_thumbprint=certificate_thumbprint((folder / "tls.crt").read_bytes()),
+                )
+            )
+        text = json.dumps([asdict(client) for client in registered], ensure_ascii=False, indent=2)
+        (self.service_folder(members.IDENTITY) / "clients.json").write_text(f"{text}\n", encoding="utf-8")

@@ -1,0 +1,53 @@
+"""Databases for tests: every store runs on SQLite and on PostgreSQL."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import docker.errors
+import psycopg
+import pytest
+from testcontainers.core.config import testcontainers_config
+from testcontainers.community.postgres import PostgresContainer
+
+from lienthong_core.database import sqlite_url
+
+IMAGE = "postgres:17-trixie"
+NO_ENGINE = "left out: no container engine answers, so there is no PostgreSQL"
+
+
+def engine_answers() -> bool:
+    """Return whether containers can be started here."""
+    try:
+        client = docker.from_env()
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except docker.errors.DockerException:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Give the address of a PostgreSQL server's own database, in a container of this test run."""
+    if not engine_answers():
+        pytest.skip(NO_ENGINE)
+    # The reaper's image would have to be pulled; the context manager below stops the container as well.
+    testcontainers_config.ryuk_disabled = True
+    with PostgresContainer(IMAGE, driver=None) as container:
+        yield container.get_connection_url(host="127.0.0.1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the address of a new, empty database: once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "test.sqlite")
+    server = request.getfixturevalue("postgresql_server")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # pyright: ignore[reportArgumentType] (our own name)
+    return f"{server.replace('postgresql://', 'postgresql+psycopg://').rsplit('/', 1)[0]}/{name}"
