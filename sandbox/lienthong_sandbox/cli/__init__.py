@@ -1,0 +1,18 @@
+"""The `lienthong` command."""
+
+import typer
+
+from lienthong_sandbox.cli import demo, log, serve, up
+
+app = typer.Typer(
+    help="Liên Thông: a simulation of Vietnam's national data-sharing and e-identity systems.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("serve")(serve.serve)
+app.command("health")(serve.health)
+app.command("init")(serve.init)
+app.add_typer(log.app, name="log")

@@ -1,0 +1,127 @@
+"""`lienthong demo`: the citizen's journey."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import grpc
+import typer
+from rich.console import Console
+
+from lienthong.client import explain
+from lienthong_core.clock import SystemClock
+from lienthong_sandbox.demo.evidence import accesses, proof
+from lienthong_sandbox.demo.journey import Journey
+from lienthong_sandbox.demo.narrators import JsonNarrator, Narrator, PlainNarrator, RichNarrator
+from lienthong_sandbox.demo.place import Place
+from lienthong_sandbox.demo.refusals import refusals
+from lienthong_sandbox.demo.story import Step
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.login import LoginRefused
+from lienthong_sandbox.sandbox import Sandbox
+from lienthong_sandbox.settings import ServiceSettings
+from lienthong_sandbox.world import World
+
+
+class Against(StrEnum):
+    """Where the journey runs."""
+
+    OWN = "own"
+    COMPOSE = "compose"
+
+
+def demo(
+    plain: Annotated[bool, typer.Option("--plain", help="One plain line for each thing that happens.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a step.")] = False,
+    against: Annotated[
+        Against, typer.Option(help="`own`: a sandbox of its own; `compose`: the services `docker compose up` started.")
+    ] = Against.OWN,
+) -> None:
+    """Run the citizen's journey on real sockets and tell it step by step; exit 0 only if every outcome was right."""
+    narrator = _narrator(plain=plain, as_json=as_json)
+    began = time.perf_counter()
+    as_expected = True
+    try:
+        with _compose() if against is Against.COMPOSE else _own() as (place, where):
+            narrator.begin(where)
+            for step in _steps(place):
+                narrator.step(step)
+                as_expected = as_expected and step.as_expected
+    except grpc.RpcError as error:
+        why = explain(error)
+        Console(stderr=True).print(f"[bold red]The journey broke off:[/] {why.reason}: {why.message}")
+        as_expected = False
+    except LoginRefused as refused:
+        Console(stderr=True).print(f"[bold red]The journey broke off:[/] {refused}")
+        as_expected = False
+    narrator.end(as_expected=as_expected, seconds=time.perf_counter() - began)
+    raise typer.Exit(0 if as_expected else 1)
+
+
+def _steps(place: Place) -> Iterator[Step]:
+    journey = Journey(place)
+    try:
+        yield journey.log_in()
+        yield journey.consent()
+        yield journey.prefill()
+        yield journey.submit()
+        yield refusals(place)
+        yield accesses(place, journey.session)
+        yield proof(place)
+    finally:
+        journey.close()
+
+
+def _narrator(*, plain: bool, as_json: bool) -> Narrator:
+    if as_json:
+        return JsonNarrator(sys.stdout)
+    console = Console()
+    return PlainNarrator(sys.stdout) if plain or not console.is_terminal else RichNarrator(console)
+
+
+@contextmanager
+def _own() -> Iterator[tuple[Place, str]]:
+    with Sandbox() as sandbox:
+        place = Place.of(sandbox.world, sandbox.endpoints, sandbox.clock)
+        try:
+            yield place, f"Services of its own on {sandbox.endpoints.gateway} and five more ports."
+        finally:
+            place.close()
+
+
+@contextmanager
+def _compose() -> Iterator[tuple[Place, str]]:
+    settings = ServiceSettings()
+    ports = {name: address.rpartition(":")[2] for name, address in vars(settings.endpoints()).items()}
+    endpoints = Endpoints(
+        gateway=f"localhost:{ports['gateway']}",
+        population=settings.population,
+        identity=settings.identity,
+        portal=f"localhost:{ports['portal']}",
+        identity_url=settings.identity_url,
+        portal_url=settings.portal_url,
+    )
+    with tempfile.TemporaryDirectory(prefix="lienthong-clients-") as folder:
+        copied = subprocess.run(
+            ["docker", "compose", "cp", "init:/world/clients", folder],  # noqa: S607 (as the user would call it)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if copied.returncode:
+            Console(stderr=True).print(
+                "The client certificates cannot be copied out of the containers: run this where docker-compose.yml is, "
+                f"after `docker compose up --wait`.\n{copied.stderr.strip()}"
+            )
+            raise typer.Exit(1)
+        place = Place.of(World(Path(folder)), endpoints, SystemClock())
+        try:
+            yield place, f"The containers of docker compose, on {endpoints.gateway}."
+        finally:
+            place.close()

@@ -1,0 +1,65 @@
+"""`lienthong up`: everything in one process, until Ctrl-C."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lienthong_core.database import SchemaMismatch
+from lienthong_sandbox.filling import PASSCODE
+from lienthong_sandbox.sandbox import Sandbox
+from lienthong_sandbox.settings import FIRST_PORT
+from lienthong_seeds import members
+
+
+def up(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that keeps everything across restarts; without it nothing is kept.")
+    ] = None,
+    citizens: Annotated[int, typer.Option(min=1, help="How many citizens an empty database is filled with.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
+    first_port: Annotated[int, typer.Option(help="Six ports in a row from here on; 0: any free ones.")] = FIRST_PORT,
+) -> None:
+    """Start every service and stay until Ctrl-C."""
+    console = Console()
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port)
+    try:
+        _start(sandbox, console)
+    except (OSError, SchemaMismatch) as error:
+        Console(stderr=True).print(f"[bold red]Not started:[/] {error}")
+        raise typer.Exit(1) from error
+    try:
+        _tell(sandbox, console)
+        stopped.wait()
+    finally:
+        console.print("stopping")
+        sandbox.stop()
+
+
+def _start(sandbox: Sandbox, console: Console) -> None:
+    if not console.is_terminal:
+        sandbox.start(lambda step: console.print(f"starting: {step}"))
+        return
+    with console.status("starting") as status:
+        sandbox.start(lambda step: status.update(f"starting: {step}"))
+
+
+def _tell(sandbox: Sandbox, console: Console) -> None:
+    endpoints, world = sandbox.endpoints, sandbox.world
+    endpoints.save(world.folder)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("gateway", endpoints.gateway, "gRPC, mutual TLS: every call goes here")
+    table.add_row("identity provider", endpoints.identity_url, "OpenID Connect issuer; gRPC behind the gateway")
+    table.add_row("portal", endpoints.portal_url, f"pages; gRPC on {endpoints.portal}")
+    table.add_row("population", endpoints.population, "behind the gateway")
+    table.add_row("your certificate", str(world.client_folder(members.YOUR_SYSTEM)), f"as {members.YOUR_SYSTEM}")
+    table.add_row("passcode", PASSCODE, "of every synthetic account; SIMULATION")
+    console.print(table)
+    console.print(f"ready: endpoints and certificates are in {world.folder}; Ctrl-C ends")

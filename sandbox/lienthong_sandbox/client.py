@@ -1,0 +1,117 @@
+"""Acting as one of the registered systems: its certificate, its channel to the gateway, the citizens it logs in."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Self
+
+import grpc
+
+from lienthong.api.consent.v1 import consent_pb2
+from lienthong.api.consent.v1.consent_pb2 import Consent
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.client import CallContext
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.systems import SystemId
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.login import Citizen, ClientRegistration, LoginRefused, OidcLogin
+from lienthong_sandbox.world import CLIENTS, World
+from lienthong_seeds import members
+from lienthong_seeds.personas import PERSONAS, persona
+
+_DEADLINE_S = 10.0
+
+
+class SystemClient:
+    """A consumer's system. `channel` leads to the gateway; generated stubs work on it as on any channel."""
+
+    def __init__(
+        self, system: SystemId, tls: TlsIdentity, registration: ClientRegistration | None, endpoints: Endpoints
+    ) -> None:
+        """`registration` is the system's own at the identity provider; None if it logs nobody in."""
+        self.system = system
+        self.tls = tls
+        self._registration = registration
+        self._endpoints = endpoints
+        self._undo = ExitStack()
+        self.channel = self.channel_to(endpoints.gateway)
+
+    @classmethod
+    def of(cls, subsystem: str, world: World, endpoints: Endpoints) -> Self:
+        """Return the registered client system with that subsystem name; raises KeyError, naming those there are."""
+        for system in CLIENTS:
+            if system.subsystem == subsystem:
+                return cls(system, world.tls(system), _registration(system, world), endpoints)
+        known = ", ".join(system.subsystem for system in CLIENTS)
+        raise KeyError(f"no client system {subsystem!r}; there are: {known}")
+
+    def login(self, citizen: str) -> "CitizenSession":
+        """Log a citizen in: the key of a persona, or a personal number.
+
+        Raises LoginRefused if the identity provider says no.
+        """
+        if self._registration is None:
+            raise LoginRefused(f"{self.system} is no client of the identity provider, so it logs nobody in")
+        personal_number = persona(citizen).personal_number if _is_persona(citizen) else citizen
+        visitor = Citizen(personal_number, self.tls.authority)
+        self._undo.callback(visitor.browser.close)
+        login = OidcLogin(self._registration, self._endpoints.identity_url, self.tls.authority)
+        self._undo.callback(login.close)
+        return CitizenSession(self, visitor, login.log_in(visitor).access_token, login)
+
+    def channel_to(self, address: str) -> grpc.Channel:
+        """Return a channel with this system's certificate to another address, closed with this client."""
+        return self._undo.enter_context(grpc.secure_channel(address, self.tls.channel_credentials()))
+
+    def close(self) -> None:
+        """Close every channel and connection."""
+        self._undo.close()
+
+
+class CitizenSession:
+    """A citizen logged in at one system. `token` is her access token, bound to that system."""
+
+    def __init__(self, system: SystemClient, citizen: Citizen, token: str, login: OidcLogin) -> None:
+        self.token = token
+        self.personal_number = citizen.personal_number
+        self._system = system
+        self._citizen = citizen
+        self._login = login
+        self._consents = ConsentServiceStub(system.channel)
+
+    def metadata(self, purpose: str) -> tuple[tuple[str, str], ...]:
+        """Return the metadata of a call on her behalf for a purpose."""
+        return CallContext(purpose, token=self.token).metadata()
+
+    def consent(
+        self, purpose: str, datasets: Sequence[str], *, provider: SystemId = members.POPULATION, approve: bool = True
+    ) -> Consent:
+        """Ask her for consent, have her answer at the identity provider, and return the consent.
+
+        Raises grpc.RpcError if the gateway refuses the request, LoginRefused if she denies it.
+        """
+        asked = consent_pb2.RequestConsentRequest(
+            subject_number=self.personal_number, provider=str(provider), datasets=datasets, purpose=purpose
+        )
+        made = self._consents.RequestConsent(asked, timeout=_DEADLINE_S).consent_request
+        details = [{"type": "lienthong_consent", "consent_request_id": made.consent_request_id}]
+        self.token = self._login.log_in(self._citizen, details, approve=approve).access_token
+        fetch = consent_pb2.FetchConsentRequestRequest(consent_request_id=made.consent_request_id)
+        decided = self._consents.FetchConsentRequest(fetch, timeout=_DEADLINE_S).consent_request
+        found = consent_pb2.GetConsentRequest(consent_id=decided.consent_id)
+        return self._consents.GetConsent(found, timeout=_DEADLINE_S).consent
+
+    def revoke(self, consent: Consent) -> Consent:
+        """End a consent on her word."""
+        request = consent_pb2.RevokeConsentRequest(consent_id=consent.consent_id)
+        return self._consents.RevokeConsent(request, timeout=_DEADLINE_S).consent
+
+
+def _registration(system: SystemId, world: World) -> ClientRegistration | None:
+    for client in members.OIDC_CLIENTS:
+        if client.system_id == system:
+            return ClientRegistration(client.client_id, world.client_secret(system), members.TEST_REDIRECT_URI)
+    return None
+
+
+def _is_persona(text: str) -> bool:
+    return any(known.key == text for known in PERSONAS)

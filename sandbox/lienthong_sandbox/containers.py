@@ -1,0 +1,40 @@
+"""A world for containers: one folder (volume) a service, one PostgreSQL database a service."""
+
+import secrets
+from pathlib import Path
+
+from lienthong_sandbox.services import SERVICES
+from lienthong_sandbox.world import World
+
+DATABASE_URL_FILE = "database_url"
+_HOST = "postgres:5432"
+
+
+def prepare(folder: Path) -> bool:
+    """Make keys, certificates and database passwords, once; return whether anything was made.
+
+    The `postgres` folder holds the server's password and the SQL that makes a role and a database for each service;
+    each service's folder holds the address of its own database.
+    """
+    world = World(folder)
+    if world.exists():
+        return False
+    databases = folder / "postgres"
+    databases.mkdir(exist_ok=True)
+    statements: list[str] = []
+    for name, (system, _) in SERVICES.items():
+        password = secrets.token_urlsafe(24)
+        statements += [
+            f"CREATE ROLE {name} LOGIN PASSWORD '{password}';",
+            f"CREATE DATABASE {name} OWNER {name};",
+            f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;",
+        ]
+        file = world.service_folder(system) / DATABASE_URL_FILE
+        file.parent.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"postgresql+psycopg://{name}:{password}@{_HOST}/{name}\n", encoding="utf-8")
+    # Read by the database server's own account, from a volume that nobody else mounts.
+    (databases / "databases.sql").write_text("\n".join(statements) + "\n", encoding="utf-8")
+    (databases / "password").write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    world.create()
+    return True

@@ -1,0 +1,1 @@
+"""The citizen's journey, told step by step while it runs."""

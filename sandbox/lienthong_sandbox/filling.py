@@ -1,0 +1,76 @@
+"""Filling a world's empty databases with its people, and telling the identity provider its clients."""
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Engine, exists, select
+
+from lienthong_sandbox.services import Server, Setting
+from lienthong_seeds.load import load_accounts, load_population
+from lienthong_seeds.members import redirect_uris
+from lienthong_seeds.population import generate
+from lienthong_seeds.rows import Population
+from lienthong_services.identity.model import Account, Client
+from lienthong_services.identity.rules import hash_passcode
+from lienthong_services.identity.store import IdentityStore
+from lienthong_services.population.model import Citizen
+
+PASSCODE = "135790"
+"""Passcode of every synthetic account: documented, and worth nothing outside a sandbox."""
+
+
+class Filling:
+    """Fills databases that are empty; those that hold a world already are left as they are."""
+
+    def __init__(self, seed: int, citizens: int, progress: Callable[[int], None] | None = None) -> None:
+        """`progress` is told how many citizens have been made so far."""
+        self._seed = seed
+        self._citizens = citizens
+        self._progress = progress
+        self._made: Population | None = None
+        self._fillers: Mapping[str, Callable[[Engine, Setting], None]] = {
+            "population": self._fill_population,
+            "identity": self._fill_identity,
+        }
+
+    def fill(self, service: str, server: Server, setting: Setting) -> None:
+        """Fill a service's database before it starts, if it needs it."""
+        filler = self._fillers.get(service)
+        if filler is not None:
+            filler(server.engine, setting)
+
+    def finish(self) -> None:
+        """Let go of the people: they are in the databases now."""
+        self._made = None
+
+    def _population(self) -> Population:
+        # Two services of one process are filled from the same people, made once.
+        if self._made is None:
+            self._made = generate(self._seed, self._citizens, progress=self._progress)
+        return self._made
+
+    def _fill_population(self, engine: Engine, _setting: Setting) -> None:
+        if _is_empty(engine, Citizen):
+            load_population(engine, self._population())
+
+    def _fill_identity(self, engine: Engine, setting: Setting) -> None:
+        if _is_empty(engine, Account):
+            load_accounts(engine, self._population(), hash_passcode(PASSCODE))
+        store = IdentityStore(engine)
+        # Always: the portal's address may be another one this time.
+        for client in setting.world.registered_clients():
+            store.add_client(
+                Client(
+                    client_id=client.client_id,
+                    system_id=client.system_id,
+                    name_vi=client.name_vi,
+                    name_en=client.name_en,
+                    secret_hash=client.secret_hash,
+                    certificate_thumbprint=client.certificate_thumbprint,
+                    redirect_uris=" ".join(redirect_uris(client.client_id, setting.endpoints.portal_url)),
+                )
+            )
+
+
+def _is_empty(engine: Engine, table: type[Citizen | Account]) -> bool:
+    with engine.connect() as connection:
+        return not connection.execute(select(exists(select(1).select_from(table)))).scalar_one()

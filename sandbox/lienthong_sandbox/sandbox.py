@@ -1,0 +1,97 @@
+"""One whole, isolated world in this process."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lienthong_core.clock import SandboxClock
+from lienthong_sandbox.audit import read_log
+from lienthong_sandbox.client import SystemClient
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.fabric import Fabric, Ports
+from lienthong_sandbox.filling import Filling
+from lienthong_sandbox.world import World
+from lienthong_seeds import members
+
+
+class Sandbox:
+    """A population database, identity provider, portal and gateway, on free ports, until the `with` block ends.
+
+        with Sandbox() as vn:
+            bank = vn.system("ekyc")
+            mai = bank.login("nguyen-thi-mai")
+            mai.consent("ekyc", ["identity.basic"])
+
+    Attributes: `clock` (can be set and advanced), `endpoints` (where everything listens), `world` (keys, certificates).
+    """
+
+    def __init__(self, *, citizens: int = 10_000, seed: int = 1, data: Path | None = None, first_port: int = 0) -> None:
+        """Take `citizens` synthetic people made from `seed`.
+
+        `data`: a folder to keep everything in; without it, a temporary one that is removed at the end.
+        `first_port`: six ports in a row from there on; 0: free ones.
+        """
+        self.clock = SandboxClock()
+        self._filling = Filling(seed, citizens)
+        self._data = data
+        self._first_port = first_port
+        self._undo = ExitStack()
+        self._started: tuple[World, Endpoints] | None = None
+
+    @property
+    def world(self) -> World:
+        """The world's keys and certificates; raises RuntimeError unless it runs."""
+        return self._running()[0]
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything listens; raises RuntimeError unless it runs."""
+        return self._running()[1]
+
+    def start(self, tell: Callable[[str], None] = lambda _step: None) -> Self:
+        """Start everything; `tell` hears what is being done. Raises OSError if a fixed port is taken."""
+        with ExitStack() as undo:
+            folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
+            world = World(folder)
+            fabric = Fabric(world, self.clock, self._filling, Ports(self._first_port))
+            endpoints = fabric.start(tell)
+            undo.callback(fabric.stop)
+            self._started = world, endpoints
+            self._undo = undo.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Stop everything, leaving no thread, file or port behind; twice is once."""
+        self._started = None
+        self._undo.close()
+
+    def system(self, subsystem: str) -> SystemClient:
+        """Return one of the registered systems to act as, such as `ekyc`; it is closed with the sandbox.
+
+        Raises KeyError if no such client system is registered.
+        """
+        world, endpoints = self._running()
+        client = SystemClient.of(subsystem, world, endpoints)
+        self._undo.callback(client.close)
+        return client
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return every entry of the exchange log, oldest first, as the auditor reads it."""
+        auditor = self.system(members.AUDITOR.subsystem)
+        return read_log(auditor.channel)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _running(self) -> tuple[World, Endpoints]:
+        if self._started is None:
+            raise RuntimeError("the sandbox does not run: use it as `with Sandbox() as vn:`, or call start() first")
+        return self._started
