@@ -6,7 +6,7 @@ stored as the contract's numbers (`lienthong.api.population.v1`). Text is NFC.
 
 from datetime import datetime
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -52,21 +52,25 @@ class Citizen(PopulationTable, table=True):
     father_surname: str = ""
     father_middle_name: str = ""
     father_given_name: str = ""
+    father_nationality: str = Field(default="VN", max_length=2)
     mother_number: str = ""
     mother_surname: str = ""
     mother_middle_name: str = ""
     mother_given_name: str = ""
+    mother_nationality: str = Field(default="VN", max_length=2)
     spouse_number: str = ""
     spouse_surname: str = ""
     spouse_middle_name: str = ""
     spouse_given_name: str = ""
+    spouse_nationality: str = Field(default="VN", max_length=2)
     representative_number: str = ""
     representative_surname: str = ""
     representative_middle_name: str = ""
     representative_given_name: str = ""
+    representative_nationality: str = Field(default="VN", max_length=2)
     life_status: int
     life_status_date: str = Field(default="", max_length=10)
-    updated_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class FormerNumber(PopulationTable, table=True):
@@ -81,8 +85,12 @@ class FormerNumber(PopulationTable, table=True):
 class Residence(PopulationTable, table=True):
     """A residence, in the administrative units of the time it was registered; `until_date` empty while in force.
 
-    The current residence is a row of its own only where it differs from the temporary or permanent one.
+    The current residence is a row of its own only where it differs from the temporary or permanent one. One case
+    registers at most one residence of a citizen, which is what makes its registration repeatable; residences that were
+    in the register from its beginning come from no case and no change.
     """
+
+    __table_args__ = (UniqueConstraint("citizen_id", "case_reference"),)
 
     residence_id: int | None = Field(default=None, primary_key=True)
     citizen_id: int = Field(foreign_key="citizen.citizen_id", index=True)
@@ -97,11 +105,16 @@ class Residence(PopulationTable, table=True):
     country: str = Field(default="VN", max_length=2)
     from_date: str = Field(max_length=10)
     until_date: str = Field(default="", max_length=10)
-    case_reference: str = Field(default="", index=True)
+    case_reference: str | None = Field(default=None, max_length=64)
+    change_number: int | None = Field(default=None, foreign_key="change.change_number")
 
 
 class Household(PopulationTable, table=True):
-    """A household (hộ gia đình) at one address."""
+    """A household (hộ gia đình) at one address.
+
+    A household that forms when somebody moves out is numbered by its commune and the change that made it:
+    `00004-0000123`.
+    """
 
     household_number: str = Field(primary_key=True)
     head_citizen_id: int = Field(foreign_key="citizen.citizen_id")
@@ -113,7 +126,10 @@ class Household(PopulationTable, table=True):
 
 
 class AdministrativeUnit(PopulationTable, table=True):
-    """A province (two digits) or commune (five digits) of the two-tier division in force since 2025-07-01."""
+    """A province (two digits) or commune (five digits) of the two-tier division in force since 2025-07-01.
+
+    `valid_until` is the last day in force; empty while in force. A province is its own province.
+    """
 
     code: str = Field(primary_key=True, max_length=5)
     name: str
@@ -128,4 +144,4 @@ class Change(PopulationTable, table=True):
     change_number: int | None = Field(default=None, primary_key=True)
     citizen_id: int = Field(foreign_key="citizen.citizen_id")
     datasets: str
-    changed_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
