@@ -23,7 +23,7 @@ class Account(IdentityTable, table=True):
     kind: int
     level: int
     state: int
-    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))
     state_reason: str = ""
     state_before_lock: int = 0
     """What unlocking goes back to, so that it activates nobody; 0 unless locked."""
