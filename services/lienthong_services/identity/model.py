@@ -1,8 +1,9 @@
 """The tables of the identity provider. Enumerations are the contract's numbers (`lienthong.api.identity.v1`)."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import JSON, DateTime
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -22,8 +23,10 @@ class Account(IdentityTable, table=True):
     kind: int
     level: int
     state: int
-    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))
     state_reason: str = ""
+    state_before_lock: int = 0
+    """What unlocking goes back to, so that it activates nobody; 0 unless locked."""
     full_name: str
     birth_date: str = Field(max_length=10)
     passcode_hash: str
@@ -43,3 +46,68 @@ class Client(IdentityTable, table=True):
     """`x5t#S256` of the system's certificate; tokens issued to this client are bound to it."""
     redirect_uris: str
     """Space-separated; compared exactly."""
+
+
+class BrowserSession(IdentityTable, table=True):
+    """A browser that has been here; a citizen's once she has logged in. Times are seconds since 1970."""
+
+    session_digest: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of the cookie, hex: whoever reads the table cannot use the session."""
+    csrf_token: str
+    personal_number: str = Field(default="", max_length=12, index=True)
+    """Empty until somebody has logged in."""
+    level: int = 0
+    """Account level at login."""
+    auth_time: int = 0
+    expires_at: int = Field(index=True)
+
+
+class Interaction(IdentityTable, table=True):
+    """A citizen's way through the pages: from `/authorize`, or from `/account`, to where it ends."""
+
+    interaction_id: str = Field(primary_key=True)
+    session_digest: str = Field(foreign_key="browsersession.session_digest", ondelete="CASCADE", index=True)
+    request: dict[str, Any] = Field(sa_type=JSON)
+    """The authorization request; empty for a login to the account page."""
+    must_log_in: bool
+    """Whether the login of the session is not good enough for this request."""
+    consent_terms: bytes = b""
+    """The `ConsentTerms` that the citizen is shown, once they are."""
+    expires_at: int = Field(index=True)
+
+
+class ClientApproval(IdentityTable, table=True):
+    """That the citizen has approved a client within a session; it is not asked again there."""
+
+    session_digest: str = Field(primary_key=True, foreign_key="browsersession.session_digest", ondelete="CASCADE")
+    client_id: str = Field(primary_key=True)
+
+
+class AuthorizationCode(IdentityTable, table=True):
+    """A code and all that the tokens it is exchanged for will say. Kept until those tokens are over."""
+
+    code_digest: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of the code, hex."""
+    client_id: str
+    redirect_uri: str
+    code_challenge: str
+    scope: str
+    nonce: str | None
+    personal_number: str = Field(max_length=12)
+    level: int
+    auth_time: int
+    authorization_details: list[dict[str, Any]] = Field(sa_type=JSON)
+    """Consents approved on the way (RFC 9396)."""
+    expires_at: int = Field(index=True)
+    token_id: str | None = Field(default=None, index=True)
+    """`jti` of the access token; set once the code has been exchanged, which works once."""
+    replayed: bool = False
+    """Whether the code came a second time, which ends its tokens here (RFC 6749 §4.1.2)."""
+
+
+class LoginAttempts(IdentityTable, table=True):
+    """Failed logins in a row for a number, which need not be anybody's."""
+
+    personal_number: str = Field(primary_key=True, max_length=12)
+    failures: int
+    last_attempt_at: int

@@ -1,0 +1,76 @@
+"""E-identity accounts for agencies: the contract's methods on the store."""
+
+from datetime import UTC, datetime
+
+import grpc
+
+from lienthong.api.errors.v1.errors_pb2 import ErrorReason
+from lienthong.api.identity.v1 import identity_pb2 as messages
+from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceServicer
+from lienthong_core.clock import Clock
+from lienthong_core.errors import invalid, not_found, reason_name
+from lienthong_services.identity.model import Account
+from lienthong_services.identity.rules import is_personal_number
+from lienthong_services.identity.store import IdentityStore
+
+
+class IdentityServicer(IdentityServiceServicer):
+    """Answers the gateway."""
+
+    def __init__(self, store: IdentityStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def GetAccount(
+        self, request: messages.GetAccountRequest, context: grpc.ServicerContext
+    ) -> messages.GetAccountResponse:
+        """Return an account."""
+        account = self._store.account(_number(request.personal_number))
+        return messages.GetAccountResponse(account=_message(account))
+
+    def LockAccount(
+        self, request: messages.LockAccountRequest, context: grpc.ServicerContext
+    ) -> messages.LockAccountResponse:
+        """Lock an account and end its sessions."""
+        number, reason = _number(request.personal_number), _reason(request.reason)
+        account = self._store.lock_account(number, reason, self._clock.now())
+        return messages.LockAccountResponse(account=_message(account))
+
+    def UnlockAccount(
+        self, request: messages.UnlockAccountRequest, context: grpc.ServicerContext
+    ) -> messages.UnlockAccountResponse:
+        """Unlock an account."""
+        number, reason = _number(request.personal_number), _reason(request.reason)
+        account = self._store.unlock_account(number, reason, self._clock.now())
+        return messages.UnlockAccountResponse(account=_message(account))
+
+
+def _number(text: str) -> str:
+    if not is_personal_number(text):
+        message = "A personal number is twelve digits; send them without spaces."
+        raise invalid(reason_name(ErrorReason.ERROR_REASON_PERSONAL_NUMBER_INVALID), message)
+    return text
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise invalid("REASON_MISSING", "Say in `reason` why; it is kept with the account.")
+    return text
+
+
+def _message(account: Account | None) -> messages.Account:
+    if account is None:
+        raise not_found("ACCOUNT_UNKNOWN", "The number has no e-identity account; register one first, or correct it.")
+    message = messages.Account(
+        personal_number=account.personal_number,
+        kind=messages.AccountKind.ValueType(account.kind),
+        level=account.level,
+        state=messages.AccountState.ValueType(account.state),
+    )
+    message.state_changed_at.FromDatetime(_in_utc(account.state_changed_at))
+    return message
+
+
+def _in_utc(stored: datetime) -> datetime:
+    # SQLite gives the time back without its zone; it was written in UTC.
+    return stored if stored.tzinfo else stored.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The identity provider over HTTPS: OpenID Connect for clients, pages for citizens."""

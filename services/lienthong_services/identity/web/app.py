@@ -1,0 +1,90 @@
+"""Every address that the identity provider answers over HTTPS."""
+
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, ExceptionHandler
+
+from lienthong_services.identity.errors import OAuthError, PageError
+from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
+from lienthong_services.identity.web.forms import posted
+from lienthong_services.identity.web.headers import SafeHeaders
+from lienthong_services.identity.web.provider import Provider
+
+
+def create_app(provider: Provider) -> ASGIApp:
+    """Return the application."""
+    get, post = ["GET"], ["POST"]
+    routes = [
+        Route("/.well-known/openid-configuration", partial(discovery.configuration, provider), methods=get),
+        Route("/jwks", partial(discovery.keys, provider), methods=get),
+        Route("/authorize", partial(authorize.authorize, provider), methods=get),
+        Route("/token", posted(partial(token.exchange_code, provider)), methods=post),
+        Route("/userinfo", partial(userinfo.userinfo, provider), methods=["GET", "POST"]),
+        Route("/login", partial(login.show_login, provider), methods=get),
+        Route("/login", posted(partial(login.log_in, provider)), methods=post),
+        Route("/approve", partial(approve.show_approval, provider), methods=get),
+        Route("/approve", posted(partial(approve.decide_approval, provider)), methods=post),
+        Route("/consent", partial(consent.show_consent, provider), methods=get),
+        Route("/consent", posted(partial(consent.decide_consent, provider)), methods=post),
+        Route("/", RedirectResponse("/account"), methods=get),
+        Route("/account", partial(account.show_account, provider), methods=get),
+        Route("/account/revoke", posted(partial(account.revoke_consent, provider)), methods=post),
+        Route("/logout", posted(partial(account.log_out, provider)), methods=post),
+        Route("/logged-out", partial(account.show_logged_out, provider), methods=get),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]
+    handlers: dict[Any, ExceptionHandler] = {
+        OAuthError: _oauth_error,
+        PageError: partial(_page_error, provider),
+        HTTPException: partial(_http_error, provider),
+        Exception: partial(_failure, provider),
+    }
+    return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
+
+
+def _oauth_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, OAuthError):
+        raise error
+    body = {"error": error.error, "error_description": error.description}
+    headers: dict[str, str] = {}
+    if error.status is HTTPStatus.UNAUTHORIZED:
+        scheme = "Basic" if error.error == "invalid_client" else "Bearer"
+        details = ", ".join(f'{name}="{value}"' for name, value in body.items())
+        headers["WWW-Authenticate"] = f'{scheme} realm="lienthong", {details}'
+    return JSONResponse(body, error.status, headers)
+
+
+def _page_error(provider: Provider, _request: Request, error: Exception) -> Response:
+    if not isinstance(error, PageError):
+        raise error
+    return provider.pages.error(error)
+
+
+def _http_error(provider: Provider, _request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    vietnamese = "Địa chỉ này không có trang nào, hoặc không nhận cách gửi này."
+    english = f"{error.detail}: there is no such page, or not for this method. /.well-known/openid-configuration lists "
+    page = PageError(HTTPStatus(error.status_code), vietnamese, f"{english}what clients can call.")
+    response = provider.pages.error(page)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _failure(provider: Provider, _request: Request, _error: Exception) -> Response:
+    return provider.pages.error(
+        PageError(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "Máy chủ gặp lỗi không lường trước. Hãy thử lại.",
+            "The server failed in a way it does not know. Try again; its log holds the cause.",
+        )
+    )

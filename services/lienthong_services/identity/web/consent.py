@@ -1,0 +1,133 @@
+"""The page on which a citizen answers a request for consent (Law 91/2025 Art. 9, NĐ 356/2025 Art. 6)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lienthong.api.consent.v1.consent_pb2 import ConsentTerms
+from lienthong.api.errors.v1.errors_pb2 import ErrorReason
+from lienthong_core.errors import Refusal, reason_name
+from lienthong_services.identity.authorization import CONSENT_DETAIL
+from lienthong_services.identity.datasets import dataset_titles
+from lienthong_services.identity.errors import Link, PageError
+from lienthong_services.identity.rules import Problem, Step, closed_request_problem, consent_problem, period_text
+from lienthong_services.identity.web.approve import is_approval
+from lienthong_services.identity.web.flow import Visit, find_visit, finish, go_on, open_step, refuse, see_other
+from lienthong_services.identity.web.provider import Provider
+
+_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+_CLOSED = tuple(
+    reason_name(reason)
+    for reason in (
+        ErrorReason.ERROR_REASON_CONSENT_REQUEST_UNKNOWN,
+        ErrorReason.ERROR_REASON_CONSENT_REQUEST_CLOSED,
+        ErrorReason.ERROR_REASON_CONSENT_REQUEST_EXPIRED,
+    )
+)
+
+
+def show_consent(provider: Provider, request: Request) -> Response:
+    """Show what is asked for, as the gateway has it."""
+    visit = find_visit(provider, request, request.query_params)
+    if open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
+        return go_on(provider, visit.session, visit.interaction)
+    terms = _shown_terms(visit) or _fetch_terms(provider, visit)
+    return provider.pages.page(
+        "consent.html",
+        leads_to=visit.wanted.redirect_uri,
+        client=visit.client,
+        csrf=visit.session.csrf_token,
+        interaction=visit.interaction.interaction_id,
+        account=provider.store.account(visit.session.personal_number),
+        terms=terms,
+        datasets=dataset_titles(terms.datasets, provider.datasets),
+        period=period_text(terms.valid_for.seconds),
+    )
+
+
+def decide_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
+    """Sign and record the answer, and only then send the browser back."""
+    visit = find_visit(provider, request, form)
+    terms = _shown_terms(visit)
+    if terms is None or open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
+        return go_on(provider, visit.session, visit.interaction)
+    approved = is_approval(form)
+    consent_id = _record(provider, visit, terms, approved=approved)
+    if not approved:
+        return see_other(refuse(provider, visit, "access_denied", "The citizen denied the consent."))
+    detail = _granted(visit.wanted.consent_request_id, consent_id, terms)
+    return finish(provider, visit.session, visit.interaction, visit.wanted, [detail])
+
+
+def _shown_terms(visit: Visit) -> ConsentTerms | None:
+    stored = visit.interaction.consent_terms
+    return ConsentTerms.FromString(stored) if stored else None
+
+
+def _fetch_terms(provider: Provider, visit: Visit) -> ConsentTerms:
+    try:
+        asked = provider.consents.fetch(visit.wanted.consent_request_id)
+    except Refusal as refusal:
+        raise _page_error(provider, visit, refusal) from refusal
+    problem = consent_problem(asked, citizen=visit.session.personal_number, consumer=visit.client.system_id)
+    if problem:
+        raise _cannot_answer(provider, visit, problem)
+    provider.store.keep_terms(visit.interaction.interaction_id, asked.terms.SerializeToString())
+    return asked.terms
+
+
+def _record(provider: Provider, visit: Visit, terms: ConsentTerms, *, approved: bool) -> str:
+    request_id = visit.wanted.consent_request_id
+    statement = provider.tokens.decision(
+        request_id, terms, visit.session, str(uuid4()), provider.now(), approved=approved
+    )
+    try:
+        return provider.consents.record(request_id, statement, approved=approved)
+    except Refusal as refusal:
+        raise _page_error(provider, visit, refusal) from refusal
+
+
+def _granted(request_id: str, consent_id: str, terms: ConsentTerms) -> dict[str, Any]:
+    return {
+        "type": CONSENT_DETAIL,
+        "consent_request_id": request_id,
+        "consent_id": consent_id,
+        "provider": terms.provider,
+        "datasets": list(terms.datasets),
+        "purpose": terms.purpose,
+    }
+
+
+def _page_error(provider: Provider, visit: Visit, refusal: Refusal) -> PageError:
+    if refusal.reason in _CLOSED:
+        return _cannot_answer(provider, visit, closed_request_problem())
+    return gateway_problem(refusal, f"/consent?interaction={visit.interaction.interaction_id}")
+
+
+def _cannot_answer(provider: Provider, visit: Visit, problem: Problem) -> PageError:
+    address = refuse(provider, visit, problem.error, problem.english)
+    link = Link(address, "Quay lại ứng dụng", "Back to the application")
+    return PageError(HTTPStatus.FORBIDDEN, problem.vietnamese, problem.english, link)
+
+
+def gateway_problem(refusal: Refusal, try_again: str) -> PageError:
+    """Return the error of a page that needs the gateway and did not get what it asked for."""
+    link = Link(try_again, "Thử lại", "Try again")
+    if refusal.status in _TRANSIENT:
+        return PageError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Trục liên thông hiện không trả lời, nên chưa có gì được xác nhận. Hãy thử lại sau ít phút.",
+            "The gateway does not answer just now, and nothing has been confirmed. Try again in a few minutes.",
+            link,
+        )
+    return PageError(
+        HTTPStatus.BAD_GATEWAY,
+        f"Trục liên thông đã từ chối ({refusal.reason}).",
+        f"The gateway refused ({refusal.reason}): {refusal.message}",
+        link,
+    )

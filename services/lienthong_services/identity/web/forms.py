@@ -1,0 +1,48 @@
+"""Reading posted forms, which are the only bodies that this server takes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from lienthong_services.identity.errors import OAuthError
+
+_FORM = "application/x-www-form-urlencoded"
+_MAX_BYTES = 32 << 10
+
+Form = Mapping[str, str]
+
+
+def posted(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that reads the form and then lets `handler` work in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        form = await _read(request)
+        return await run_in_threadpool(handler, request, form)
+
+    return endpoint
+
+
+async def _read(request: Request) -> Form:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise OAuthError("invalid_request", f"Send the parameters as {_FORM} in the body.")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                message = f"The form is larger than {_MAX_BYTES} bytes; no request here needs one that large."
+                raise OAuthError("invalid_request", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except ClientDisconnect:
+        raise OAuthError("invalid_request", "The form did not arrive whole; send it again.") from None
+    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise OAuthError("invalid_request", "A parameter came more than once; send each once (RFC 6749 section 3.2).")
+    # Text with control characters is nobody's number, code or name, and databases refuse some of it.
+    if not all(value.isprintable() for value in form.values()):
+        raise OAuthError("invalid_request", "A parameter holds control characters; send printable text.")
+    return form
