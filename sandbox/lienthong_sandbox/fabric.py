@@ -29,7 +29,9 @@ class Fabric:
         `tell` hears what is being done. Raises OSError if a fixed port is taken; nothing is left running then.
         """
         with ExitStack() as undo:
-            ports = {name: undo.enter_context(reserved_port(HOST, port)) for name, port in self._ports.by_name().items()}
+            ports = {
+                name: undo.enter_context(reserved_port(HOST, port)) for name, port in self._ports.by_name().items()
+            }
             endpoints = _endpoints(ports)
             if not self._world.exists():
                 tell("keys and certificates")

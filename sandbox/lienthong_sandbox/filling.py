@@ -1,5 +1,6 @@
 """Filling a world's empty databases with its people, and telling the identity provider its clients."""
 
+import secrets
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import Engine, exists, select
@@ -54,7 +55,7 @@ class Filling:
 
     def _fill_identity(self, engine: Engine, setting: Setting) -> None:
         if _is_empty(engine, Account):
-            load_accounts(engine, self._population(), hash_passcode(PASSCODE))
+            load_accounts(engine, self._population(), hash_passcode(PASSCODE, secrets.token_bytes(16)))
         store = IdentityStore(engine)
         # Always: the portal's address may be another one this time.
         for client in setting.world.registered_clients():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from lienthong_services.portal.server import PortalConfig, PortalServer
 from sqlalchemy import Engine
 
 from lienthong_core.clock import Clock
@@ -17,7 +18,6 @@ from lienthong_sandbox.world import World
 from lienthong_seeds import members
 from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.population.server import PopulationConfig, PopulationServer
-from lienthong_services.portal.server import PortalConfig, PortalServer
 
 
 class Server(Protocol):

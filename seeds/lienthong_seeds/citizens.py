@@ -63,7 +63,12 @@ class CitizenMaker:
         ethnicity = self._ethnicities[province.code].pick(self._roll())
         religion = self._religions[region].pick(self._roll())
         return Home(
-            province, self.places.commune(province.code), region, ethnicity, religion, self._other_commune(province.code)
+            province,
+            self.places.commune(province.code),
+            region,
+            ethnicity,
+            religion,
+            self._other_commune(province.code),
         )
 
     def child(self, home: Home, sex: Sex, birth: int, surname: str) -> Person:

@@ -36,9 +36,7 @@ def load_population(engine: Engine, population: Population, progress: Progress |
         loader.insert("change", changes, given_by_database="change_number")
 
 
-def load_accounts(
-    engine: Engine, population: Population, passcode_hash: str, progress: Progress | None = None
-) -> None:
+def load_accounts(engine: Engine, population: Population, passcode_hash: str, progress: Progress | None = None) -> None:
     """Store the e-identity accounts, all or nothing; every one has the same synthetic passcode.
 
     Raises sqlalchemy.exc.IntegrityError, having stored nothing, if the provider holds them already.

@@ -31,7 +31,13 @@ class Cast:
         return self._reference.communes[code]
 
     def persona(
-        self, key: str, *, ethnicity: str = "Kinh", religion: str = "Không", locked_on: date | None = None, why: str = ""
+        self,
+        key: str,
+        *,
+        ethnicity: str = "Kinh",
+        religion: str = "Không",
+        locked_on: date | None = None,
+        why: str = "",
     ) -> Person:
         """Return the persona's citizen, with her account; `locked_on` and `why` are of a locked one."""
         role = persona(key)
@@ -44,7 +50,14 @@ class Cast:
         return person
 
     def relative(
-        self, full_name: str, sex: Sex, birth_date: str, serial: int, *, ethnicity: str = "Kinh", religion: str = "Không"
+        self,
+        full_name: str,
+        sex: Sex,
+        birth_date: str,
+        serial: int,
+        *,
+        ethnicity: str = "Kinh",
+        religion: str = "Không",
     ) -> Person:
         """Return a persona's relative, whose number ends in `serial`; adults have an account of level 2."""
         number = personal_number(sex, int(birth_date[:4]), serial)
@@ -81,9 +94,7 @@ class Cast:
         begins = max(since, iso(person.birth))
         person.stays.insert(0, Stay(RESIDENCE_KIND_PERMANENT, ward, household.detail, begins, until))
 
-    def _person(
-        self, number: str, full_name: str, sex: Sex, birth_date: str, ethnicity: str, religion: str
-    ) -> Person:
+    def _person(self, number: str, full_name: str, sex: Sex, birth_date: str, ethnicity: str, religion: str) -> Person:
         self._numbers.reserve(number)
         surname, *middle, given = full_name.split()
         had_card = birth_date < _HAD_CARD_IF_BORN_BEFORE

@@ -208,6 +208,4 @@ def _thom(cast: Cast) -> Household:
     son = cast.relative("Lương Duy Khang", SEX_MALE, "2011-01-17", 202)
     adopt_parents(son, husband, thom)
     son.representative = son.father
-    return cast.household(
-        16, "31135", "Số 51, khu phố 2", "2010-06-01", [(husband, HEAD), (thom, WIFE), (son, CHILD)]
-    )
+    return cast.household(16, "31135", "Số 51, khu phố 2", "2010-06-01", [(husband, HEAD), (thom, WIFE), (son, CHILD)])

@@ -36,7 +36,7 @@ def generate(
     Raises ValueError for a date before REFERENCE_DATE and for more than MOST_CITIZENS.
     """
     _check(count, reference_date)
-    roll = Random(seed).random  # noqa: S311 (people, not keys)
+    roll = Random(seed).random
     reference = read_reference()
     numbers = NumberRegister(roll)
     writer = PopulationWriter(roll, reference_date)

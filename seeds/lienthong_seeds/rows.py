@@ -6,7 +6,11 @@ Plain tuples, because 10,000 objects of the object-relational mapper take longer
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from lienthong.api.identity.v1.identity_pb2 import ACCOUNT_KIND_CITIZEN, ACCOUNT_KIND_FOREIGNER
+from lienthong.api.identity.v1.identity_pb2 import (
+    ACCOUNT_KIND_CITIZEN,
+    ACCOUNT_KIND_FOREIGNER,
+    ACCOUNT_STATE_ACTIVE,
+)
 from lienthong_seeds.chance import Roll, integer
 from lienthong_seeds.people import AccountGrant, Household, Member, Person
 from lienthong_seeds.reference import UNITS_VALID_FROM, Reference
@@ -77,7 +81,7 @@ class PopulationWriter:
             number, cancelled_on, reason = person.former_number
             self.population.former_numbers.append((number, citizen_id, cancelled_on, reason))
         for kind, place, detail, since, until in person.stays:
-            self.population.residences.append((citizen_id, kind, *place, detail, "VN", since, until, ""))
+            self.population.residences.append((citizen_id, kind, *place, detail, "VN", since, until, None, None))
         if person.account is not None:
             self._add_account(person, person.account)
 
@@ -93,6 +97,7 @@ class PopulationWriter:
                 account.state,
                 changed_at,
                 account.reason,
+                ACCOUNT_STATE_ACTIVE if account.reason else 0,
                 person.name.full,
                 person.birth_date,
             )
@@ -132,9 +137,13 @@ def citizen_row(citizen_id: int, person: Person, household_number: str, relation
         household_number,
         relation,
         *person.father,
+        person.nationality,
         *person.mother,
+        person.nationality,
         *person.spouse,
+        "VN",
         *person.representative,
+        "VN",
         person.life_status,
         person.life_status_date,
         made_at,

@@ -8,8 +8,8 @@ import docker
 import docker.errors
 import psycopg
 import pytest
-from testcontainers.core.config import testcontainers_config
 from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.config import testcontainers_config
 
 from lienthong_core.database import sqlite_url
 

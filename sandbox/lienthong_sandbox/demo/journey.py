@@ -132,7 +132,9 @@ class Journey:
         }
         request = pb.SubmitDossierRequest(dossier_id=self._dossier.dossier_id, values=values)
         submitted = self._portal.SubmitDossier(request, metadata=self._session, timeout=_DEADLINE_S).dossier
-        happenings = [Happening("citizen", PORTAL, "submit", note=f"dossier {submitted.code}, {submitted.state_name_vi}")]
+        happenings = [
+            Happening("citizen", PORTAL, "submit", note=f"dossier {submitted.code}, {submitted.state_name_vi}")
+        ]
         happenings += self._processed(submitted.code)
         return Step(
             4,

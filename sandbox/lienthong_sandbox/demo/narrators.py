@@ -48,14 +48,18 @@ class RichNarrator:
 
     def step(self, step: Step) -> None:
         """Draw a step."""
-        title = Text.assemble((f" {step.number} ", "reverse bold"), (f" {step.title_vi}", "bold"), f"  {step.title_en} ")
+        title = Text.assemble(
+            (f" {step.number} ", "reverse bold"), (f" {step.title_vi}", "bold"), f"  {step.title_en} "
+        )
         style = "green" if step.as_expected else "red"
         body = Group(Text(step.explanation, style="dim"), *(_drawn(happening) for happening in step.happenings))
         self._console.print(Panel(body, title=title, title_align="left", border_style=style))
 
     def end(self, *, as_expected: bool, seconds: float) -> None:
         """Say how it ended."""
-        verdict = "Every step had the outcome it should." if as_expected else "A step did not have the outcome it should."
+        verdict = (
+            "Every step had the outcome it should." if as_expected else "A step did not have the outcome it should."
+        )
         self._console.print(Text(f"{verdict} {seconds:.1f} s", style="bold green" if as_expected else "bold red"))
 
 
