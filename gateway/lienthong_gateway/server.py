@@ -67,24 +67,23 @@ class GatewayServer:
         self._clock = clock
         self._contracts = load_contracts(config.registration)
         self.engine: Engine = open_database(config.database_url, GatewayTable.metadata, version=SCHEMA_VERSION)
-        self._writer = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+        self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+        """Entries handed in before `start` are written first."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._running: _Running | None = None
 
     def start(self) -> None:
         """Answer calls from now on; raises OSError if the address cannot be had."""
-        self._writer.start()
+        self.log.start()
         self._thread.start()
-        self._running = self._await(
-            _Running.begin(self._config, self._contracts, self.engine, self._writer, self._clock)
-        )
+        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self.log, self._clock))
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
         if self._running is not None:
             self._await(self._running.end())
-        self._writer.stop()
+        self.log.stop()
         if self._thread.is_alive():
             self._await(self._loop.shutdown_default_executor())
             self._loop.call_soon_threadsafe(self._loop.stop)

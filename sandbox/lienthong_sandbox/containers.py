@@ -10,7 +10,7 @@ DATABASE_URL_FILE = "database_url"
 _HOST = "postgres:5432"
 
 
-def prepare(folder: Path) -> bool:
+def prepare(folder: Path, issuer: str) -> bool:
     """Make keys, certificates and database passwords, once; return whether anything was made.
 
     The `postgres` folder holds the server's password and the SQL that makes a role and a database for each service;
@@ -36,5 +36,5 @@ def prepare(folder: Path) -> bool:
     # Read by the database server's own account, from a volume that nobody else mounts.
     (databases / "databases.sql").write_text("\n".join(statements) + "\n", encoding="utf-8")
     (databases / "password").write_text(secrets.token_urlsafe(24), encoding="utf-8")
-    world.create()
+    world.create(issuer)
     return True

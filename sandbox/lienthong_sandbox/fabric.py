@@ -35,14 +35,15 @@ class Fabric:
             endpoints = _endpoints(ports)
             if not self._world.exists():
                 tell("keys and certificates")
-                self._world.create()
+                self._world.create(endpoints.identity_url)
             setting = Setting(self._world, endpoints, self._clock)
             for name, (_, make) in SERVICES.items():
                 tell(name)
                 server = make(setting, Listen(f"{HOST}:{ports[name]}", HOST, ports.get(f"{name}_web", 0)))
                 undo.callback(server.stop)
-                self._filling.fill(name, server, setting)
+                self._filling.fill(server, setting)
                 server.start()
+            self._filling.finish()
             self._undo = undo.pop_all()
         return endpoints
 

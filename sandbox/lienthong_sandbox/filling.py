@@ -1,19 +1,24 @@
 """Filling a world's empty databases with its people, and telling the identity provider its clients."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sqlalchemy import Engine, exists, select
 
+from lienthong_gateway.model import LogEntryRow
+from lienthong_gateway.server import GatewayServer
 from lienthong_sandbox.services import Server, Setting
+from lienthong_seeds.history import record_history
 from lienthong_seeds.load import load_accounts, load_population
 from lienthong_seeds.members import redirect_uris
 from lienthong_seeds.population import generate
 from lienthong_seeds.rows import Population
 from lienthong_services.identity.model import Account, Client
 from lienthong_services.identity.rules import hash_passcode
+from lienthong_services.identity.server import IdentityServer
 from lienthong_services.identity.store import IdentityStore
 from lienthong_services.population.model import Citizen
+from lienthong_services.population.server import PopulationServer
 
 PASSCODE = "135790"
 """Passcode of every synthetic account: documented, and worth nothing outside a sandbox."""
@@ -28,16 +33,15 @@ class Filling:
         self._citizens = citizens
         self._progress = progress
         self._made: Population | None = None
-        self._fillers: Mapping[str, Callable[[Engine, Setting], None]] = {
-            "population": self._fill_population,
-            "identity": self._fill_identity,
-        }
 
-    def fill(self, service: str, server: Server, setting: Setting) -> None:
+    def fill(self, server: Server, setting: Setting) -> None:
         """Fill a service's database before it starts, if it needs it."""
-        filler = self._fillers.get(service)
-        if filler is not None:
-            filler(server.engine, setting)
+        if isinstance(server, PopulationServer):
+            self._fill_population(server.engine)
+        elif isinstance(server, IdentityServer):
+            self._fill_identity(server.engine, setting)
+        elif isinstance(server, GatewayServer):
+            _fill_gateway(server, setting)
 
     def finish(self) -> None:
         """Let go of the people: they are in the databases now."""
@@ -49,7 +53,7 @@ class Filling:
             self._made = generate(self._seed, self._citizens, progress=self._progress)
         return self._made
 
-    def _fill_population(self, engine: Engine, _setting: Setting) -> None:
+    def _fill_population(self, engine: Engine) -> None:
         if _is_empty(engine, Citizen):
             load_population(engine, self._population())
 
@@ -72,6 +76,11 @@ class Filling:
             )
 
 
-def _is_empty(engine: Engine, table: type[Citizen | Account]) -> bool:
+def _fill_gateway(server: GatewayServer, setting: Setting) -> None:
+    if _is_empty(server.engine, LogEntryRow):
+        record_history(server.log, setting.world.past_approvals())
+
+
+def _is_empty(engine: Engine, table: type[Citizen | Account | LogEntryRow]) -> bool:
     with engine.connect() as connection:
         return not connection.execute(select(exists(select(1).select_from(table)))).scalar_one()

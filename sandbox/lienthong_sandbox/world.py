@@ -1,7 +1,7 @@
 """The folder of one world: keys, certificates and secrets, made once; databases, kept.
 
     DIR/ca/                    the authority's certificate and key
-    DIR/gateway/               certificate, checkpoint key and its public half, gateway.sqlite
+    DIR/gateway/               certificate, checkpoint key and its public half, past approvals, gateway.sqlite
     DIR/population/            certificate, population.sqlite
     DIR/identity/              certificate, signing key, registered clients, identity.sqlite
     DIR/portal/                certificate, its OIDC secret, portal.sqlite
@@ -13,7 +13,6 @@ A service needs its own folder and nothing else.
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_seeds import members
+from lienthong_seeds.history import sign_approvals
 
 _SECRET_BYTES = 32
 _SERVERS = (members.GATEWAY, members.POPULATION, members.IDENTITY, members.PORTAL)
@@ -57,17 +57,23 @@ class World:
         """Return whether the folder holds a world already."""
         return (self.folder / "ca" / "ca.crt").exists()
 
-    def create(self, hosts: Sequence[str] = ()) -> None:
-        """Make every key, certificate and secret; servers can also be reached under their own names and `hosts`."""
+    def create(self, issuer: str) -> None:
+        """Make every key, certificate and secret; `issuer` is the identity provider's web address.
+
+        Servers can be reached as `localhost`, over loopback addresses, and under their own names.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         # The authority is written last: a folder without it was left half-made, and is made again.
         authority = Authority.create()
         for system in _SERVERS:
-            names = (*LOOPBACK_HOSTS, system.subsystem, *hosts)
+            names = (*LOOPBACK_HOSTS, system.subsystem)
             authority.issue(system, names).save(self.service_folder(system))
         for system in CLIENTS:
             authority.issue(system, ()).save(self.client_folder(system))
-        SigningKey.create().save(self.service_folder(members.IDENTITY) / "signing.pem")
+        signing_key = SigningKey.create()
+        signing_key.save(self.service_folder(members.IDENTITY) / "signing.pem")
+        approvals = json.dumps(sign_approvals(signing_key, issuer), indent=2)
+        (self.service_folder(members.GATEWAY) / "past_approvals.json").write_text(approvals, encoding="utf-8")
         key = CheckpointKey.create()
         key.save(self.service_folder(members.GATEWAY) / "checkpoint.pem")
         (self.service_folder(members.GATEWAY) / "log.vkey").write_text(f"{key.verifier}\n", encoding="utf-8")
@@ -89,6 +95,12 @@ class World:
     def client_secret(self, system: SystemId) -> str:
         """Return the OIDC secret of a system that logs citizens in."""
         return (self._folder_of(system) / "client_secret").read_text(encoding="utf-8").strip()
+
+    def past_approvals(self) -> dict[str, str]:
+        """Return the identity provider's statements about consents given before the world begins, by consent id."""
+        file = self.service_folder(members.GATEWAY) / "past_approvals.json"
+        approvals: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        return approvals
 
     def registered_clients(self) -> list[RegisteredClient]:
         """Return what the identity provider knows of its clients."""

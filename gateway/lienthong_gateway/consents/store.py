@@ -1,7 +1,8 @@
 """Requests and consents in the gateway's tables. Changes take a connection: the log writer's transaction."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
 
@@ -13,6 +14,10 @@ from lienthong_gateway.model import ConsentRequestRow, ConsentRow
 _REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
 _CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
 _PENDING = ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
+
+
+Change: TypeAlias = Callable[[Connection], None]
+"""A change of state, made in the transaction of the log entry about it."""
 
 
 class ConsentStore:

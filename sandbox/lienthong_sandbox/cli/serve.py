@@ -51,7 +51,7 @@ def serve(service: Annotated[Service, typer.Argument(help="Which service this pr
         raise typer.Exit(1) from error
     try:
         filling = Filling(settings.seed, settings.citizens)
-        filling.fill(service.value, server, setting)
+        filling.fill(server, setting)
         filling.finish()
         server.start()
         typer.echo(f"{service.value} ready on port {port}", err=True)
@@ -80,8 +80,9 @@ def init(
     data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
 ) -> None:
     """Make keys, certificates and database passwords for containers, once."""
-    folder = data or ServiceSettings().data
-    typer.echo("world made" if prepare(folder) else "the world is there already")
+    settings = ServiceSettings()
+    made = prepare(data or settings.data, settings.identity_url)
+    typer.echo("world made" if made else "the world is there already")
 
 
 def _stored_database_url(folder: Path) -> str:

@@ -1,0 +1,156 @@
+"""What had happened before a world begins: the consents that one persona gave and revoked."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_core.signing import SigningKey
+from lienthong_core.systems import SystemId
+from lienthong_gateway.consents import store
+from lienthong_gateway.consents.approval import TOKEN_TYPE
+from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, REQUEST_LIFETIME, StoredConsent, StoredRequest, Terms
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.registration import Purpose
+from lienthong_seeds import members
+from lienthong_seeds.personas import persona
+
+_SERVICE = "/lienthong.api.consent.v1.ConsentService"
+_NAMES = uuid.UUID("6e2f7f5e-52c1-4f0e-9f38-2f6b6a1c9d10")
+_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class PastConsent:
+    """A consent that was given and revoked before the world begins."""
+
+    consumer: SystemId
+    purpose: Purpose
+    approved_at: datetime
+    revoked_at: datetime
+
+    @property
+    def consent_id(self) -> str:
+        """The same in every world."""
+        return str(uuid.uuid5(_NAMES, f"{self.consumer} {self.purpose.code}"))
+
+    @property
+    def consent_request_id(self) -> str:
+        """The same in every world."""
+        return str(uuid.uuid5(_NAMES, f"request {self.consumer} {self.purpose.code}"))
+
+    @property
+    def terms(self) -> Terms:
+        """What it was about."""
+        return Terms(
+            subject_number=persona("duong-thi-thom").personal_number,
+            consumer=str(self.consumer),
+            provider=str(members.POPULATION),
+            datasets=self.purpose.datasets,
+            purpose=self.purpose.code,
+            valid_for=timedelta(days=365),
+            legal_text_version=LEGAL_TEXT_VERSION,
+        )
+
+
+PAST_CONSENTS = (
+    PastConsent(
+        members.BANK, members.EKYC, datetime(2026, 5, 4, 2, 15, tzinfo=UTC), datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
+    ),
+    PastConsent(
+        members.PORTAL,
+        members.TEMPORARY_RESIDENCE,
+        datetime(2026, 5, 18, 3, 5, tzinfo=UTC),
+        datetime(2026, 6, 1, 8, 31, tzinfo=UTC),
+    ),
+)
+"""Dương Thị Thơm's: `duong-thi-thom` has revoked every consent she gave."""
+
+
+def sign_approvals(key: SigningKey, issuer: str) -> dict[str, str]:
+    """Return the identity provider's statement of each past approval, by consent id."""
+    return {past.consent_id: key.sign(_claims(past, issuer), token_type=TOKEN_TYPE) for past in PAST_CONSENTS}
+
+
+def record_history(log: LogWriter, approvals: dict[str, str]) -> None:
+    """Hand the past consents to the log of a gateway that has none: asked for, given, revoked."""
+    for past in PAST_CONSENTS:
+        for entry, change in _events(past, approvals[past.consent_id]):
+            log.append(entry, change)
+
+
+def _events(past: PastConsent, approval: str) -> Iterator[tuple[Entry, store.Change]]:
+    request = StoredRequest(
+        consent_request_id=past.consent_request_id,
+        state=ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,
+        terms=past.terms,
+        requested_at=past.approved_at - timedelta(minutes=2),
+        expires_at=past.approved_at + REQUEST_LIFETIME,
+        consent_id=past.consent_id,
+    )
+    consent = StoredConsent(
+        consent_id=past.consent_id,
+        revision=1,
+        terms=past.terms,
+        approved_at=past.approved_at,
+        valid_until=past.approved_at + past.terms.valid_for,
+        revoked_at=None,
+        account_level=_LEVEL,
+        approval=approval,
+    )
+
+    def add_request(connection: Connection) -> None:
+        store.add_request(connection, request)
+
+    def add_consent(connection: Connection) -> None:
+        store.add_consent(connection, consent)
+
+    def revoke(connection: Connection) -> None:
+        store.revoke_consent(connection, consent.consent_id, past.revoked_at)
+
+    yield _entry(past, request.requested_at, "RequestConsent", "CONSENT_REQUESTED"), add_request
+    yield _entry(past, past.approved_at, "RecordDecision", "CONSENT_GIVEN"), add_consent
+    yield _entry(past, past.revoked_at, "RevokeConsent", "CONSENT_REVOKED"), revoke
+
+
+def _entry(past: PastConsent, time: datetime, method: str, reason: str) -> Entry:
+    trace = Trace(
+        exchange_id=str(uuid.uuid5(_NAMES, f"{reason} {past.consent_id}")),
+        method=f"{_SERVICE}/{method}",
+        consumer=str(past.consumer),
+        provider=past.terms.provider,
+        subject=past.terms.subject_number,
+        purpose=past.purpose.code,
+        legal_basis="consent",
+        consent_id="" if reason == "CONSENT_REQUESTED" else past.consent_id,
+    )
+    return Entry(time, LogEvent.LOG_EVENT_CONSENT, trace, "OK", reason)
+
+
+def _claims(past: PastConsent, issuer: str) -> dict[str, object]:
+    terms = past.terms
+    approved = int(past.approved_at.timestamp())
+    return {
+        "iss": issuer,
+        "aud": members.GATEWAY.spiffe_id,
+        "iat": approved,
+        "jti": str(uuid.uuid5(_NAMES, f"approval {past.consent_id}")),
+        "decision": "approved",
+        "consent_request_id": past.consent_request_id,
+        "subject_number": terms.subject_number,
+        "approved_by": terms.subject_number,
+        "acr": str(_LEVEL),
+        "auth_time": approved - 60,
+        "consumer": terms.consumer,
+        "provider": terms.provider,
+        "datasets": sorted(terms.datasets),
+        "purpose": terms.purpose,
+        "valid_for": int(terms.valid_for.total_seconds()),
+        "legal_text_version": terms.legal_text_version,
+    }
