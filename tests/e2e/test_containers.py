@@ -1,0 +1,58 @@
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import engine_answers
+
+REPOSITORY = Path(__file__).parents[2]
+COMPOSE = ("docker", "compose", "--project-name", "lienthong-test", "--project-directory", str(REPOSITORY))
+READY_WITHIN_S = 30.0
+
+
+def compose(*arguments: str, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+    command = (*COMPOSE, *arguments)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, cwd=REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def seconds_until_ready() -> Iterator[float]:
+    if not engine_answers():
+        pytest.skip("left out: no container engine answers")
+    built = compose("build")
+    assert built.returncode == 0, built.stderr
+    began = time.monotonic()
+    try:
+        started = compose("up", "--detach", "--wait")
+        assert started.returncode == 0, started.stderr + compose("logs").stdout
+        yield time.monotonic() - began
+    finally:
+        compose("down", "--volumes", "--timeout", "5")
+
+
+@pytest.mark.timeout(400)
+def test_compose_is_ready_in_time_and_runs_the_same_journey(seconds_until_ready: float, lienthong: str) -> None:
+    assert seconds_until_ready < READY_WITHIN_S
+    environment = {"COMPOSE_PROJECT_NAME": "lienthong-test", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    demo = subprocess.run(
+        [lienthong, "demo", "--against", "compose", "--plain"],
+        capture_output=True, text=True, check=False, timeout=120, cwd=REPOSITORY, env=environment,
+    )  # fmt: skip
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("seconds_until_ready")
+def test_no_container_runs_as_root() -> None:
+    for service in ("gateway", "identity", "population", "portal"):
+        assert compose("exec", "-T", service, "id", "-u").stdout.strip() == "10001"
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("seconds_until_ready")
+def test_a_service_sees_no_other_services_keys() -> None:
+    listed = compose("exec", "-T", "population", "sh", "-c", "find /world -type f").stdout
+    assert "/world/population/tls.key" in listed
+    assert not any(f"/world/{other}/" in listed for other in ("ca", "clients", "gateway", "identity", "portal"))

@@ -1,0 +1,149 @@
+import socket
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import explain
+from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
+
+DEADLINE_S = 10.0
+
+
+def read(system: SystemClient, session: CitizenSession) -> GetCitizenResponse:
+    request = GetCitizenRequest(personal_number=session.personal_number)
+    stub = PopulationServiceStub(system.channel)
+    return stub.GetCitizen(request, metadata=session.metadata("ekyc"), timeout=DEADLINE_S)
+
+
+def consented_name(sandbox: Sandbox) -> str:
+    bank = sandbox.system("ekyc")
+    mai = bank.login("nguyen-thi-mai")
+    mai.consent("ekyc", ["identity.basic"])
+    return read(bank, mai).citizen.name.full_name
+
+
+def sandbox_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("lienthong-*"))
+
+
+def own_ports(process: psutil.Process) -> set[int]:
+    return {connection.laddr.port for connection in process.net_connections() if connection.status == "LISTEN"}
+
+
+def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
+    process = psutil.Process()
+    before = (set(threading.enumerate()), process.children(), sandbox_folders(), own_ports(process))
+    with Sandbox(citizens=100) as sandbox:
+        consented_name(sandbox)
+        assert len(own_ports(process)) == len(before[3]) + 6
+    # gRPC polls with one thread of its own for all servers of a process; it is no sandbox's.
+    threads = {thread for thread in threading.enumerate() if "_poll_wrapper" not in thread.name}
+    assert (threads - before[0], process.children(), sandbox_folders(), own_ports(process)) == (set(), *before[1:])
+
+
+def test_two_sandboxes_at_once_do_not_disturb_each_other() -> None:
+    with Sandbox(citizens=100) as one, Sandbox(citizens=100) as other, ThreadPoolExecutor(2) as pool:
+        names = list(pool.map(consented_name, (one, other)))
+        assert names == ["Nguyễn Thị Mai"] * 2
+        other.clock.advance(timedelta(days=400))
+        assert len(one.log()) == len(other.log())
+        stranger = one.system("ekyc")
+        with pytest.raises(grpc.RpcError) as refused:
+            stranger.channel_to(other.endpoints.gateway).unary_unary("/x.y/Z")(b"", timeout=DEADLINE_S)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_test_asserts_what_the_gateway_logged(vn: Sandbox) -> None:
+    bank = vn.system("ekyc")
+    citizen = bank.login("truong-bich-loc")
+    consent = citizen.consent("ekyc", ["identity.basic"])
+    answer = read(bank, citizen)
+    assert not answer.citizen.HasField("permanent_residence")
+    (entry,) = [e for e in vn.log() if e["consent_id"] == consent.consent_id and e["event"] == "EXCHANGE"]
+    assert entry["consumer"] == "VN-SANDBOX/COM/BANK01/ekyc"
+    assert entry["datasets_released"] == ["identity.basic"]
+    assert "residence" in entry["datasets_withheld"]
+
+
+def test_a_revoked_consent_is_refused_from_the_next_call_on(vn: Sandbox) -> None:
+    bank = vn.system("ekyc")
+    citizen = bank.login("do-thuy-hoa")
+    consent = citizen.consent("ekyc", ["identity.basic"])
+    read(bank, citizen)
+    citizen.revoke(consent)
+    with pytest.raises(grpc.RpcError) as refused:
+        read(bank, citizen)
+    assert explain(refused.value).reason == "CONSENT_REVOKED"
+
+
+def test_a_consent_that_she_denies_is_not_given(vn: Sandbox) -> None:
+    citizen = vn.system("ekyc").login("phan-thi-kim-loan")
+    with pytest.raises(LoginRefused, match="access_denied"):
+        citizen.consent("ekyc", ["identity.basic"], approve=False)
+
+
+def test_the_persona_who_revoked_every_consent_is_refused_with_that_reason(vn: Sandbox) -> None:
+    bank = vn.system("ekyc")
+    with pytest.raises(grpc.RpcError) as refused:
+        read(bank, bank.login("duong-thi-thom"))
+    assert explain(refused.value).reason == "CONSENT_REVOKED"
+
+
+@pytest.mark.parametrize("persona", ["vo-thi-lanh", "hoang-manh-tuyen"])
+def test_who_has_no_account_or_a_locked_one_cannot_log_in(vn: Sandbox, persona: str) -> None:
+    with pytest.raises(LoginRefused):
+        vn.system("ekyc").login(persona)
+
+
+def test_tokens_and_consents_follow_the_sandboxs_clock() -> None:
+    with Sandbox(citizens=100) as sandbox:
+        bank = sandbox.system("ekyc")
+        mai = bank.login("nguyen-thi-mai")
+        mai.consent("ekyc", ["identity.basic"])
+        sandbox.clock.advance(timedelta(minutes=30))
+        with pytest.raises(grpc.RpcError) as refused:
+            read(bank, mai)
+        assert explain(refused.value).reason == "TOKEN_EXPIRED"
+        again = bank.login("nguyen-thi-mai")
+        read(bank, again)
+        sandbox.clock.advance(timedelta(minutes=31))
+        with pytest.raises(grpc.RpcError) as refused:
+            read(bank, bank.login("nguyen-thi-mai"))
+        assert explain(refused.value).reason == "CONSENT_EXPIRED"
+
+
+def test_a_data_folder_keeps_everything_across_restarts(tmp_path: Path) -> None:
+    with Sandbox(citizens=100, data=tmp_path) as sandbox:
+        bank = sandbox.system("ekyc")
+        mai = bank.login("nguyen-thi-mai")
+        mai.consent("ekyc", ["identity.basic"])
+        read(bank, mai)
+        before = sandbox.log()
+    with Sandbox(citizens=100, data=tmp_path) as sandbox:
+        bank = sandbox.system("ekyc")
+        assert read(bank, bank.login("nguyen-thi-mai")).citizen.name.given_name == "Mai"
+        assert sandbox.log()[: len(before)] == before
+
+
+def test_a_taken_port_is_said_and_nothing_is_left_running() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        threads = threading.active_count()
+        with pytest.raises(OSError, match=str(port)):
+            Sandbox(citizens=100, first_port=port).start()
+        assert threading.active_count() == threads
+
+
+def test_using_a_sandbox_that_does_not_run_says_how_to_start_it() -> None:
+    with pytest.raises(RuntimeError, match="with Sandbox"):
+        Sandbox().system("ekyc")

@@ -1,0 +1,74 @@
+import contextlib
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from lienthong_core.certificates import TlsIdentity
+
+DEADLINE_S = 40.0
+
+
+@contextlib.contextmanager
+def running(lienthong: str, data: Path) -> Iterator["subprocess.Popen[str]"]:
+    command = [lienthong, "up", "--data", str(data), "--citizens", "200", "--first-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("ready"):
+                break
+        else:
+            pytest.fail(f"not ready: {''.join(said)}")
+        yield process
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(DEADLINE_S) == 0
+
+
+def verify(lienthong: str, data: Path) -> "subprocess.CompletedProcess[str]":
+    command = [lienthong, "log", "verify", "--data", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+
+
+def is_serving(data: Path) -> bool:
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    tls = TlsIdentity.load(data / "clients" / "your-system")
+    with grpc.secure_channel(endpoints["gateway"], tls.channel_credentials()) as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE_S)
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_folder(
+    lienthong: str, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with running(lienthong, tmp_path):
+            assert is_serving(tmp_path)
+    checked = verify(lienthong, tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    assert "entries" in checked.stdout
+
+
+def test_verifying_a_stored_log_names_the_entry_that_was_altered(lienthong: str, tmp_path: Path) -> None:
+    with running(lienthong, tmp_path):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "gateway" / "gateway.sqlite")) as database:
+        database.execute("UPDATE log_entry SET leaf = replace(leaf, 'GIVEN', 'TAKEN') WHERE log_index = 1")
+        database.commit()
+    checked = verify(lienthong, tmp_path)
+    assert checked.returncode == 1
+    assert "Entry 1 was altered" in " ".join(checked.stdout.split())
+
+
+def test_verifying_where_there_is_no_log_says_so(lienthong: str, tmp_path: Path) -> None:
+    checked = verify(lienthong, tmp_path)
+    assert checked.returncode == 1
+    assert "Not verified" in checked.stderr
