@@ -133,11 +133,13 @@ class Pipeline:
 
     async def _refuse(self, refusal: Refusal, trace: Trace, context: Context) -> NoReturn:
         log_index = None
+        about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
         try:
             log_index = await self.recorder.refusal(trace, refusal)
+            about["log_index"] = str(log_index)
         except Refusal as unrecorded:
             refusal = unrecorded
-        status = refusal.with_metadata(exchange_id=trace.exchange_id, origin="gateway").rpc_status()
+        status = refusal.with_metadata(**about).rpc_status()
         own = trailing_metadata(trace, log_index, None)
         await context.abort(status.code, status.details, (*(status.trailing_metadata or ()), *own))
 

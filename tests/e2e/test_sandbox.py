@@ -2,11 +2,11 @@ import socket
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from datetime import timedelta
 from pathlib import Path
 
 import grpc
-import psutil
 import pytest
 
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
@@ -34,19 +34,30 @@ def sandbox_folders() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("lienthong-*"))
 
 
-def own_ports(process: psutil.Process) -> set[int]:
-    return {connection.laddr.port for connection in process.net_connections() if connection.status == "LISTEN"}
+def child_processes() -> set[str]:
+    return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
+
+
+def can_be_bound(address: str) -> bool:
+    host, _, port = address.removeprefix("https://").rpartition(":")
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            return False
+    return True
 
 
 def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
-    process = psutil.Process()
-    before = (set(threading.enumerate()), process.children(), sandbox_folders(), own_ports(process))
+    before = (set(threading.enumerate()), child_processes(), sandbox_folders())
     with Sandbox(citizens=100) as sandbox:
         consented_name(sandbox)
-        assert len(own_ports(process)) == len(before[3]) + 6
+        addresses = astuple(sandbox.endpoints)
+        assert not any(can_be_bound(address) for address in addresses)
     # gRPC polls with one thread of its own for all servers of a process; it is no sandbox's.
     threads = {thread for thread in threading.enumerate() if "_poll_wrapper" not in thread.name}
-    assert (threads - before[0], process.children(), sandbox_folders(), own_ports(process)) == (set(), *before[1:])
+    assert (threads - before[0], child_processes(), sandbox_folders()) == (set(), *before[1:])
+    assert all(can_be_bound(address) for address in addresses)
 
 
 def test_two_sandboxes_at_once_do_not_disturb_each_other() -> None:
