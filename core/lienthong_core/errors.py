@@ -39,7 +39,7 @@ class Refusal(Exception):  # noqa: N818 (a refusal is an outcome of the domain, 
         return rpc_status.to_status(status_pb2.Status(code=code, message=self.message, details=[detail]))
 
 
-def reason_name(reason: ErrorReason) -> str:
+def reason_name(reason: ErrorReason.ValueType) -> str:
     """Return the text that `ErrorInfo.reason` carries for `reason`."""
     return ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
 

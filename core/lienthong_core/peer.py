@@ -1,12 +1,12 @@
 """Who is at the other end of a gRPC connection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 
 
-def peer_system(auth_context: Mapping[str, Sequence[bytes]]) -> SystemId:
+def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
     """Return the system that the client's certificate names.
 
     `auth_context` is what gRPC knows of the connection (`context.auth_context()`). Raises a refusal with reason
@@ -20,6 +20,6 @@ def peer_system(auth_context: Mapping[str, Sequence[bytes]]) -> SystemId:
     return systems[0]
 
 
-def peer_certificate(auth_context: Mapping[str, Sequence[bytes]]) -> bytes:
+def peer_certificate(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
     """Return the client's certificate, PEM."""
-    return auth_context["x509_pem_cert"][0]
+    return next(iter(auth_context["x509_pem_cert"]))

@@ -22,7 +22,7 @@ class Account(IdentityTable, table=True):
     kind: int
     level: int
     state: int
-    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))
     state_reason: str = ""
     full_name: str
     birth_date: str = Field(max_length=10)

@@ -66,7 +66,7 @@ class Citizen(PopulationTable, table=True):
     representative_given_name: str = ""
     life_status: int
     life_status_date: str = Field(default="", max_length=10)
-    updated_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class FormerNumber(PopulationTable, table=True):
@@ -128,4 +128,4 @@ class Change(PopulationTable, table=True):
     change_number: int | None = Field(default=None, primary_key=True)
     citizen_id: int = Field(foreign_key="citizen.citizen_id")
     datasets: str
-    changed_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
