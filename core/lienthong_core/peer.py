@@ -12,7 +12,8 @@ def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
     `auth_context` is what gRPC knows of the connection (`context.auth_context()`). Raises a refusal with reason
     SYSTEM_UNKNOWN if the certificate names no system, or more than one.
     """
-    names = auth_context.get("x509_subject_alternative_name", ())
+    # URI names alone: the subject alternative names as a whole include DNS names, which a certificate's owner chooses.
+    names = auth_context.get("peer_uri", ())
     systems = [s for s in (SystemId.from_spiffe_id(name.decode(errors="replace")) for name in names) if s]
     if len(systems) != 1:
         message = "The client certificate must name exactly one system, as a SPIFFE id in its URI SAN."
