@@ -1,6 +1,6 @@
 """Opening a service's database: SQLite where everything runs in one process, PostgreSQL where it is shared."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def open_database(url: str, metadata: MetaData, *, version: int) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine) -> Generator[Connection]:
     """Open a transaction that is going to write.
 
     SQLite's write lock is taken at its start: a transaction that reads first and writes later would otherwise fail

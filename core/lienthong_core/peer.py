@@ -1,18 +1,19 @@
 """Who is at the other end of a gRPC connection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 
 
-def peer_system(auth_context: Mapping[str, Sequence[bytes]]) -> SystemId:
+def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
     """Return the system that the client's certificate names.
 
     `auth_context` is what gRPC knows of the connection (`context.auth_context()`). Raises a refusal with reason
     SYSTEM_UNKNOWN if the certificate names no system, or more than one.
     """
-    names = auth_context.get("x509_subject_alternative_name", ())
+    # URI names alone: the subject alternative names as a whole include DNS names, which a certificate's owner chooses.
+    names = auth_context.get("peer_uri", ())
     systems = [s for s in (SystemId.from_spiffe_id(name.decode(errors="replace")) for name in names) if s]
     if len(systems) != 1:
         message = "The client certificate must name exactly one system, as a SPIFFE id in its URI SAN."
@@ -20,6 +21,6 @@ def peer_system(auth_context: Mapping[str, Sequence[bytes]]) -> SystemId:
     return systems[0]
 
 
-def peer_certificate(auth_context: Mapping[str, Sequence[bytes]]) -> bytes:
+def peer_certificate(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
     """Return the client's certificate, PEM."""
-    return auth_context["x509_pem_cert"][0]
+    return next(iter(auth_context["x509_pem_cert"]))

@@ -2,12 +2,12 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def reserved_port(host: str, port: int = 0) -> Iterator[int]:
+def reserved_port(host: str, port: int = 0) -> Generator[int]:
     """Hold a port of `host` and give its number; 0 chooses a free one.
 
     The holding socket never listens, and it allows a server with SO_REUSEPORT (gRPC's default) to bind beside it. So

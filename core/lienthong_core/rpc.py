@@ -1,9 +1,9 @@
 """A gRPC server in threads, as every agency runs one: mutual TLS, named callers, errors that teach."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -41,7 +41,7 @@ class RpcServer:
         `services` are the full names that reflection lists; `register` adds the servicers.
         """
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="rpc")
-        self._server = grpc.server(self._pool, interceptors=(_Guard(allowed),), options=SERVER_OPTIONS)
+        self._server = grpc.server(self._pool, interceptors=[_Guard(allowed)], options=SERVER_OPTIONS)
         register(self._server)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -94,14 +94,15 @@ class _Guard(grpc.ServerInterceptor):
     ) -> "grpc.RpcMethodHandler[Any, Any]":
         def answer(request: bytes, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 (any message)
             try:
-                caller = peer_system(context.auth_context())
+                # The stubs forget that a property can have several values.
+                caller = peer_system(cast("Mapping[str, Iterable[bytes]]", context.auth_context()))
                 if not self._allowed(caller):
                     message = f"{caller} may not call this service directly; call it through the gateway."
                     raise denied("CALLER_NOT_ALLOWED", message)
                 return behaviour(_parse(request, deserialize), context)
             except Refusal as refusal:
                 context.abort_with_status(refusal.rpc_status())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (a bug in a service must not reach its caller as a traceback)
                 # abort() above raises to leave the handler; only what is not a refusal ends here.
                 _log.exception("call failed", extra={"error": type(error).__name__})
                 context.abort_with_status(internal().rpc_status())

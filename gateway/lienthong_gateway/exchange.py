@@ -37,7 +37,7 @@ class Claim:
 class Grant:
     """What a call was allowed: on which basis, and which datasets may leave."""
 
-    legal_basis: LegalBasis
+    legal_basis: LegalBasis.ValueType
     legal_reference: str
     consent_id: str
     datasets: frozenset[str]

@@ -35,7 +35,7 @@ def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answe
     """Return the methods of the gateway's own services by path; raises ValueError unless each one is answered."""
     methods: dict[str, LocalMethod] = {}
     for service, answers in services:
-        if {method.name for method in service.methods} != answers.keys():
+        if {method.name for method in service.methods} != set(answers):
             raise ValueError(f"{service.full_name} has other methods than those that are answered")
         for method in service.methods:
             request_type = message_factory.GetMessageClass(method.input_type)

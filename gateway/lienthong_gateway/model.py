@@ -27,8 +27,8 @@ class ConsentRequestRow(GatewayTable, table=True):
     purpose: str
     valid_for_s: int
     legal_text_version: str
-    requested_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    requested_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     consent_id: str = ""
 
 
@@ -47,9 +47,9 @@ class ConsentRow(GatewayTable, table=True):
     purpose: str
     valid_for_s: int
     legal_text_version: str
-    approved_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    valid_until: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    approved_at: datetime = Field(sa_type=DateTime(timezone=True))
+    valid_until: datetime = Field(sa_type=DateTime(timezone=True))
+    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     account_level: int
     approval: str
     """The identity provider's signed statement of the approval, compact JWS."""

@@ -7,9 +7,8 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,6 +28,9 @@ from lienthong_gateway.steps.identify import Identifier, Metadata, read_claim
 from lienthong_gateway.steps.minimise import minimise
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
+
+if TYPE_CHECKING:
+    import grpc.aio
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
@@ -55,7 +57,7 @@ class Pipeline:
         trace = Trace(str(uuid.uuid4()), method, request_hash=digest, request_bytes=len(request))
         try:
             check_size(request)
-            metadata = context.invocation_metadata() or ()
+            metadata = tuple(context.invocation_metadata() or ())
             caller = self._identified(trace, context, metadata)
             if method in self.contracts:
                 return await self._exchange(self.contracts[method], request, trace, caller, metadata, context)
@@ -68,7 +70,7 @@ class Pipeline:
             _log.exception("the gateway's database failed", extra={"exchange_id": trace.exchange_id})
             message = "The gateway cannot read its consents or its log now; try again."
             await self._refuse(unavailable("STORE_UNAVAILABLE", message), trace, context)
-        except Exception:
+        except Exception:  # noqa: BLE001 (a failure nobody foresaw is recorded and answered like the others)
             _log.exception("an exchange failed", extra={"exchange_id": trace.exchange_id})
             await self._refuse(internal(), trace, context)
 

@@ -1,4 +1,4 @@
-"""Who takes part in the exchange and what the law and the agencies' agreements allow them: the gateway's given facts."""
+"""Who takes part in the exchange, and what the law and the agencies' agreements allow them: the given facts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
 
-LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis] = {
+LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis.ValueType] = {
     "consent": LegalBasis.LEGAL_BASIS_CONSENT,
     "emergency_19_1_a": LegalBasis.LEGAL_BASIS_EMERGENCY,
     "security_19_1_b": LegalBasis.LEGAL_BASIS_SECURITY,
@@ -47,7 +47,7 @@ class AccessRight:
     consumer: SystemId
     method: str
     purpose: str
-    legal_bases: frozenset[LegalBasis]
+    legal_bases: frozenset[LegalBasis.ValueType]
     datasets: frozenset[str]
 
 

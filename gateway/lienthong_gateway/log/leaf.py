@@ -17,7 +17,7 @@ class Entry:
     """What is to be recorded. The leaf is made of it when its time comes, with the commitment to the subject."""
 
     time: datetime
-    event: LogEvent
+    event: LogEvent.ValueType
     trace: Trace
     status: str
     reason: str = ""

@@ -136,7 +136,7 @@ def all_checkpoints(connection: Connection) -> Iterator[tuple[int, str]]:
 
 def _raw(value: object) -> bytes:
     # SQLite lets anybody who edits the file by hand store text, or nothing, where bytes were.
-    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+    return bytes(value) if isinstance(value, bytes) else str(value).encode()
 
 
 def _last_tree(connection: Connection) -> Tree | None:

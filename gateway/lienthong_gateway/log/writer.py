@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 class _Job:
     entry: Entry
     change: Callable[[Connection], None] | None
-    done: "Future[int]" = field(default_factory=lambda: Future[int]())
+    done: "Future[int]" = field(default_factory=Future[int])
 
 
 class LogWriter:
@@ -88,7 +88,7 @@ class LogWriter:
             with writing(self._engine) as connection:
                 accepted = [job for job in batch if _changed(connection, job)]
                 indexes = self._appender.append(connection, [job.entry for job in accepted]) if accepted else range(0)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (no failure may end this thread or leave a caller waiting)
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
             _log.exception("a batch of the exchange log was not written", extra={"error": type(error).__name__})
             self._appender.rolled_back()

@@ -1,1 +1,1 @@
-"""The seven steps of one exchange, a module each: identify, authenticate, decide, forward, minimise, record, release."""
+"""The seven steps of an exchange, a module each: identify, authenticate, decide, forward, minimise, record, release."""

@@ -42,13 +42,12 @@ class Forwarder:
         channel = self._channels.get(provider)
         if channel is None:
             raise _unavailable(provider)
-        call = channel.unary_unary(trace.method)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(trace.method)
         timeout = DEADLINE_S if remaining_s is None else min(DEADLINE_S, remaining_s)
         try:
-            answer: bytes = await call(request, timeout=timeout, metadata=_metadata(trace))
+            return await call(request, timeout=timeout, metadata=_metadata(trace))
         except grpc.aio.AioRpcError as error:
             raise _refusal(error, provider) from error
-        return answer
 
     async def close(self) -> None:
         """Close every channel."""

@@ -1,6 +1,6 @@
 """Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from lienthong.client.context import Header
@@ -24,7 +24,7 @@ class Identifier:
         self._registration = registration
         self._thumbprints: dict[bytes, str] = {}
 
-    def identify(self, auth_context: Mapping[str, Sequence[bytes]], metadata: Metadata) -> Caller:
+    def identify(self, auth_context: Mapping[str, Iterable[bytes]], metadata: Metadata) -> Caller:
         """Return who calls.
 
         Refused: SYSTEM_UNKNOWN (the certificate names no registered system), CLIENT_MISMATCH (`x-road-client` names

@@ -1,6 +1,7 @@
 """Step 5, minimise: clear every field whose dataset was not granted, before anybody sees the answer."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import grpc
@@ -12,7 +13,7 @@ from lienthong_gateway.contracts import MethodContract, field_policy
 from lienthong_gateway.exchange import Released
 
 
-def minimise(contract: MethodContract, answer: bytes, granted: Set[str]) -> Released:
+def minimise(contract: MethodContract, answer: bytes, granted: AbstractSet[str]) -> Released:
     """Return the answer without the fields that were not granted, and without fields the contract does not know.
 
     Refused: PROVIDER_ANSWER_INVALID, if the answer is no message of the method's type.
@@ -37,7 +38,7 @@ def minimise(contract: MethodContract, answer: bytes, granted: Set[str]) -> Rele
 class _Sieve:
     """Walks one message; remembers which fields stayed and which datasets did not."""
 
-    def __init__(self, granted: Set[str]) -> None:
+    def __init__(self, granted: AbstractSet[str]) -> None:
         self._granted = granted
         self.withheld: set[str] = set()
         self.fields: set[str] = set()

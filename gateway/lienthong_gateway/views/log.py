@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.clock import Clock
 from lienthong_core.errors import denied, invalid, unauthenticated
 from lienthong_core.systems import SystemId
@@ -112,7 +113,7 @@ class LogAnswers:
             officer=leaf["officer"],
             purpose=leaf["purpose"],
             purpose_title_vi=purpose.title_vi if purpose else "",
-            legal_basis=LEGAL_BASIS_HEADERS.get(leaf["legal_basis"]),
+            legal_basis=LEGAL_BASIS_HEADERS.get(leaf["legal_basis"], LegalBasis.LEGAL_BASIS_UNSPECIFIED),
             legal_reference=leaf["legal_reference"],
             consent_id=leaf["consent_id"],
             datasets_released=leaf["datasets_released"],

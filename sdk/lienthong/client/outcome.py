@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -54,14 +56,24 @@ class Explanation:
 
 def explain(error: grpc.RpcError) -> Explanation:
     """Return why a call failed."""
-    if not isinstance(error, grpc.Call):
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return Explanation(grpc.StatusCode.UNKNOWN, _CONNECTION_FAILED, str(error), {})
-    status = rpc_status.from_call(error)
-    for detail in status.details if status else ():
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN:
-            return Explanation(error.code(), info.reason, error.details() or "", dict(info.metadata))
-    return Explanation(error.code(), _CONNECTION_FAILED, error.details() or "", {})
+    info = _error_info(error)
+    reason, metadata = (info.reason, dict(info.metadata)) if info else (_CONNECTION_FAILED, {})
+    return Explanation(error.code(), reason, error.details() or "", metadata)
+
+
+def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    try:
+        status = rpc_status.from_call(error)
+        for detail in status.details if status else ():
+            info = error_details_pb2.ErrorInfo()
+            if detail.Unpack(info) and info.domain == DOMAIN:
+                return info
+    except (ValueError, DecodeError):
+        # Details that are no status, or that contradict the call's own: as good as none.
+        return None
+    return None
 
 
 def _names(text: str) -> tuple[str, ...]:
