@@ -18,7 +18,7 @@ _ACCOUNTS_BEGIN = date(2022, 7, 18).toordinal()
 
 _SIX_YEARS = 6 * 366
 
-_Outcome = tuple[int, AccountState] | None
+_Outcome = tuple[int, AccountState.ValueType] | None
 
 # Shares in thousandths [M]; Article 7 says only who may have which level.
 _GROWN_UP: Weighted[_Outcome] = Weighted(

@@ -4,9 +4,7 @@ Python promises that `random()` gives the same sequence for the same seed in eve
 method (documentation of the module `random`, "Notes on Reproducibility").
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,18 +14,18 @@ Roll = Callable[[], float]
 
 
 class Weighted(Generic[T]):
-    """Things that are drawn in proportion to their weights."""
+    """Things that are drawn in proportion to their weights.
+
+    Each thing fills as many slots as it weighs, which makes a draw one look-up; keep the sum of weights low.
+    """
 
     def __init__(self, weights: Iterable[tuple[T, int]]) -> None:
-        pairs = [(thing, weight) for thing, weight in weights if weight > 0]
-        self._things = [thing for thing, _ in pairs]
-        self._cumulative = list(accumulate(weight for _, weight in pairs))
-        self._last = len(pairs) - 1
-        self._total = self._cumulative[-1]
+        self._slots = [thing for thing, weight in weights for _ in range(weight)]
+        self._size = len(self._slots)
 
     def pick(self, roll: float) -> T:
         """Return the thing that `roll` (0 ≤ roll < 1) falls on."""
-        return self._things[bisect_right(self._cumulative, roll * self._total, 0, self._last)]
+        return self._slots[int(roll * self._size)]
 
 
 def integer(roll: float, below: int) -> int:

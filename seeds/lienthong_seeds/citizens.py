@@ -62,20 +62,14 @@ class CitizenMaker:
         region = province.region
         ethnicity = self._ethnicities[province.code].pick(self._roll())
         religion = self._religions[region].pick(self._roll())
-        return Home(
-            province,
-            self.places.commune(province.code),
-            region,
-            ethnicity,
-            religion,
-            self._other_commune(province.code),
-        )
+        place, origin = self.places.commune(province.code), self._other_commune(province.code)
+        return Home(province, place, region, ethnicity, religion, origin)
 
-    def child(self, home: Home, sex: Sex, birth: int, surname: str) -> Person:
+    def child(self, home: Home, sex: Sex.ValueType, birth: int, surname: str) -> Person:
         """Return somebody born where the household lives, whose parents the caller records."""
         return self._citizen(home, sex, birth, surname, home.place, home.origin)
 
-    def adult(self, home: Home, sex: Sex, birth: int) -> Person:
+    def adult(self, home: Home, sex: Sex.ValueType, birth: int) -> Person:
         """Return somebody who came to the household; the parents have names, as outsiders of the register do."""
         surname = self._names.surname(home.ethnicity, home.region)
         origin = self._other_commune(home.province.code)
@@ -86,7 +80,9 @@ class CitizenMaker:
         person.father, person.mother = Relative(NOBODY.number, *father), Relative(NOBODY.number, *mother)
         return person
 
-    def _citizen(self, home: Home, sex: Sex, birth: int, surname: str, commune: Place, origin: Place) -> Person:
+    def _citizen(
+        self, home: Home, sex: Sex.ValueType, birth: int, surname: str, commune: Place, origin: Place
+    ) -> Person:
         person = Person(
             number=self._numbers.issue(sex, birth),
             name=self._names.name(surname, sex, birth),
@@ -107,7 +103,7 @@ class CitizenMaker:
             person.former_number = self._cancelled_number(sex, birth)
         return person
 
-    def _cancelled_number(self, sex: Sex, birth: int) -> CancelledNumber:
+    def _cancelled_number(self, sex: Sex.ValueType, birth: int) -> CancelledNumber:
         cancelled_on = iso(_CORRECTIONS_BEGIN + integer(self._roll(), self._today - _CORRECTIONS_BEGIN))
         if self._roll() < 1 / 2:
             wrong_birth = birth - int(YEAR)

@@ -33,16 +33,16 @@ LARGEST = 9
 
 _SHAPES = Weighted(
     [
-        ("single", 9),
-        ("couple", 9),
-        ("family", 47),
+        ("single", 7),
+        ("couple", 5),
+        ("family", 50),
         ("lone parent", 8),
-        ("three generations", 17),
-        ("elders", 7),
+        ("three generations", 22),
+        ("elders", 5),
         ("widow", 3),
     ]
 )
-_CHILDREN = Weighted([(1, 34), (2, 48), (3, 14), (4, 4)])
+_CHILDREN = Weighted([(1, 22), (2, 52), (3, 20), (4, 6)])
 _GRANDCHILDREN = Weighted([(0, 8), (1, 44), (2, 40), (3, 8)])
 _BOY = 0.527
 """Share of boys among births, 111.5 for 100 girls (census 2024 [M])."""
@@ -144,7 +144,7 @@ class HouseholdMaker:
 
     def _spouse(self, home: Home, person: Person) -> Person:
         """Return a spouse of plausible age, old enough by law: men from 20, women from 18."""
-        sex: Sex = SEX_FEMALE if person.sex == SEX_MALE else SEX_MALE
+        sex: Sex.ValueType = SEX_FEMALE if person.sex == SEX_MALE else SEX_MALE
         younger_wife = int((self._roll() * 7 - 1.5) * YEAR)
         birth = person.birth + (younger_wife if sex == SEX_FEMALE else -younger_wife)
         spouse = self._citizens.adult(home, sex, min(birth, self._today - int(21 * YEAR)))

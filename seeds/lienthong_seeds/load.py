@@ -1,9 +1,8 @@
 """Storing the synthetic population in the databases of the population register and the identity provider."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import Connection, DateTime, Engine, MetaData, Table
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, insert, literal, select
 
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.population.v1.citizen_pb2 import Citizen as CitizenMessage
@@ -23,17 +22,14 @@ def load_population(engine: Engine, population: Population, progress: Progress |
 
     Raises sqlalchemy.exc.IntegrityError, having stored nothing, if the register holds them already.
     """
-    datasets = ",".join(registered_datasets())
-    changes = [(citizen[0], datasets, population.made_at) for citizen in population.citizens]
-    tables = PopulationTable.metadata
     with engine.begin() as connection:
-        loader = _Loader(connection, tables, progress)
-        loader.insert("citizen", population.citizens)
+        loader = _Loader(connection, PopulationTable.metadata, progress)
+        loader.insert("citizen", population.citizens, same={"updated_at": population.made_at})
         loader.insert("formernumber", population.former_numbers)
         loader.insert("household", population.households)
         loader.insert("residence", population.residences, given_by_database="residence_id")
         loader.insert("administrativeunit", population.administrative_units)
-        loader.insert("change", changes, given_by_database="change_number")
+        loader.register_changes(len(population.citizens))
 
 
 def load_accounts(engine: Engine, population: Population, passcode_hash: str, progress: Progress | None = None) -> None:
@@ -41,9 +37,9 @@ def load_accounts(engine: Engine, population: Population, passcode_hash: str, pr
 
     Raises sqlalchemy.exc.IntegrityError, having stored nothing, if the provider holds them already.
     """
-    accounts = [(*account, passcode_hash) for account in population.accounts]
     with engine.begin() as connection:
-        _Loader(connection, IdentityTable.metadata, progress).insert("account", accounts)
+        loader = _Loader(connection, IdentityTable.metadata, progress)
+        loader.insert("account", population.accounts, same={"passcode_hash": passcode_hash})
 
 
 def registered_datasets() -> list[str]:
@@ -62,33 +58,52 @@ class _Loader:
         self._progress = progress
         self._stored = 0
 
-    def insert(self, table_name: str, rows: Sequence[Row], *, given_by_database: str = "") -> None:
-        """Insert rows that have the table's columns in order, but for the one `given_by_database`."""
-        table = self._metadata.tables[table_name]
-        columns = [column for column in table.columns if column.name != given_by_database]
-        statement = self._statement(table, [column.name for column in columns])
+    def insert(
+        self, name: str, rows: Sequence[Row], *, given_by_database: str = "", same: Mapping[str, object] | None = None
+    ) -> None:
+        """Insert rows that have a table's columns in order, but for those with the `same` value in every row."""
+        table = self._metadata.tables[name]
+        same = same or {}
+        varying = [column.name for column in table.columns if column.name not in {given_by_database, *same}]
+        statement = self._statement(table, varying, same)
+        times = [place for place, column in enumerate(varying) if isinstance(table.columns[column].type, DateTime)]
         for start in range(0, len(rows), _BATCH):
             batch = list(rows[start : start + _BATCH])
-            for position, column in enumerate(columns):
-                if isinstance(column.type, DateTime):
-                    batch = self._with_times(batch, position, column.type)
+            for place in times:
+                batch = self._with_times(batch, place)
             self._connection.exec_driver_sql(statement, batch)
-            self._stored += len(batch)
-            if self._progress is not None:
-                self._progress(self._stored)
+            self._report(len(batch))
 
-    def _statement(self, table: Table, columns: list[str]) -> str:
+    def register_changes(self, citizens: int) -> None:
+        """Insert the first change of each citizen, in the order of the citizens."""
+        citizen, change = self._metadata.tables["citizen"], self._metadata.tables["change"]
+        registered = select(citizen.c.citizen_id, literal(",".join(registered_datasets())), citizen.c.updated_at)
+        columns = ["citizen_id", "datasets", "changed_at"]
+        for start in range(0, citizens, _BATCH):
+            batch = registered.where(citizen.c.citizen_id.between(start + 1, start + _BATCH))
+            self._connection.execute(insert(change).from_select(columns, batch.order_by(citizen.c.citizen_id)))
+            self._report(min(_BATCH, citizens - start))
+
+    def _report(self, stored: int) -> None:
+        self._stored += stored
+        if self._progress is not None:
+            self._progress(self._stored)
+
+    def _statement(self, table: Table, varying: Sequence[str], same: Mapping[str, object]) -> str:
         dialect = self._connection.dialect
         quote = dialect.identifier_preparer.quote
-        names = ", ".join(quote(column) for column in columns)
-        values = ", ".join([_PLACEHOLDERS[dialect.paramstyle]] * len(columns))
-        return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({values})"  # noqa: S608 (names of our own tables)
+        values = [_PLACEHOLDERS[dialect.paramstyle]] * len(varying)
+        for name, value in same.items():
+            constant = literal(value, table.columns[name].type)
+            values.append(str(constant.compile(dialect=dialect, compile_kwargs={"literal_binds": True})))
+        names = ", ".join(quote(name) for name in (*varying, *same))
+        return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({', '.join(values)})"  # noqa: S608 (our own names)
 
-    def _with_times(self, rows: list[Row], position: int, kind: DateTime) -> list[Row]:
-        """Return the rows with the times at `position` as the driver takes them."""
+    def _with_times(self, rows: list[Row], place: int) -> list[Row]:
+        """Return the rows with the times at `place` as the driver takes them."""
         dialect = self._connection.dialect
-        convert = kind.dialect_impl(dialect).bind_processor(dialect)
+        convert = DateTime(timezone=True).dialect_impl(dialect).bind_processor(dialect)
         if convert is None:
             return rows
-        times = {time: convert(time) for time in {row[position] for row in rows} if isinstance(time, datetime)}
-        return [(*row[:position], times[row[position]], *row[position + 1 :]) for row in rows]
+        times: dict[object, object] = {time: convert(time) for time in {row[place] for row in rows}}
+        return [(*row[:place], times[row[place]], *row[place + 1 :]) for row in rows]

@@ -41,11 +41,11 @@ class Names:
     def name(self, surname: str, sex: int, birth: int) -> Name:
         """Return a name with that surname for somebody born on the day `birth` (proleptic ordinal)."""
         first, second = _GENERATIONS_BEGIN
-        table = sex, (0 if birth < first else 1 if birth < second else 2)
-        middle = self._middle_names[table].pick(self._roll())
-        given = self._given_names[table].pick(self._roll())
-        while middle.endswith(given):
-            given = self._given_names[table].pick(self._roll())
+        generation = 0 if birth < first else 1 if birth < second else 2
+        middle = self._middle_names[sex, generation].pick(self._roll())
+        given_names = self._given_names[sex, generation]
+        while middle.endswith(given := given_names.pick(self._roll())):
+            pass
         return Name(surname, middle, given)
 
 

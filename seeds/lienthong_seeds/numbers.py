@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from lienthong.api.types.v1.types_pb2 import SEX_FEMALE, SEX_MALE
+from lienthong.api.types.v1.types_pb2 import SEX_FEMALE, SEX_MALE, Sex
 from lienthong_seeds.chance import Roll, integer
 
 SYNTHETIC_PREFIX = "099"
@@ -15,7 +15,7 @@ _FIRST_CENTURY = 19
 _DIGITS = {SEX_MALE: 0, SEX_FEMALE: 1}
 
 
-def personal_number(sex: int, birth_year: int, serial: int) -> str:
+def personal_number(sex: Sex.ValueType, birth_year: int, serial: int) -> str:
     """Return the number `PPP G YY RRRRRR` for a sex, a year of birth (1900 to 2399) and a serial below 1,000,000.
 
     G says century and sex: 0 and 1 in the 20th century, 2 and 3 in the 21st, male first (NĐ 137/2015 Art. 13).
@@ -37,7 +37,7 @@ class NumberRegister:
         """Keep a personal number from being issued."""
         self._taken.add(number)
 
-    def issue(self, sex: int, birth: int) -> str:
+    def issue(self, sex: Sex.ValueType, birth: int) -> str:
         """Return a new personal number for somebody born on the day `birth` (proleptic ordinal)."""
         year = date.fromordinal(birth).year
         while (number := personal_number(sex, year, integer(self._roll(), 1_000_000))) in self._taken:

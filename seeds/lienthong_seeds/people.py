@@ -50,7 +50,7 @@ NOBODY = Relative("", "", "", "")
 class Stay(NamedTuple):
     """A residence; dates are ISO text, `until` is empty while it is in force."""
 
-    kind: ResidenceKind
+    kind: ResidenceKind.ValueType
     place: Place
     detail: str
     since: str
@@ -62,25 +62,25 @@ class CancelledNumber(NamedTuple):
 
     number: str
     cancelled_on: str
-    reason: NumberChangeReason
+    reason: NumberChangeReason.ValueType
 
 
 class AccountGrant(NamedTuple):
     """An e-identity account to be made; `changed_on` is ISO text."""
 
     level: int
-    state: AccountState
+    state: AccountState.ValueType
     changed_on: date
     reason: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """A synthetic citizen. `birth` and what is derived from it are the true day; `birth_date` is what is known of it."""
+    """A synthetic citizen: `birth` is the true day, `birth_date` what the register knows of it."""
 
     number: str
     name: Name
-    sex: Sex
+    sex: Sex.ValueType
     birth: int
     """Day of birth, proleptic ordinal (`date.toordinal`)."""
     birth_date: str
@@ -91,15 +91,15 @@ class Person:
     other_name: str = ""
     nationality: str = "VN"
     birth_country: str = "VN"
-    marital_status: MaritalStatus = MARITAL_STATUS_SINGLE
-    blood_group: BloodGroup = BLOOD_GROUP_UNSPECIFIED
+    marital_status: MaritalStatus.ValueType = MARITAL_STATUS_SINGLE
+    blood_group: BloodGroup.ValueType = BLOOD_GROUP_UNSPECIFIED
     legacy_card: str = ""
     residence_card: str = ""
     father: Relative = NOBODY
     mother: Relative = NOBODY
     spouse: Relative = NOBODY
     representative: Relative = NOBODY
-    life_status: LifeStatus = LIFE_STATUS_ALIVE
+    life_status: LifeStatus.ValueType = LIFE_STATUS_ALIVE
     life_status_date: str = ""
     former_number: CancelledNumber | None = None
     stays: list[Stay] = field(default_factory=list)

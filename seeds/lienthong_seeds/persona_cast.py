@@ -30,38 +30,21 @@ class Cast:
         """Return one of today's communes."""
         return self._reference.communes[code]
 
-    def persona(
-        self,
-        key: str,
-        *,
-        ethnicity: str = "Kinh",
-        religion: str = "Không",
-        locked_on: date | None = None,
-        why: str = "",
-    ) -> Person:
+    def persona(self, key: str, *, locked_on: date | None = None, why: str = "") -> Person:
         """Return the persona's citizen, with her account; `locked_on` and `why` are of a locked one."""
         role = persona(key)
-        person = self._person(role.personal_number, role.full_name, role.sex, role.birth_date, ethnicity, religion)
+        person = self._person(role.personal_number, role.full_name, role.sex, role.birth_date)
         if role.former_number:
             self._numbers.reserve(role.former_number)
         if role.account_level is not None:
-            state = ACCOUNT_STATE_LOCKED if locked_on else ACCOUNT_STATE_ACTIVE
+            state = ACCOUNT_STATE_LOCKED if locked_on is not None else ACCOUNT_STATE_ACTIVE
             person.account = AccountGrant(role.account_level, state, locked_on or _ACTIVATED_ON, why)
         return person
 
-    def relative(
-        self,
-        full_name: str,
-        sex: Sex,
-        birth_date: str,
-        serial: int,
-        *,
-        ethnicity: str = "Kinh",
-        religion: str = "Không",
-    ) -> Person:
+    def relative(self, full_name: str, sex: Sex.ValueType, birth_date: str, serial: int) -> Person:
         """Return a persona's relative, whose number ends in `serial`; adults have an account of level 2."""
         number = personal_number(sex, int(birth_date[:4]), serial)
-        person = self._person(number, full_name, sex, birth_date, ethnicity, religion)
+        person = self._person(number, full_name, sex, birth_date)
         if birth_date < _ADULTS_BORN_BEFORE:
             person.account = AccountGrant(2, ACCOUNT_STATE_ACTIVE, _ACTIVATED_ON)
         return person
@@ -88,13 +71,13 @@ class Cast:
     def lived_in_former_ward(
         self, household: Household, person: Person, since: str, until: str, ward_code: str = ""
     ) -> None:
-        """Add a permanent residence that ended, in a ward that went into the household's commune; the first if not said."""
-        wards = self._reference.former_wards[household.place.commune_code]
-        ward = next(ward for ward in wards if ward_code in ("", ward.commune_code))
+        """Add a permanent residence that ended, in a ward, or that ward, which went into the household's commune."""
+        commune_code, wards = household.place.commune_code, self._reference.former_wards
+        ward = wards.named(commune_code, ward_code) if ward_code else wards.of(commune_code)
         begins = max(since, iso(person.birth))
         person.stays.insert(0, Stay(RESIDENCE_KIND_PERMANENT, ward, household.detail, begins, until))
 
-    def _person(self, number: str, full_name: str, sex: Sex, birth_date: str, ethnicity: str, religion: str) -> Person:
+    def _person(self, number: str, full_name: str, sex: Sex.ValueType, birth_date: str) -> Person:
         self._numbers.reserve(number)
         surname, *middle, given = full_name.split()
         had_card = birth_date < _HAD_CARD_IF_BORN_BEFORE
@@ -104,8 +87,8 @@ class Cast:
             sex=sex,
             birth=_day(birth_date),
             birth_date=birth_date,
-            ethnicity=ethnicity,
-            religion=religion,
+            ethnicity="Kinh",
+            religion="Không",
             birth_place=NOWHERE,
             origin=NOWHERE,
             blood_group=BLOOD_GROUP_O,
@@ -114,7 +97,7 @@ class Cast:
 
     def _born_at(self, person: Person, commune: Place) -> None:
         before_reform = iso(person.birth) < UNITS_VALID_FROM
-        person.birth_place = self._reference.former_wards[commune.commune_code][0] if before_reform else commune
+        person.birth_place = self._reference.former_wards.of(commune.commune_code) if before_reform else commune
         person.origin = commune
 
 

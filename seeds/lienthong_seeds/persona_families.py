@@ -45,7 +45,8 @@ def persona_households(reference: Reference, numbers: NumberRegister) -> list[Ho
 
 
 def _mai(cast: Cast) -> Household:
-    mai = cast.persona("nguyen-thi-mai", religion="Phật giáo")
+    mai = cast.persona("nguyen-thi-mai")
+    mai.religion = "Phật giáo"
     mai.father = Relative("", "Nguyễn", "Đức", "Thiện")
     mai.mother = Relative("", "Phạm", "Thị", "Tươi")
     khoi = cast.relative("Trần Minh Khôi", SEX_MALE, "1988-07-02", 101)
@@ -90,7 +91,8 @@ def _gia_han(cast: Cast) -> Household:
 
 
 def _phuoc(cast: Cast) -> Household:
-    phuoc = cast.persona("huynh-van-phuoc", religion="Phật giáo Hòa Hảo")
+    phuoc = cast.persona("huynh-van-phuoc")
+    phuoc.religion = "Phật giáo Hòa Hảo"
     mother = cast.relative("Trần Thị Sen", SEX_FEMALE, "1930", 131)
     mother.marital_status = MARITAL_STATUS_WIDOWED
     adopt_parents(phuoc, None, mother)
@@ -144,13 +146,16 @@ def _hoa(cast: Cast) -> Household:
 
 
 def _blok(cast: Cast) -> Household:
-    blok = cast.persona("h-blok-enuol", ethnicity="Ê Đê", religion="Tin Lành")
+    blok = cast.persona("h-blok-enuol")
+    blok.ethnicity, blok.religion = "Ê Đê", "Tin Lành"
     return cast.household(10, "24305", "Số 8, tổ dân phố 2", "2010-02-02", [(blok, HEAD)])
 
 
 def _pao(cast: Cast) -> Household:
-    pao = cast.persona("giang-a-pao", ethnicity="Mông")
-    wife = cast.relative("Sùng Thị Mỷ", SEX_FEMALE, "1955", 161, ethnicity="Mông")
+    pao = cast.persona("giang-a-pao")
+    pao.ethnicity = "Mông"
+    wife = cast.relative("Sùng Thị Mỷ", SEX_FEMALE, "1955", 161)
+    wife.ethnicity = "Mông"
     marry(pao, wife)
     return cast.household(11, "03217", "Thôn 4", "1980-01-01", [(pao, HEAD), (wife, WIFE)])
 
@@ -168,9 +173,11 @@ def _lich(cast: Cast) -> Household:
 
 
 def _loc(cast: Cast) -> Household:
-    loc = cast.persona("truong-bich-loc", religion="Công giáo")
+    loc = cast.persona("truong-bich-loc")
+    loc.religion = "Công giáo"
     loc.marital_status = MARITAL_STATUS_DIVORCED
-    daughter = cast.relative("Lâm Khánh An", SEX_FEMALE, "2012-11-11", 181, religion="Công giáo")
+    daughter = cast.relative("Lâm Khánh An", SEX_FEMALE, "2012-11-11", 181)
+    daughter.religion = "Công giáo"
     daughter.father = Relative("", "Lâm", "Thế", "Vĩnh")
     adopt_parents(daughter, None, loc)
     daughter.representative = daughter.mother
@@ -181,7 +188,8 @@ def _loc(cast: Cast) -> Household:
 
 
 def _anna(cast: Cast) -> Household:
-    anna = cast.persona("lindqvist-anna-karin", ethnicity="Người nước ngoài")
+    anna = cast.persona("lindqvist-anna-karin")
+    anna.ethnicity = "Người nước ngoài"
     anna.nationality = anna.birth_country = "SE"
     anna.residence_card = "TT0990000014"
     household = cast.household(14, "26740", "Số 6, khu phố 1", "2024-09-16", [])

@@ -20,7 +20,7 @@ class Persona:
     full_name: str
     birth_date: str
     """`YYYY-MM-DD`, or `YYYY` where no more is known."""
-    sex: Sex
+    sex: Sex.ValueType
     household_number: str
     """Empty for people registered in no household."""
     account_level: Literal[1, 2] | None

@@ -10,6 +10,9 @@ _COMMUNE_WEIGHT = 10
 _ISLAND_WEIGHT = 3
 """By kind of unit, so that some 38 % live in wards, the urban share [M]."""
 
+_PEOPLE_PER_SLOT = 10.0
+"""Thousands of people that one slot of the weighted draw stands for: 55 slots for the smallest province."""
+
 _FACTORY_AND_CAPITAL_PROVINCES = (("01", 22), ("79", 38), ("75", 14), ("24", 14), ("31", 8), ("48", 4))
 """Where people go for work or study, with weights [M]."""
 
@@ -31,11 +34,13 @@ class Places:
     def __init__(self, roll: Roll, reference: Reference) -> None:
         self._roll = roll
         self._former_wards = reference.former_wards
-        self._provinces = Weighted((province, round(province.population * 10)) for province in reference.provinces)
+        self._provinces = Weighted(
+            (province, round(province.population / _PEOPLE_PER_SLOT)) for province in reference.provinces
+        )
         self._destinations = Weighted(_FACTORY_AND_CAPITAL_PROVINCES)
         by_province: dict[str, list[tuple[Place, int]]] = {province.code: [] for province in reference.provinces}
         for place in reference.communes.values():
-            if place.commune_code in reference.former_wards:
+            if reference.former_wards.have(place.commune_code):
                 by_province[place.province_code].append((place, _weight(place)))
         self._communes = {code: Weighted(pairs) for code, pairs in by_province.items()}
 
@@ -55,8 +60,7 @@ class Places:
 
     def former_ward(self, commune: Place) -> Place:
         """Return a ward, with its district, of before 2025-07-01 that went into today's commune."""
-        wards = self._former_wards[commune.commune_code]
-        return wards[integer(self._roll(), len(wards))]
+        return self._former_wards.of(commune.commune_code, self._roll())
 
     def detail(self, commune: Place, region: Region) -> str:
         """Return a house's address within its commune, as such addresses look there."""

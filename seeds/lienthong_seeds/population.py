@@ -1,5 +1,6 @@
 """The synthetic population: the same people for the same seed."""
 
+import itertools
 from collections.abc import Callable
 from datetime import date
 from random import Random
@@ -49,15 +50,15 @@ def generate(
     residences = ResidenceMaker(roll, citizens.places, reference_date)
     accounts = AccountMaker(roll, reference_date)
     made = writer.population.citizens
-    serial = FIRST_OTHER_HOUSEHOLD
-    reported = 0
-    while len(made) < count:
+    reported = len(made)
+    for serial in itertools.count(FIRST_OTHER_HOUSEHOLD):
+        if len(made) >= count:
+            break
         household, home = households.household(household_number(serial), count - len(made))
         residences.settle(household, home)
         for person, _relation in household.members:
             person.account = accounts.account(person)
         writer.add(household)
-        serial += 1
         if progress is not None and len(made) >= reported + _PROGRESS_EVERY:
             reported = len(made)
             progress(reported)

@@ -40,6 +40,33 @@ class Place(NamedTuple):
     commune_name: str
 
 
+class FormerWards:
+    """The wards of the 63 provinces, with their districts, by the commune of today that each went into.
+
+    The table is long and few of its lines are needed, so a line is taken apart only when its ward is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[str]] = {}
+        for line in _lines("legacy_wards.csv"):
+            if not line.startswith(","):  # an island district without wards
+                for successor in line[line.rindex(",") + 1 :].split():
+                    self._lines.setdefault(successor, []).append(line)
+
+    def have(self, commune_code: str) -> bool:
+        """Say whether any ward went into the commune; none did into the five that were island districts."""
+        return commune_code in self._lines
+
+    def of(self, commune_code: str, roll: float = 0.0) -> Place:
+        """Return the ward that `roll` (0 ≤ roll < 1) falls on, of those that went into the commune."""
+        lines = self._lines[commune_code]
+        return _ward(lines[int(roll * len(lines))])
+
+    def named(self, commune_code: str, ward_code: str) -> Place:
+        """Return the ward with that code, which went into the commune."""
+        return next(ward for ward in map(_ward, self._lines[commune_code]) if ward.commune_code == ward_code)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """The units of today, and the wards that today's communes were made of."""
@@ -47,16 +74,12 @@ class Reference:
     provinces: tuple[Province, ...]
     communes: dict[str, Place]
     """By commune code."""
-    former_wards: dict[str, list[Place]]
-    """By commune code; missing for the islands that had no ward."""
+    former_wards: FormerWards
 
 
 def read_table(name: str) -> list[list[str]]:
     """Return the rows of a reference table without its header."""
-    with (files("lienthong_seeds") / "data" / name).open(encoding="utf-8") as file:
-        rows = csv.reader(file)
-        next(rows)
-        return list(rows)
+    return list(csv.reader(_lines(name)))
 
 
 def read_reference() -> Reference:
@@ -70,15 +93,13 @@ def read_reference() -> Reference:
         code: Place(province, names[province], "", "", code, name)
         for code, province, name, _type, _area in read_table("communes_2025.csv")
     }
-    return Reference(provinces, communes, _former_wards())
+    return Reference(provinces, communes, FormerWards())
 
 
-def _former_wards() -> dict[str, list[Place]]:
-    wards: dict[str, list[Place]] = {}
-    for code, name, district_code, district, province_code, province, successors in read_table("legacy_wards.csv"):
-        if not code:
-            continue
-        ward = Place(province_code, province, district_code, district, code, name)
-        for successor in successors.split():
-            wards.setdefault(successor, []).append(ward)
-    return wards
+def _lines(name: str) -> list[str]:
+    return (files("lienthong_seeds") / "data" / name).read_text(encoding="utf-8").splitlines()[1:]
+
+
+def _ward(line: str) -> Place:
+    code, name, district_code, district, province_code, province, _successors = line.split(",")
+    return Place(province_code, province, district_code, district, code, name)

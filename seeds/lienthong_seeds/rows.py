@@ -23,7 +23,8 @@ class Population:
     """The synthetic population, ready to be stored.
 
     Rows have the columns of `lienthong_services.population.model` and `lienthong_services.identity.model` in their
-    order, without the keys that the database gives (`residence_id`) and without an account's passcode hash.
+    order, without the keys that the database gives (`residence_id`) and without what is the same in every row: the
+    time of registration, the passcode hash of an account.
     """
 
     made_at: datetime
@@ -74,9 +75,7 @@ class PopulationWriter:
     def _add_person(self, member: Member, household_number: str) -> None:
         person = member.person
         citizen_id = len(self.population.citizens) + 1
-        self.population.citizens.append(
-            citizen_row(citizen_id, person, household_number, member.relation, self.population.made_at)
-        )
+        self.population.citizens.append(citizen_row(citizen_id, person, household_number, member.relation))
         if person.former_number is not None:
             number, cancelled_on, reason = person.former_number
             self.population.former_numbers.append((number, citizen_id, cancelled_on, reason))
@@ -105,14 +104,14 @@ class PopulationWriter:
 
     def _subject(self) -> str:
         """Return a UUID of version 4, drawn: it says nothing about the holder."""
-        first = f"{integer(self._roll(), 1 << 48):012x}"
-        middle = integer(self._roll(), 1 << 26)
-        last = integer(self._roll(), 1 << 48)
-        return f"{first[:8]}-{first[8:]}-4{middle >> 14:03x}-{0x8000 | middle & 0x3FFF:04x}-{last:012x}"
+        roll = self._roll
+        first, middle, last = integer(roll(), 1 << 48), integer(roll(), 1 << 26), integer(roll(), 1 << 48)
+        version, variant = 0x4000 | middle >> 14, 0x8000 | middle & 0x3FFF
+        return f"{first >> 16:08x}-{first & 0xFFFF:04x}-{version:04x}-{variant:04x}-{last:012x}"
 
 
-def citizen_row(citizen_id: int, person: Person, household_number: str, relation: str, made_at: datetime) -> Row:
-    """Return a person as a row of the table `citizen`."""
+def citizen_row(citizen_id: int, person: Person, household_number: str, relation: str) -> Row:
+    """Return a person as a row of the table `citizen`, without `updated_at`."""
     origin = person.origin
     return (
         citizen_id,
@@ -146,7 +145,6 @@ def citizen_row(citizen_id: int, person: Person, household_number: str, relation
         "VN",
         person.life_status,
         person.life_status_date,
-        made_at,
     )
 
 
