@@ -1,6 +1,7 @@
 """A gRPC server in threads, as every agency runs one: mutual TLS, named callers, errors that teach."""
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -84,10 +85,11 @@ class _Guard(grpc.ServerInterceptor):
             return handler
         if handler is None or handler.unary_unary is None:
             return grpc.unary_unary_rpc_method_handler(_unknown(method))
-        return self._guarded(handler.unary_unary, handler.request_deserializer, handler.response_serializer)
+        return self._guarded(method, handler.unary_unary, handler.request_deserializer, handler.response_serializer)
 
     def _guarded(
         self,
+        method: str,
         behaviour: Callable[[Any, grpc.ServicerContext], Any],
         deserialize: Callable[[bytes], Any] | None,
         serialize: Callable[[Any], bytes] | None,
@@ -101,9 +103,11 @@ class _Guard(grpc.ServerInterceptor):
                 return behaviour(_parse(request, deserialize), context)
             except Refusal as refusal:
                 context.abort_with_status(refusal.rpc_status())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (gRPC's own handler would answer with the error's text)
                 # abort() above raises to leave the handler; only what is not a refusal ends here.
-                _log.exception("call failed", extra={"error": type(error).__name__})
+                # Where it failed, never what the error says: a database's errors quote the values they were given.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("%s failed with %s\n%s", method, type(error).__name__, where)
                 context.abort_with_status(internal().rpc_status())
 
         return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=None, response_serializer=serialize)
