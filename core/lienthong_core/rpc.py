@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.errors import Refusal, denied, internal, invalid
+from lienthong_core.failures import log_failure
 from lienthong_core.peer import peer_system
 from lienthong_core.systems import SystemId
 
@@ -84,10 +85,11 @@ class _Guard(grpc.ServerInterceptor):
             return handler
         if handler is None or handler.unary_unary is None:
             return grpc.unary_unary_rpc_method_handler(_unknown(method))
-        return self._guarded(handler.unary_unary, handler.request_deserializer, handler.response_serializer)
+        return self._guarded(method, handler.unary_unary, handler.request_deserializer, handler.response_serializer)
 
     def _guarded(
         self,
+        method: str,
         behaviour: Callable[[Any, grpc.ServicerContext], Any],
         deserialize: Callable[[bytes], Any] | None,
         serialize: Callable[[Any], bytes] | None,
@@ -104,7 +106,7 @@ class _Guard(grpc.ServerInterceptor):
                 context.abort_with_status(refusal.rpc_status())
             except Exception as error:  # noqa: BLE001 (a bug in a service must not reach its caller as a traceback)
                 # abort() above raises to leave the handler; only what is not a refusal ends here.
-                _log.exception("call failed", extra={"error": type(error).__name__})
+                log_failure(_log, method, error)
                 context.abort_with_status(internal().rpc_status())
 
         return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=None, response_serializer=serialize)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, internal, unavailable
+from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.consents.store import ConsentStore
@@ -66,12 +67,12 @@ class Pipeline:
             raise unknown_method(method)
         except Refusal as refusal:
             await self._refuse(refusal, trace, context)
-        except SQLAlchemyError:
-            _log.exception("the gateway's database failed", extra={"exchange_id": trace.exchange_id})
+        except SQLAlchemyError as error:
+            log_failure(_log, f"exchange {trace.exchange_id}", error)
             message = "The gateway cannot read its consents or its log now; try again."
             await self._refuse(unavailable("STORE_UNAVAILABLE", message), trace, context)
-        except Exception:  # noqa: BLE001 (a failure nobody foresaw is recorded and answered like the others)
-            _log.exception("an exchange failed", extra={"exchange_id": trace.exchange_id})
+        except Exception as error:  # noqa: BLE001 (a failure nobody foresaw is recorded and answered like the others)
+            log_failure(_log, f"exchange {trace.exchange_id}", error)
             await self._refuse(internal(), trace, context)
 
     async def _exchange(

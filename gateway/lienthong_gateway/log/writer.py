@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from lienthong_core.database import writing
 from lienthong_core.errors import Refusal, unavailable
+from lienthong_core.failures import log_failure
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import Appender
 
@@ -90,7 +91,7 @@ class LogWriter:
                 indexes = self._appender.append(connection, [job.entry for job in accepted]) if accepted else range(0)
         except Exception as error:  # noqa: BLE001 (no failure may end this thread or leave a caller waiting)
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
-            _log.exception("a batch of the exchange log was not written", extra={"error": type(error).__name__})
+            log_failure(_log, "writing a batch of the exchange log", error)
             self._appender.rolled_back()
             _fail([job for job in batch if not job.done.done()])
             return

@@ -30,7 +30,7 @@ from lienthong_services.population.model import (
 REGISTERED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 FATHER = "099070000001"
-MOTHER = "099172000002"
+MOTHER = "099168000002"
 DAUGHTER = "099304000003"
 RENUMBERED = "099150000004"
 RENUMBERED_BEFORE = "099152000004"
@@ -106,7 +106,7 @@ def _citizens() -> list[Citizen]:
             **_relative("spouse", MOTHER, mother),
         ),
         _citizen(
-            2, MOTHER, mother, "1972-03-04", relation_to_head="Vợ", **married, **_relative("spouse", FATHER, father)
+            2, MOTHER, mother, "1968-03-04", relation_to_head="Vợ", **married, **_relative("spouse", FATHER, father)
         ),
         _citizen(
             3,

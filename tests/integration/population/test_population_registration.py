@@ -97,6 +97,12 @@ def test_a_permanent_move_ends_the_permanent_residence_on_the_day_before(populat
     assert citizen.updated_at.ToJsonString().startswith("2026-11-21")
 
 
+def test_residences_that_ended_before_keep_their_dates(population: PopulationServiceStub) -> None:
+    before = read(population, DAUGHTER).former_residences
+    call(population.UpdateResidence, move(DAUGHTER))
+    assert read(population, DAUGHTER).former_residences[1:] == before[:]
+
+
 def test_a_temporary_residence_leaves_the_permanent_one_and_the_household_alone(
     population: PopulationServiceStub,
 ) -> None:
