@@ -55,8 +55,10 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
         addresses = astuple(sandbox.endpoints)
         assert not any(can_be_bound(address) for address in addresses)
     # gRPC polls with one thread of its own for all servers of a process; it is no sandbox's.
-    threads = {thread for thread in threading.enumerate() if "_poll_wrapper" not in thread.name}
-    assert (threads - before[0], child_processes(), sandbox_folders()) == (set(), *before[1:])
+    threads = {thread for thread in set(threading.enumerate()) - before[0] if "_poll_wrapper" not in thread.name}
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    assert ({thread for thread in threads if thread.is_alive()}, child_processes(), sandbox_folders()) == (set(), *before[1:])
     assert all(can_be_bound(address) for address in addresses)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import grpc
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong_core.certificates import Authority, TlsIdentity
 from lienthong_core.clock import SandboxClock
-from lienthong_core.database import sqlite_url
 from lienthong_core.ports import reserved_port
 from lienthong_core.systems import SystemId
 from lienthong_services.population.server import PopulationConfig, PopulationServer
@@ -33,11 +31,6 @@ def gateway_identity(authority: Authority) -> TlsIdentity:
 @pytest.fixture(scope="session")
 def population_identity(authority: Authority) -> TlsIdentity:
     return authority.issue(POPULATION)
-
-
-@pytest.fixture(params=["sqlite"])
-def database_url(tmp_path: Path) -> str:
-    return sqlite_url(tmp_path / "population.db")
 
 
 @pytest.fixture
