@@ -76,7 +76,7 @@ class ConsentDesk:
         _call(self._stub.RevokeConsent, RevokeConsentRequest(consent_id=consent_id))
 
 
-def _call(method: grpc.UnaryUnaryMultiCallable[_Request, _Response], request: _Request) -> _Response:
+def _call(method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request) -> _Response:
     try:
         return method(request, timeout=_DEADLINE_S)
     except grpc.RpcError as error:
