@@ -203,6 +203,7 @@ def test_the_account_page_lists_her_consents_and_ends_one(world: IdentityWorld) 
     browser, page = signed_in_to_the_account_page(world)
     assert "Public-service portal" in page.response.text
     assert "In force" in page.response.text
+    assert "2027-01-01 12:30 UTC" in page.response.text
     page = browser.submit(page)
     assert page.path == "/account"
     assert "Revoked" in page.response.text

@@ -1,24 +1,27 @@
 """Logging a citizen in: OpenID Connect on real sockets, step by step and with everything that can be wrong."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import jwt
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[import-untyped]
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
+from sqlalchemy import text
 
+from tests.support.browser import TIMEOUT_S
 from tests.support.identity import (
     CALLBACK,
     GATEWAY,
     LEVEL_ONE,
     MAI,
     PORTAL_SECRET,
-    TIMEOUT_S,
     VERIFIER,
     IdentityWorld,
     identity_world,
@@ -183,6 +186,25 @@ def test_no_answer_can_be_framed_sniffed_stored_or_read_by_other_sites(world: Id
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
     assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+def test_a_failure_that_nobody_foresaw_shows_a_page_and_nothing_of_its_cause(world: IdentityWorld) -> None:
+    with world.server.engine.begin() as connection:
+        connection.execute(text("DROP TABLE client"))
+    response = world.browser().http.get(world.portal.authorize())
+    assert response.status_code == 500
+    assert "MÔ PHỎNG" in response.text
+    assert "client" not in response.text
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+
+
+def test_a_provider_that_was_stopped_leaves_no_thread_and_no_port_behind(database_url: str) -> None:
+    before = set(threading.enumerate())
+    with identity_world(database_url) as world:
+        assert world.portal.get("/jwks").status_code == 200
+    assert not [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith(("web", "rpc"))]
+    with pytest.raises(httpx2.ConnectError):
+        world.portal.get("/jwks")
 
 
 def test_an_address_or_method_that_does_not_exist_is_told_so(world: IdentityWorld) -> None:

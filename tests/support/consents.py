@@ -90,6 +90,7 @@ class ConsentService(ConsentServiceServicer):
     def give(self, consent_id: str, terms: messages.ConsentTerms) -> messages.Consent:
         """Keep a consent in force."""
         consent = messages.Consent(consent_id=consent_id, state=messages.CONSENT_STATE_ACTIVE, terms=terms)
+        consent.valid_until.FromJsonString("2027-01-01T12:30:00Z")
         self.consents[consent_id] = consent
         return consent
 

@@ -22,8 +22,10 @@ CALLBACK = "https://localhost:9/callback?from=identity"
 CLIENT = make_client("portal", PORTAL, ("Cổng", "Portal"), "secret", "thumbprint", [CALLBACK, "http://localhost/app"])
 TO = ReturnAddress(CLIENT, CALLBACK, "st-1")
 NAMES = st.sampled_from(
-    ["response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"]
-    + ["acr_values", "authorization_details", "request", "response_mode"]
+    [
+        *("response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
+        *("acr_values", "authorization_details", "request", "response_mode"),
+    ]
 )
 VALUES = st.text() | st.sampled_from(["code", "openid", "S256", "A" * 43, "login", "10", "[]", '[{"type":1}]'])
 
