@@ -68,7 +68,7 @@ def _create_or_check(connection: Connection, metadata: MetaData, version: int) -
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
 
     def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (whatever the driver gives)
         # Transactions begin and end where SQLAlchemy says, not where the driver guesses; savepoints need that.
@@ -91,6 +91,7 @@ def _sqlite(url: str) -> Engine:
 def _postgresql(url: str) -> Engine:
     return create_engine(
         url,
+        hide_parameters=True,
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,

@@ -1,5 +1,7 @@
 """What the identity provider keeps, and every question it asks its database. Times are seconds since 1970."""
 
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from sqlalchemy import Engine, UpdateBase, and_, case, delete, or_, select, update
@@ -8,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from lienthong.api.identity.v1.identity_pb2 import AccountState
+from lienthong_core.database import writing
 from lienthong_services.identity.model import (
     Account,
     AuthorizationCode,
@@ -33,7 +36,7 @@ class IdentityStore:
 
     def lock_account(self, personal_number: str, reason: str, at: datetime) -> Account | None:
         """Lock an account and end its sessions; a locked one stays as it is. None if there is no account."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             account = session.get(Account, personal_number, with_for_update=True)
             if account is not None and account.state != AccountState.ACCOUNT_STATE_LOCKED:
                 account.state_before_lock = account.state
@@ -44,7 +47,7 @@ class IdentityStore:
 
     def unlock_account(self, personal_number: str, reason: str, at: datetime) -> Account | None:
         """Put a locked account back into the state it was locked in; others stay as they are. None if there is none."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             account = session.get(Account, personal_number, with_for_update=True)
             if account is not None and account.state == AccountState.ACCOUNT_STATE_LOCKED:
                 _change_state(account, account.state_before_lock or AccountState.ACCOUNT_STATE_ACTIVE, reason, at)
@@ -64,7 +67,7 @@ class IdentityStore:
 
     def add_client(self, client: Client) -> None:
         """Register a client, or register it anew with other addresses or another certificate."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             session.merge(client)
 
     def count_attempt(self, personal_number: str, now: int) -> bool:
@@ -84,7 +87,7 @@ class IdentityStore:
         if self._changes_a_row(counted):
             return True
         try:
-            with self._session() as session, session.begin():
+            with self._writing() as session:
                 session.add(LoginAttempts(personal_number=personal_number, failures=1, last_attempt_at=now))
         except IntegrityError:
             # The row is there: locked, unless another login made it a moment ago.
@@ -93,12 +96,12 @@ class IdentityStore:
 
     def clear_attempts(self, personal_number: str) -> None:
         """Forget the failed logins of a number, because one succeeded."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             session.execute(delete(LoginAttempts).where(col(LoginAttempts.personal_number) == personal_number))
 
     def open_session(self, opened: BrowserSession, now: int) -> None:
         """Keep a new session, and forget whatever is over."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             _forget_what_is_over(session, now)
             session.add(opened)
 
@@ -116,7 +119,7 @@ class IdentityStore:
 
     def log_in(self, before: BrowserSession, after: BrowserSession, interaction_id: str) -> None:
         """Exchange a browser's session for the one it has logged in with; its interactions go along."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             session.add(after)
             session.flush()
             of_browser = col(Interaction.session_digest) == before.session_digest
@@ -131,7 +134,7 @@ class IdentityStore:
 
     def approve_client(self, session_digest: str, client_id: str) -> None:
         """Remember that the citizen of a session approved a client."""
-        with self._session() as session, session.begin():
+        with suppress(IntegrityError), self._writing() as session:  # approved in another tab at the same moment
             session.merge(ClientApproval(session_digest=session_digest, client_id=client_id))
 
     def is_approved(self, session_digest: str, client_id: str) -> bool:
@@ -141,7 +144,7 @@ class IdentityStore:
 
     def start_interaction(self, interaction: Interaction) -> None:
         """Keep a new interaction."""
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             session.add(interaction)
 
     def interaction(self, interaction_id: str, session_digest: str, now: int) -> Interaction | None:
@@ -163,7 +166,7 @@ class IdentityStore:
     def finish_interaction(self, interaction_id: str, code: AuthorizationCode) -> bool:
         """End an interaction with a code; False, and nothing kept, if it had ended already."""
         this = col(Interaction.interaction_id) == interaction_id
-        with self._session() as session, session.begin():
+        with self._writing() as session:
             ended = session.connection().execute(delete(Interaction).where(this)).rowcount == 1
             if ended:
                 session.add(code)
@@ -193,8 +196,14 @@ class IdentityStore:
     def _session(self) -> Session:
         return Session(self._engine, expire_on_commit=False)
 
+    @contextmanager
+    def _writing(self) -> Generator[Session]:
+        with writing(self._engine) as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+            session.flush()
+
     def _changes_a_row(self, statement: UpdateBase) -> bool:
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             return connection.execute(statement).rowcount > 0
 
 

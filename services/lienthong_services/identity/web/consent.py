@@ -1,4 +1,8 @@
-"""The page on which a citizen answers a request for consent (Law 91/2025 Art. 9, NĐ 356/2025 Art. 6)."""
+"""The page on which a citizen answers a request for consent.
+
+What it shows and that nothing is ticked beforehand follows Law 91/2025 Art. 9 and NĐ 356/2025 Art. 6, as secondary
+texts quote them; the gazette was not read.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -1,0 +1,188 @@
+"""What a client is refused: at the authorization endpoint and at the token endpoint."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from tests.support.browser import answer_of
+from tests.support.identity import (
+    BANK_SECRET,
+    CALLBACK,
+    MAI,
+    PORTAL_SECRET,
+    VERIFIER,
+    IdentityWorld,
+    Relying,
+    identity_world,
+)
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[IdentityWorld]:
+    with identity_world(database_url) as started:
+        yield started
+
+
+def refused(world: IdentityWorld, code: str, **changes: str | None) -> str:
+    response = world.portal.exchange(code, **changes)
+    assert response.status_code in {400, 401}
+    assert response.headers["cache-control"] == "no-store"
+    assert "access_token" not in response.json()
+    assert response.json()["error_description"]
+    error: str = response.json()["error"]
+    return error
+
+
+def test_a_code_works_once_and_its_second_use_ends_what_it_gave(world: IdentityWorld) -> None:
+    _, page = world.signed_in()
+    code = page.answer["code"]
+    body = world.portal.exchange(code).json()
+    assert refused(world, code) == "invalid_grant"
+    userinfo = world.portal.get("/userinfo", Authorization=f"Bearer {body['access_token']}")
+    assert userinfo.status_code == 401
+    assert 'error="invalid_token"' in userinfo.headers["www-authenticate"]
+
+
+def test_a_bogus_code_is_refused(world: IdentityWorld) -> None:
+    assert refused(world, "bogus") == "invalid_grant"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"redirect_uri": CALLBACK + "/"}, "invalid_grant"),
+        ({"redirect_uri": None}, "invalid_request"),
+        ({"code_verifier": None}, "invalid_request"),
+        ({"code_verifier": "w" * 43}, "invalid_grant"),
+        ({"code_verifier": VERIFIER + "="}, "invalid_grant"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": None}, "invalid_request"),
+        ({"client_id": "bank"}, "invalid_request"),
+        ({"client_secret": PORTAL_SECRET}, "invalid_request"),
+        ({"code_verifier": "v" * 43 + "\x00"}, "invalid_request"),
+    ],
+)
+def test_a_token_request_that_does_not_fit_is_refused_and_uses_nothing_up(
+    world: IdentityWorld, changes: dict[str, str | None], error: str
+) -> None:
+    _, page = world.signed_in()
+    code = page.answer["code"]
+    assert refused(world, code, **changes) == error
+    assert world.portal.exchange(code).status_code == 200
+
+
+def test_a_code_is_over_after_sixty_seconds(world: IdentityWorld) -> None:
+    _, page = world.signed_in()
+    world.clock.advance(timedelta(seconds=60))
+    assert refused(world, page.answer["code"]) == "invalid_grant"
+
+
+def test_a_code_is_of_no_use_to_another_client(world: IdentityWorld) -> None:
+    _, page = world.signed_in()
+    bank = Relying(world.issuer, world.trust, "bank", BANK_SECRET)
+    assert bank.exchange(page.answer["code"]).json()["error"] == "invalid_grant"
+    assert world.portal.exchange(page.answer["code"]).status_code == 200
+
+
+@pytest.mark.parametrize(("client", "secret"), [("portal", "wrong"), ("nobody", PORTAL_SECRET), ("portal", "")])
+def test_a_client_without_its_secret_is_refused(world: IdentityWorld, client: str, secret: str) -> None:
+    response = Relying(world.issuer, world.trust, client, secret).exchange("code")
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+    assert response.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_a_client_may_send_its_secret_in_the_form(world: IdentityWorld) -> None:
+    _, page = world.signed_in()
+    form = {
+        "grant_type": "authorization_code",
+        "code": page.answer["code"],
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+        "client_id": "portal",
+        "client_secret": PORTAL_SECRET,
+    }
+    assert world.portal.post("/token", form).status_code == 200
+
+
+def test_a_code_for_an_account_that_was_locked_meanwhile_is_refused(world: IdentityWorld) -> None:
+    _, page = world.signed_in()
+    world.store.lock_account(MAI, "lost her phone", world.clock.now())
+    assert refused(world, page.answer["code"]) == "invalid_grant"
+
+
+def test_a_form_that_is_too_large_or_no_form_is_refused(world: IdentityWorld) -> None:
+    large = world.portal.post("/token", {"code": "x" * 100_000})
+    assert (large.status_code, large.json()["error"]) == (413, "invalid_request")
+    json = world.portal.post("/token", {}, **{"Content-Type": "application/json"})
+    assert (json.status_code, json.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"client_id": "nobody"}, {"client_id": None}, {"redirect_uri": CALLBACK + "?x=1"}, {"redirect_uri": None}],
+)
+def test_nobody_is_redirected_to_an_address_that_is_not_registered(
+    world: IdentityWorld, changes: dict[str, str | None]
+) -> None:
+    page = world.browser().get(world.portal.authorize(**changes))
+    assert page.response.status_code == 400
+    assert "MÔ PHỎNG" in page.response.text
+    assert "location" not in page.response.headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"scope": "profile"}, "invalid_scope"),
+        ({"scope": "openid email"}, "invalid_scope"),
+        ({"scope": None}, "invalid_scope"),
+        ({"prompt": "consent"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"request": "e30."}, "request_not_supported"),
+        ({"request_uri": "https://localhost:9/r"}, "request_uri_not_supported"),
+        ({"nonce": "n\x00"}, "invalid_request"),
+        ({"authorization_details": "[]"}, "invalid_authorization_details"),
+        ({"authorization_details": "[" * 5000}, "invalid_authorization_details"),
+        ({"authorization_details": '[{"type":"other"}]'}, "invalid_authorization_details"),
+    ],
+)
+def test_a_request_that_does_not_fit_goes_back_to_the_client_with_its_state(
+    world: IdentityWorld, changes: dict[str, str | None], error: str
+) -> None:
+    answer = world.browser().get(world.portal.authorize(**changes)).answer
+    assert (answer["error"], answer["state"], answer["iss"]) == (error, "st-1", world.issuer)
+    assert answer["error_description"]
+
+
+def test_a_parameter_that_comes_twice_is_refused(world: IdentityWorld) -> None:
+    answer = world.browser().get(world.portal.authorize() + "&scope=openid").answer
+    assert answer["error"] == "invalid_request"
+    twice = world.browser().get(world.portal.authorize() + "&redirect_uri=https://localhost:9/other")
+    assert twice.response.status_code == 400
+
+
+def test_the_state_comes_back_character_by_character_and_only_if_it_was_sent(world: IdentityWorld) -> None:
+    state = "a b+c&d=e%2F?#'\"<script>\\"
+    _, page = world.signed_in(state=state)
+    assert answer_of(page.response.headers["location"])["state"] == [state]
+    _, page = world.signed_in(state=None)
+    assert answer_of(page.response.headers["location"]).keys() == {"code", "iss"}
+
+
+def test_a_state_that_is_no_printable_ascii_is_refused_and_not_repeated(world: IdentityWorld) -> None:
+    answer = world.browser().get(world.portal.authorize(state="x\r\nset-cookie: a=b")).answer
+    assert answer["error"] == "invalid_request"
+    assert "state" not in answer
+
+
+def test_denying_the_login_goes_back_to_the_client(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.submit(browser.log_in(browser.get(world.portal.authorize())), decision="deny")
+    assert (page.answer["error"], page.answer["state"]) == ("access_denied", "st-1")

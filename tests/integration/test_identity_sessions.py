@@ -1,0 +1,183 @@
+"""Sessions of browsers, forms that were tampered with, and logins that fail."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, SESSION_LIFETIME
+from tests.support.identity import INACTIVE, LOCKED, MAI, NOBODY, IdentityWorld, identity_world
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[IdentityWorld]:
+    with identity_world(database_url) as started:
+        yield started
+
+
+def test_who_is_logged_in_is_not_asked_again_for_the_same_client(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    assert "code" in browser.get(world.portal.authorize()).answer
+    assert "code" in browser.get(world.portal.authorize(prompt="none")).answer
+
+
+def test_another_client_is_approved_without_a_new_login(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    page = browser.get(world.portal.authorize(client_id="bank"))
+    assert page.path == "/approve"
+    assert "Test bank" in page.response.text
+
+
+@pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}])
+def test_a_client_can_ask_for_a_new_login(world: IdentityWorld, changes: dict[str, str | None]) -> None:
+    browser, _ = world.signed_in()
+    page = browser.get(world.portal.authorize(**changes))
+    assert page.path == "/login"
+    assert browser.log_in(page).path == "/approve"
+
+
+def test_a_login_that_is_older_than_max_age_is_made_again(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    world.clock.advance(timedelta(seconds=100))
+    assert "code" in browser.get(world.portal.authorize(max_age="200")).answer
+    assert browser.get(world.portal.authorize(max_age="100")).path == "/login"
+
+
+def test_a_session_ends_by_the_sandbox_clock(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    world.clock.advance(SESSION_LIFETIME)
+    assert browser.get(world.portal.authorize()).path == "/login"
+
+
+def test_prompt_none_shows_no_page(world: IdentityWorld) -> None:
+    answer = world.browser().get(world.portal.authorize(prompt="none")).answer
+    assert (answer["error"], answer["state"]) == ("login_required", "st-1")
+    browser, _ = world.signed_in()
+    assert (
+        browser.get(world.portal.authorize(prompt="none", client_id="bank")).answer["error"] == "interaction_required"
+    )
+
+
+def test_the_session_changes_at_login_and_the_old_cookie_is_worth_nothing(world: IdentityWorld) -> None:
+    browser = world.browser()
+    login = browser.get(world.portal.authorize())
+    before = dict(browser.http.cookies)
+    approve = browser.log_in(login)
+    assert dict(browser.http.cookies) != before
+    thief = world.browser()
+    thief.http.cookies.update(before)
+    assert thief.get(f"/approve?interaction={approve.fields['interaction']}").response.status_code == 400
+
+
+def test_the_cookie_is_out_of_reach_for_scripts_other_sites_and_plain_http(world: IdentityWorld) -> None:
+    response = world.browser().http.get(world.portal.authorize())
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith("__Host-")
+    for attribute in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert attribute in cookie
+    assert "Domain" not in cookie
+
+
+def test_an_interaction_of_another_browser_or_none_at_all_is_refused(world: IdentityWorld) -> None:
+    page = world.browser().get(world.portal.authorize())
+    other = world.browser()
+    other.get(world.portal.authorize())
+    assert other.get(f"/login?interaction={page.fields['interaction']}").response.status_code == 400
+    assert other.get("/login?interaction=made-up").response.status_code == 400
+    assert other.get("/approve").response.status_code == 400
+
+
+def test_a_form_without_its_csrf_field_changes_nothing(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.get(world.portal.authorize())
+    for csrf in ("", "made-up"):
+        assert browser.submit(page, csrf=csrf, personal_number=MAI, passcode="135790").response.status_code == 403
+    approve = browser.log_in(page)
+    assert approve.path == "/approve"
+    assert browser.submit(approve, csrf=page.fields["csrf"], decision="approve").response.status_code == 403
+    assert "code" in browser.submit(approve, decision="approve").answer
+
+
+def test_no_step_can_be_left_out(world: IdentityWorld) -> None:
+    browser = world.browser()
+    login = browser.get(world.portal.authorize())
+    login.action = "/approve"
+    assert browser.submit(login, decision="approve").path == "/login"
+
+
+def test_an_answer_that_is_neither_yes_nor_no_is_asked_again(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.log_in(browser.get(world.portal.authorize()))
+    assert browser.submit(page, decision="perhaps").response.status_code == 400
+    assert "code" in browser.submit(page, decision="approve").answer
+
+
+def test_an_interaction_ends_with_its_code(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.log_in(browser.get(world.portal.authorize()))
+    browser.submit(page, decision="approve")
+    assert browser.submit(page, decision="approve").response.status_code == 400
+
+
+def test_an_interaction_is_over_after_ten_minutes(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.get(world.portal.authorize())
+    world.clock.advance(timedelta(minutes=10))
+    assert browser.log_in(page).response.status_code == 400
+
+
+def test_an_unknown_number_and_a_wrong_passcode_get_the_same_answer(world: IdentityWorld) -> None:
+    texts = set[str]()
+    for number in (MAI, NOBODY):
+        browser = world.browser()
+        page = browser.log_in(browser.get(world.portal.authorize()), number, "000000")
+        assert page.response.status_code == 403
+        secrets = (number, page.fields["csrf"], page.fields["interaction"])
+        text = page.response.text
+        for secret in secrets:
+            text = text.replace(secret, "")
+        texts.add(text)
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("number", [MAI, NOBODY])
+def test_five_wrong_passcodes_in_a_row_lock_the_number_for_a_quarter_of_an_hour(
+    world: IdentityWorld, number: str
+) -> None:
+    def attempt(passcode: str) -> int:
+        browser = world.browser()
+        return browser.log_in(browser.get(world.portal.authorize()), number, passcode).response.status_code
+
+    assert [attempt("000000") for _ in range(MAX_FAILURES)] == [403] * MAX_FAILURES
+    assert attempt("135790") == 429
+    world.clock.advance(LOGIN_LOCK - timedelta(seconds=10))
+    assert attempt("135790") == 429
+    world.clock.advance(timedelta(seconds=10))
+    assert attempt("135790") == (200 if number == MAI else 403)
+
+
+def test_a_login_starts_the_count_of_wrong_passcodes_anew(world: IdentityWorld) -> None:
+    browser = world.browser()
+    for _ in range(2):
+        page = browser.get(world.portal.authorize(prompt="login"))
+        for _ in range(MAX_FAILURES - 1):
+            page = browser.log_in(page, passcode="000000")
+        assert browser.log_in(page).path == "/approve"
+
+
+@pytest.mark.parametrize(("number", "why"), [(LOCKED, "is locked"), (INACTIVE, "has not been activated")])
+def test_an_account_that_is_not_active_cannot_log_in(world: IdentityWorld, number: str, why: str) -> None:
+    browser = world.browser()
+    login = browser.get(world.portal.authorize())
+    page = browser.log_in(login, number)
+    assert page.response.status_code == 403
+    assert why in page.response.text
+    page = browser.log_in(login, number, "000000")
+    assert why not in page.response.text
+
+
+@pytest.mark.parametrize("number", ["", "12345", "٠٩٩١٩٠٠٠٠٠٠١", "0991900000011", "' OR 1=1 --"])
+def test_a_malformed_number_is_just_wrong(world: IdentityWorld, number: str) -> None:
+    browser = world.browser()
+    page = browser.log_in(browser.get(world.portal.authorize()), number)
+    assert (page.path, page.response.status_code) == ("/login", 403)

@@ -1,0 +1,130 @@
+"""The gateway's ConsentService, as far as an identity provider can tell."""
+
+# ruff: noqa: ARG002, N802 (methods are named and called as the contract says)
+
+from typing import Any
+
+import grpc
+import jwt
+
+from lienthong.api.consent.v1 import consent_pb2 as messages
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceServicer
+from lienthong_core.errors import not_found, precondition, unavailable
+from lienthong_core.signing import SigningKey
+
+REQUEST_ID = "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11"
+
+
+class ConsentService(ConsentServiceServicer):
+    """The gateway's ConsentService in memory; it checks what is signed as the gateway does."""
+
+    def __init__(self, key: SigningKey, issuer: str, audience: str, subject_number: str, consumer: str) -> None:
+        self.requests: dict[str, messages.ConsentRequest] = {}
+        self.consents: dict[str, messages.Consent] = {}
+        self.decisions: list[dict[str, Any]] = []
+        self.down = False
+        self.loses_answers = False
+        self._key = jwt.PyJWK(key.jwk)
+        self._issuer = issuer
+        self._audience = audience
+        self._subject_number = subject_number
+        self._consumer = consumer
+
+    def ask(self, request_id: str = REQUEST_ID, **changes: str) -> messages.ConsentRequest:
+        """Keep a request for consent, as a consumer makes one."""
+        terms = messages.ConsentTerms(
+            subject_number=self._subject_number,
+            consumer=self._consumer,
+            provider="VN-SANDBOX/GOV/G01/population",
+            datasets=["residence", "identity.ethnicity", "unheard.of"],
+            purpose="1.004222",
+            purpose_title_vi="Đăng ký thường trú",
+            purpose_title_en="Registering permanent residence",
+            legal_text_version="2026-01-01",
+        )
+        terms.valid_for.FromSeconds(3_600)
+        for name, value in changes.items():
+            setattr(terms, name, value)
+        request = messages.ConsentRequest(
+            consent_request_id=request_id, state=messages.CONSENT_REQUEST_STATE_PENDING, terms=terms
+        )
+        self.requests[request_id] = request
+        return request
+
+    def RequestConsent(
+        self, request: messages.RequestConsentRequest, context: grpc.ServicerContext
+    ) -> messages.RequestConsentResponse:
+        raise NotImplementedError
+
+    def FetchConsentRequest(
+        self, request: messages.FetchConsentRequestRequest, context: grpc.ServicerContext
+    ) -> messages.FetchConsentRequestResponse:
+        return messages.FetchConsentRequestResponse(consent_request=self._request(request.consent_request_id))
+
+    def RecordDecision(
+        self, request: messages.RecordDecisionRequest, context: grpc.ServicerContext
+    ) -> messages.RecordDecisionResponse:
+        asked = self._request(request.consent_request_id)
+        if asked.state != messages.CONSENT_REQUEST_STATE_PENDING:
+            raise precondition("CONSENT_REQUEST_CLOSED", "The request was answered already.")
+        decision: dict[str, Any] = jwt.decode(
+            request.decision,
+            self._key,
+            algorithms=["ES256"],
+            audience=self._audience,
+            issuer=self._issuer,
+            options={"verify_iat": False},
+        )
+        assert jwt.get_unverified_header(request.decision)["typ"] == "lienthong-consent-approval+jwt"
+        self.decisions.append(decision)
+        answer = messages.RecordDecisionResponse(consent_request=asked)
+        asked.state = messages.CONSENT_REQUEST_STATE_DENIED
+        if decision["decision"] == "approved":
+            asked.state = messages.CONSENT_REQUEST_STATE_APPROVED
+            asked.consent_id = f"consent-of-{asked.consent_request_id}"
+            answer.consent.CopyFrom(self.give(asked.consent_id, asked.terms))
+        if self.loses_answers:
+            raise unavailable("LOST", "The answer was lost on its way.")
+        return answer
+
+    def give(self, consent_id: str, terms: messages.ConsentTerms) -> messages.Consent:
+        """Keep a consent in force."""
+        consent = messages.Consent(consent_id=consent_id, state=messages.CONSENT_STATE_ACTIVE, terms=terms)
+        consent.valid_until.FromJsonString("2027-01-01T12:30:00Z")
+        self.consents[consent_id] = consent
+        return consent
+
+    def GetConsent(
+        self, request: messages.GetConsentRequest, context: grpc.ServicerContext
+    ) -> messages.GetConsentResponse:
+        return messages.GetConsentResponse(consent=self._consent(request.consent_id))
+
+    def ListConsents(
+        self, request: messages.ListConsentsRequest, context: grpc.ServicerContext
+    ) -> messages.ListConsentsResponse:
+        self._check_up()
+        hers = [c for c in self.consents.values() if c.terms.subject_number == request.subject_number]
+        return messages.ListConsentsResponse(consents=hers)
+
+    def RevokeConsent(
+        self, request: messages.RevokeConsentRequest, context: grpc.ServicerContext
+    ) -> messages.RevokeConsentResponse:
+        consent = self._consent(request.consent_id)
+        consent.state = messages.CONSENT_STATE_REVOKED
+        return messages.RevokeConsentResponse(consent=consent)
+
+    def _request(self, request_id: str) -> messages.ConsentRequest:
+        self._check_up()
+        if request_id not in self.requests:
+            raise not_found("CONSENT_REQUEST_UNKNOWN", "There is no such request.")
+        return self.requests[request_id]
+
+    def _consent(self, consent_id: str) -> messages.Consent:
+        self._check_up()
+        if consent_id not in self.consents:
+            raise not_found("CONSENT_UNKNOWN", "There is no such consent.")
+        return self.consents[consent_id]
+
+    def _check_up(self) -> None:
+        if self.down:
+            raise unavailable("DOWN", "The gateway is down.")
