@@ -153,7 +153,7 @@ class HouseholdMaker:
 
     def _children(self, home: Home, father: Person, mother: Person, number: int) -> list[Person]:
         """Return the children, eldest first, who are born by now and have not left home."""
-        children = []
+        children: list[Person] = []
         birth = max(mother.birth + int((19.5 + self._roll() * 10) * YEAR), father.birth + int(20.8 * YEAR))
         latest = min(self._today, mother.birth + int(43 * YEAR))
         for _ in range(number):

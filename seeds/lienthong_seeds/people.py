@@ -102,7 +102,7 @@ class Person:
     life_status: LifeStatus.ValueType = LIFE_STATUS_ALIVE
     life_status_date: str = ""
     former_number: CancelledNumber | None = None
-    stays: list[Stay] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list[Stay])
     account: AccountGrant | None = None
 
     def as_relative(self) -> Relative:
@@ -126,7 +126,7 @@ class Household:
     detail: str
     members: list[Member]
     """The head first."""
-    outside: list[Person] = field(default_factory=list)
+    outside: list[Person] = field(default_factory=list[Person])
     """People who belong to no household: the dead, the missing, foreigners."""
 
 

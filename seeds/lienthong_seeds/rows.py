@@ -29,12 +29,12 @@ class Population:
 
     made_at: datetime
     """Midnight (UTC) of the reference day: when every record was first registered."""
-    citizens: list[Row] = field(default_factory=list)
-    former_numbers: list[Row] = field(default_factory=list)
-    households: list[Row] = field(default_factory=list)
-    residences: list[Row] = field(default_factory=list)
-    administrative_units: list[Row] = field(default_factory=list)
-    accounts: list[Row] = field(default_factory=list)
+    citizens: list[Row] = field(default_factory=list[Row])
+    former_numbers: list[Row] = field(default_factory=list[Row])
+    households: list[Row] = field(default_factory=list[Row])
+    residences: list[Row] = field(default_factory=list[Row])
+    administrative_units: list[Row] = field(default_factory=list[Row])
+    accounts: list[Row] = field(default_factory=list[Row])
 
 
 class PopulationWriter:
@@ -105,9 +105,9 @@ class PopulationWriter:
     def _subject(self) -> str:
         """Return a UUID of version 4, drawn: it says nothing about the holder."""
         roll = self._roll
-        first, middle, last = integer(roll(), 1 << 48), integer(roll(), 1 << 26), integer(roll(), 1 << 48)
-        version, variant = 0x4000 | middle >> 14, 0x8000 | middle & 0x3FFF
-        return f"{first >> 16:08x}-{first & 0xFFFF:04x}-{version:04x}-{variant:04x}-{last:012x}"
+        digits = f"{integer(roll(), 1 << 48):012x}{integer(roll(), 1 << 24):06x}{integer(roll(), 1 << 48):012x}"
+        variant = "89ab"[integer(roll(), 4)]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[15:18]}-{digits[18:]}"
 
 
 def citizen_row(citizen_id: int, person: Person, household_number: str, relation: str) -> Row:
