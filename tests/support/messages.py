@@ -1,10 +1,10 @@
 """Random messages of a contract's types, in which every text says which dataset it belongs to."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
@@ -21,10 +21,10 @@ def marker(dataset: str) -> str:
 
 
 @st.composite
-def messages(draw: st.DrawFn, descriptor: Descriptor, above: str = "", depth: int = 0) -> Message:
+def messages(draw: st.DrawFn, message_type: type[Message], above: str = "", depth: int = 0) -> Message:
     """Draw a message; `above` is the dataset of the field that it stands in, empty at the top."""
-    message = message_factory.GetMessageClass(descriptor)()
-    for field in descriptor.fields:
+    message = message_type()
+    for field in cast("Iterable[FieldDescriptor]", message.DESCRIPTOR.fields):
         dataset = dataset_of(field, above)
         for _ in range(draw(st.integers(0, 2)) if field.is_repeated else draw(st.integers(0, 1))):
             _put(message, field, draw(_values(field, dataset, depth)))
@@ -54,12 +54,13 @@ def dataset_of(field: FieldDescriptor, above: str) -> str:
 
 def _values(field: FieldDescriptor, dataset: str, depth: int) -> st.SearchStrategy[Any]:
     if field.message_type is not None:
-        return messages(field.message_type, dataset, depth + 1) if depth < _DEEPEST else st.nothing()
+        inner = message_factory.GetMessageClass(field.message_type)
+        return messages(inner, dataset, depth + 1) if depth < _DEEPEST else st.just(inner())
     if field.type == FieldDescriptor.TYPE_STRING:
         return st.text("aàảãáạăâđêôơưz09", max_size=4).map(lambda text: f"{text}{marker(dataset)}{text}")
     if field.type == FieldDescriptor.TYPE_BOOL:
         return st.just(value=True)
-    if field.type == FieldDescriptor.TYPE_ENUM:
+    if field.enum_type is not None:
         return st.sampled_from([value.number for value in field.enum_type.values])
     assert field.type in _INTEGERS, f"{field.full_name}: draw values of its type here"
     return st.integers(1, 9_999)

@@ -26,7 +26,7 @@ GET_HOUSEHOLD = CONTRACTS[f"{POPULATION}GetHousehold"]
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[MethodContract, Message, frozenset[str]]:
     contract = CONTRACTS[draw(st.sampled_from(sorted(CONTRACTS)))]
-    answer = draw(messages(contract.response_type.DESCRIPTOR))
+    answer = draw(messages(contract.response_type))
     granted = draw(st.frozensets(st.sampled_from(sorted(contract.datasets)))) if contract.datasets else frozenset[str]()
     return contract, answer, granted
 
