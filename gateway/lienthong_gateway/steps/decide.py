@@ -81,9 +81,9 @@ def decide_by_consent(
     if holder is not None:
         _check_holder(contract, subject, holder)
     consent = _covering(consents, contract, right, claim.purpose, now)
-    # A consent can be used while the citizen is away; then the level she approved it with is what counts.
-    level = consent.account_level if holder is None else holder.account_level
-    _check_level(contract, level)
+    if holder is None:
+        # A consent can be used while the citizen is away; then the level she approved it with is what counts.
+        _check_level(contract, consent.account_level)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
     return Grant(LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets)
 

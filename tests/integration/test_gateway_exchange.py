@@ -1,0 +1,245 @@
+"""One exchange through a real gateway: what is released, what is refused and why, and that both are recorded."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+
+from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.population.v1 import population_pb2 as pb
+from lienthong.api.population.v1.citizen_pb2 import Citizen, Residence
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import Address
+from lienthong.client import CallContext, Header, Receipt, explain
+from lienthong_core.database import sqlite_url
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI, citizen
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of, trailing_metadata
+
+DOSSIER = "H26.1-20261121-0000001"
+BY_LAW = CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER, officer="officer-7")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        yield world
+
+
+def update_residence(world: GatewayWorld, context: CallContext) -> tuple[pb.UpdateResidenceResponse, Receipt]:
+    residence = Residence(address=Address(detail="Số 7"))
+    world.population.answer("UpdateResidence", pb.UpdateResidenceResponse(residence=residence, change_number=7))
+    stub = PopulationServiceStub(world.channel(members.PORTAL))
+    request = pb.UpdateResidenceRequest(personal_number=LAN, case_reference=DOSSIER)
+    answer, call = stub.UpdateResidence.with_call(request, metadata=context.metadata(), timeout=TIMEOUT_S)
+    return answer, Receipt.of(call.trailing_metadata())
+
+
+def revoke(world: GatewayWorld, consent_id: str) -> None:
+    request = RevokeConsentRequest(consent_id=consent_id)
+    ConsentServiceStub(world.channel(members.PORTAL)).RevokeConsent(request, timeout=TIMEOUT_S)
+
+
+def test_a_consented_read_returns_the_consented_fields_and_no_others(world: GatewayWorld) -> None:
+    world.consent(datasets=["identity.basic"])
+
+    answer, receipt = world.read()
+
+    whole = citizen()
+    assert answer.citizen == Citizen(
+        personal_number=whole.personal_number,
+        name=whole.name,
+        birth_date=whole.birth_date,
+        sex=whole.sex,
+        nationality=whole.nationality,
+    )
+    assert receipt.datasets_released == ("identity.basic",)
+    assert receipt.datasets_withheld == ("family", "health.blood_group", "identity.ethnicity", "residence")
+
+
+def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
+    consent = world.consent()
+    context = CallContext(PURPOSE, world.token(), officer="officer-7", message_id="m-1")
+
+    answer, receipt = world.get_citizen(context)
+
+    entry = world.entries()[receipt.log_index]
+    request = pb.GetCitizenRequest(personal_number=LAN).SerializeToString()
+    assert receipt.request_hash == entry["request_hash"] == hashlib.sha256(request).hexdigest()
+    assert entry["response_hash"] == hashlib.sha256(answer.SerializeToString()).hexdigest()
+    assert (entry["event"], entry["status"], entry["reason"]) == ("EXCHANGE", "OK", "")
+    assert (entry["exchange_id"], entry["consent_id"]) == (receipt.exchange_id, consent.consent_id)
+    assert (entry["consumer"], entry["provider"]) == (str(members.PORTAL), str(members.POPULATION))
+    assert (entry["purpose"], entry["officer"], entry["message_id"]) == (PURPOSE, "officer-7", "m-1")
+    assert tuple(entry["datasets_withheld"]) == receipt.datasets_withheld
+    assert "citizen.name" in entry["fields_released"]
+    assert LAN not in str(entry)
+
+
+def test_the_provider_is_told_who_asks_for_what_and_not_the_citizens_token(world: GatewayWorld) -> None:
+    world.consent()
+
+    _, receipt = world.get_citizen(CallContext(PURPOSE, world.token(), officer="officer-7", message_id="m-1"))
+
+    (call,) = world.population.calls
+    assert pb.GetCitizenRequest.FromString(call.request).personal_number == LAN
+    assert call.metadata[Header.CONSUMER] == str(members.PORTAL)
+    assert call.metadata[Header.EXCHANGE_ID] == receipt.exchange_id
+    assert call.metadata[Header.PURPOSE] == PURPOSE
+    assert call.metadata[Header.OFFICER] == "officer-7"
+    assert call.metadata[Header.MESSAGE_ID] == "m-1"
+    assert Header.AUTHORIZATION not in call.metadata
+
+
+def test_a_consent_can_be_used_while_the_citizen_is_away(world: GatewayWorld) -> None:
+    world.consent()
+
+    answer, _ = world.get_citizen(CallContext(PURPOSE))
+
+    assert answer.citizen.personal_number == LAN
+
+
+def test_a_state_bodys_own_procedure_needs_no_consent_and_is_recorded_as_such(world: GatewayWorld) -> None:
+    answer, receipt = update_residence(world, BY_LAW)
+
+    assert (answer.residence.address.detail, answer.change_number) == ("Số 7", 7)
+    entry = world.entries()[receipt.log_index]
+    assert (entry["event"], entry["legal_basis"], entry["legal_reference"]) == ("EXCHANGE", "state_19_1_c", DOSSIER)
+    assert (entry["officer"], entry["consent_id"]) == ("officer-7", "")
+
+
+def test_the_citizen_sees_who_accessed_her_data_and_who_was_refused(world: GatewayWorld) -> None:
+    world.consent()
+    update_residence(world, BY_LAW)
+    world.read()
+    refusal_of(lambda: world.get_citizen(CallContext("ekyc"), members.BANK))
+
+    refused, read, updated = world.accesses()[1:4]
+
+    assert (refused.event, refused.reason) == (LogEvent.LOG_EVENT_REFUSAL, "CONSENT_MISSING")
+    assert (refused.consumer, refused.purpose_title_vi) == (str(members.BANK), members.EKYC.title_vi)
+    assert (read.event, read.legal_basis) == (LogEvent.LOG_EVENT_EXCHANGE, LegalBasis.LEGAL_BASIS_CONSENT)
+    assert list(read.datasets_released) == ["identity.basic"]
+    assert (updated.officer, updated.legal_basis) == ("officer-7", LegalBasis.LEGAL_BASIS_STATE_BODY)
+    assert updated.legal_reference == DOSSIER
+
+
+def test_a_citizen_sees_nothing_of_others(world: GatewayWorld) -> None:
+    world.consent()
+    world.read()
+
+    (own_reading,) = world.accesses(MAI)
+
+    assert own_reading.event == LogEvent.LOG_EVENT_LOG_READ
+
+
+Refused = Callable[[GatewayWorld], object]
+
+
+def revoked(world: GatewayWorld) -> object:
+    revoke(world, world.consent().consent_id)
+    return world.read()
+
+
+def expired(world: GatewayWorld) -> object:
+    world.consent(valid_for=timedelta(hours=1))
+    world.clock.advance(timedelta(hours=1))
+    return world.read()
+
+
+def other_purpose(world: GatewayWorld) -> object:
+    world.consent(purpose=members.TEMPORARY_RESIDENCE.code)
+    return world.read()
+
+
+def other_datasets(world: GatewayWorld) -> object:
+    world.consent(members.YOUR_SYSTEM, datasets=["identity.verification"], purpose="integration-test")
+    context = CallContext("integration-test", world.token(members.YOUR_SYSTEM))
+    return world.get_citizen(context, members.YOUR_SYSTEM)
+
+
+def other_consumer(world: GatewayWorld) -> object:
+    world.consent(members.PORTAL)
+    return world.get_citizen(CallContext("ekyc", world.token(members.BANK)), members.BANK)
+
+
+def level_1(world: GatewayWorld) -> object:
+    world.consent(level=1)
+    return world.get_citizen(CallContext(PURPOSE, world.token(level=1)))
+
+
+def another_citizen(world: GatewayWorld) -> object:
+    world.consent(number=MAI)
+    return world.get_citizen(CallContext(PURPOSE, world.token()), number=MAI)
+
+
+def with_context(context: CallContext) -> Refused:
+    return lambda world: world.get_citizen(context)
+
+
+REFUSALS: dict[str, tuple[str, Refused]] = {
+    "no consent": ("CONSENT_MISSING", lambda world: world.read()),
+    "a consent given to somebody else": ("CONSENT_MISSING", other_consumer),
+    "a consent just revoked": ("CONSENT_REVOKED", revoked),
+    "a consent whose period is over": ("CONSENT_EXPIRED", expired),
+    "a consent for another purpose": ("CONSENT_FOR_OTHER_PURPOSE", other_purpose),
+    "a consent for other datasets": ("CONSENT_FOR_OTHER_DATASETS", other_datasets),
+    "a level-1 account": ("ACCOUNT_LEVEL_TOO_LOW", level_1),
+    "another citizen's token": ("SUBJECT_MISMATCH", another_citizen),
+    "no access right": (
+        "ACCESS_RIGHT_MISSING",
+        lambda world: world.get_citizen(CallContext(PURPOSE, world.token(members.SHOP)), members.SHOP),
+    ),
+    "no purpose": ("PURPOSE_MISSING", with_context(CallContext(""))),
+    "an unknown purpose": ("PURPOSE_UNKNOWN", with_context(CallContext("0.000000"))),
+    "an unknown legal basis": ("LEGAL_BASIS_UNKNOWN", with_context(CallContext(PURPOSE, legal_basis="because"))),
+    "a legal basis that others have": ("LEGAL_BASIS_NOT_ALLOWED", with_context(BY_LAW)),
+    "a reference with consent": ("HEADER_INVALID", with_context(CallContext(PURPOSE, legal_reference=DOSSIER))),
+    "a legal basis without reference": (
+        "LEGAL_REFERENCE_MISSING",
+        lambda world: update_residence(world, CallContext(PURPOSE, legal_basis="state_19_1_c", officer="officer-7")),
+    ),
+    "a legal basis without officer": (
+        "OFFICER_MISSING",
+        lambda world: update_residence(
+            world, CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER)
+        ),
+    ),
+    "a number of eleven digits": (
+        "PERSONAL_NUMBER_INVALID",
+        lambda world: world.get_citizen(CallContext(PURPOSE), number="09919000000"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("reason", "call"), REFUSALS.values(), ids=REFUSALS)
+def test_what_may_not_be_is_refused_recorded_and_never_forwarded(
+    world: GatewayWorld, reason: str, call: Refused
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(world)
+
+    why = explain(caught.value)
+    assert (why.reason, why.metadata["origin"]) == (reason, "gateway")
+    assert why.message.endswith((".", "police."))
+    trailing = trailing_metadata(caught.value)
+    entry = world.entries()[int(trailing[Header.LOG_INDEX])]
+    assert (entry["event"], entry["reason"], entry["status"]) == ("REFUSAL", reason, why.status.name)
+    assert entry["exchange_id"] == trailing[Header.EXCHANGE_ID] == why.metadata["exchange_id"]
+    assert entry["datasets_released"] == entry["fields_released"] == []
+    assert world.population.calls == []
+
+
+def test_consent_follows_the_clock_of_the_sandbox(world: GatewayWorld) -> None:
+    world.consent(valid_for=timedelta(days=30))
+    world.clock.advance(timedelta(days=29))
+    world.read()
+    world.clock.advance(timedelta(days=1))
+
+    assert refusal_of(world.read).reason == "CONSENT_EXPIRED"

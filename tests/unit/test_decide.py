@@ -1,0 +1,228 @@
+"""The decision: every refusal has its own reason, and no grant is wider than consent, right and contract together."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong_core.errors import Refusal
+from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, StoredConsent, Terms
+from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
+from lienthong_gateway.registration import AccessRight
+from lienthong_gateway.steps.decide import decide_by_consent, decide_by_law, find_right
+from lienthong_seeds import members
+
+NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+LAN = "099190000001"
+PURPOSE = members.PERMANENT_RESIDENCE.code
+REGISTRATION = members.registration()
+CONTRACTS = load_contracts(REGISTRATION)
+POPULATION = "/lienthong.api.population.v1.PopulationService/"
+GET_CITIZEN = CONTRACTS[f"{POPULATION}GetCitizen"]
+UPDATE_RESIDENCE = CONTRACTS[f"{POPULATION}UpdateResidence"]
+LIST_CHANGES = CONTRACTS[f"{POPULATION}ListChanges"]
+RIGHT = REGISTRATION.access_rights[members.PORTAL, GET_CITIZEN.path, PURPOSE]
+STATE_RIGHT = REGISTRATION.access_rights[members.PORTAL, UPDATE_RESIDENCE.path, PURPOSE]
+
+BY_CONSENT = Claim(PURPOSE, "consent", "", "")
+BY_LAW = Claim(PURPOSE, "state_19_1_c", "H26.1-20261121-0000001", "officer-7")
+LEVEL_2 = TokenHolder(LAN, 2)
+
+
+def caller(system: SystemId = members.PORTAL) -> Caller:
+    return Caller(system, "thumbprint", "")
+
+
+def consent(datasets: tuple[str, ...] = ("identity.basic",), purpose: str = PURPOSE, level: int = 2) -> StoredConsent:
+    """Return a consent in force: given an hour ago for a day."""
+    given_at = NOW - timedelta(hours=1)
+    period = timedelta(days=1)
+    terms = Terms(
+        LAN, str(members.PORTAL), str(members.POPULATION), frozenset(datasets), purpose, period, LEGAL_TEXT_VERSION
+    )
+    return StoredConsent("consent-1", 1, terms, given_at, given_at + period, None, level, "statement")
+
+
+def decided(*consents: StoredConsent, holder: TokenHolder | None = LEVEL_2, subject: str = LAN) -> Grant:
+    return decide_by_consent(GET_CITIZEN, subject, BY_CONSENT, RIGHT, holder, consents, NOW)
+
+
+def refused(
+    reason: str, status: grpc.StatusCode, *consents: StoredConsent, holder: TokenHolder | None = LEVEL_2
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        decided(*consents, holder=holder)
+    assert (caught.value.reason, caught.value.status) == (reason, status)
+
+
+INVALID, DENIED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize(
+    ("system", "claim", "reason", "status"),
+    [
+        (members.PORTAL, replace(BY_CONSENT, purpose=""), "PURPOSE_MISSING", INVALID),
+        (members.PORTAL, replace(BY_CONSENT, purpose="0.000000"), "PURPOSE_UNKNOWN", INVALID),
+        (members.PORTAL, replace(BY_CONSENT, purpose="ekyc"), "ACCESS_RIGHT_MISSING", DENIED),
+        (members.SHOP, BY_CONSENT, "ACCESS_RIGHT_MISSING", DENIED),
+        (members.PORTAL, replace(BY_CONSENT, legal_basis="because"), "LEGAL_BASIS_UNKNOWN", INVALID),
+        (members.PORTAL, BY_LAW, "LEGAL_BASIS_NOT_ALLOWED", DENIED),
+    ],
+    ids=["no purpose", "unknown purpose", "purpose of others", "no right", "unknown basis", "basis of other rights"],
+)
+def test_a_call_without_a_right_is_refused(
+    system: SystemId, claim: Claim, reason: str, status: grpc.StatusCode
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        find_right(caller(system), GET_CITIZEN, claim, REGISTRATION)
+
+    assert (caught.value.reason, caught.value.status) == (reason, status)
+
+
+def test_the_right_of_system_method_and_purpose_is_found() -> None:
+    assert find_right(caller(), GET_CITIZEN, BY_CONSENT, REGISTRATION) == RIGHT
+
+
+def test_the_law_as_basis_grants_what_the_right_and_the_contract_have_in_common() -> None:
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, STATE_RIGHT)
+
+    assert grant == Grant(LegalBasis.LEGAL_BASIS_STATE_BODY, BY_LAW.legal_reference, "", frozenset({"residence"}))
+
+
+def test_the_law_as_basis_needs_its_reference() -> None:
+    with pytest.raises(Refusal) as caught:
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, legal_reference=""), STATE_RIGHT)
+
+    assert (caught.value.reason, caught.value.status) == ("LEGAL_REFERENCE_MISSING", INVALID)
+
+
+def test_the_law_as_basis_needs_the_officer_who_acts() -> None:
+    with pytest.raises(Refusal) as caught:
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, officer=""), STATE_RIGHT)
+
+    assert (caught.value.reason, caught.value.status) == ("OFFICER_MISSING", INVALID)
+
+
+def test_a_consent_in_force_grants_its_datasets() -> None:
+    grant = decided(consent(("identity.basic", "residence")))
+
+    assert grant.consent_id == "consent-1"
+    assert grant.legal_basis == LegalBasis.LEGAL_BASIS_CONSENT
+    assert grant.datasets == {"identity.basic", "residence"}
+
+
+def test_of_several_consents_the_one_that_grants_most_is_used() -> None:
+    wide = replace(consent(("identity.basic", "residence")), consent_id="wide")
+
+    assert decided(consent(), wide, consent(("residence",))).consent_id == "wide"
+
+
+def test_no_consent_at_all_is_consent_missing() -> None:
+    refused("CONSENT_MISSING", DENIED)
+
+
+def test_a_revoked_consent_is_refused() -> None:
+    refused("CONSENT_REVOKED", DENIED, replace(consent(), revoked_at=NOW))
+
+
+def test_a_consent_whose_period_is_over_is_refused() -> None:
+    refused("CONSENT_EXPIRED", DENIED, replace(consent(), valid_until=NOW))
+
+
+def test_a_consent_that_begins_later_is_not_in_force() -> None:
+    refused("CONSENT_EXPIRED", DENIED, replace(consent(), approved_at=NOW + timedelta(seconds=1)))
+
+
+def test_the_newest_consent_says_why_none_is_in_force() -> None:
+    old = replace(consent(), valid_until=NOW)
+    newer = replace(consent(), approved_at=NOW - timedelta(minutes=1), revoked_at=NOW)
+
+    refused("CONSENT_REVOKED", DENIED, newer, old)
+
+
+def test_a_consent_in_force_counts_whatever_became_of_others() -> None:
+    assert decided(replace(consent(), revoked_at=NOW, consent_id="revoked"), consent()).consent_id == "consent-1"
+
+
+def test_a_consent_for_another_purpose_is_refused() -> None:
+    refused("CONSENT_FOR_OTHER_PURPOSE", DENIED, consent(purpose="1.004194"))
+
+
+def test_a_consent_for_none_of_the_methods_datasets_is_refused() -> None:
+    refused("CONSENT_FOR_OTHER_DATASETS", DENIED, consent(("account",)))
+
+
+def test_a_consent_for_datasets_beyond_the_right_is_refused() -> None:
+    refused("CONSENT_FOR_OTHER_DATASETS", DENIED, consent(("health.blood_group",)))
+
+
+def test_a_token_of_too_low_a_level_is_refused_whatever_was_consented_to() -> None:
+    refused("ACCOUNT_LEVEL_TOO_LOW", DENIED, consent(), holder=TokenHolder(LAN, 1))
+
+
+def test_without_a_token_the_level_of_the_approval_counts() -> None:
+    assert decided(consent(level=2), holder=None).consent_id == "consent-1"
+    refused("ACCOUNT_LEVEL_TOO_LOW", DENIED, consent(level=1), holder=None)
+
+
+def test_a_token_of_another_citizen_is_refused() -> None:
+    refused("SUBJECT_MISMATCH", DENIED, consent(), holder=TokenHolder("099190000002", 2))
+
+
+def test_consent_cannot_cover_a_call_about_nobody_in_particular() -> None:
+    with pytest.raises(Refusal) as caught:
+        decide_by_consent(LIST_CHANGES, "", BY_CONSENT, RIGHT, None, [consent()], NOW)
+
+    assert (caught.value.reason, caught.value.status) == ("CONSENT_NOT_APPLICABLE", DENIED)
+
+
+DATASETS = [*sorted(GET_CITIZEN.datasets), "account", "identity.verification"]
+some_datasets = st.frozensets(st.sampled_from(DATASETS), min_size=1)
+
+
+@st.composite
+def consents(draw: st.DrawFn) -> StoredConsent:
+    given_at = NOW + timedelta(hours=draw(st.integers(-30, 3)))
+    drawn = consent(tuple(draw(some_datasets)), draw(st.sampled_from([PURPOSE, "ekyc"])), draw(st.integers(1, 2)))
+    return replace(
+        drawn,
+        approved_at=given_at,
+        valid_until=given_at + timedelta(hours=draw(st.integers(1, 40))),
+        revoked_at=draw(st.none() | st.just(NOW)),
+    )
+
+
+@given(
+    stored=st.lists(consents(), max_size=5),
+    right=some_datasets,
+    holder=st.sampled_from([None, LEVEL_2, TokenHolder(LAN, 1)]),
+)
+def test_a_grant_never_exceeds_consent_right_and_contract(
+    stored: list[StoredConsent], right: frozenset[str], holder: TokenHolder | None
+) -> None:
+    access = AccessRight(members.PORTAL, GET_CITIZEN.path, PURPOSE, RIGHT.legal_bases, right)
+    numbered = [replace(each, consent_id=str(number)) for number, each in enumerate(stored)]
+    try:
+        grant = decide_by_consent(GET_CITIZEN, LAN, BY_CONSENT, access, holder, numbered, NOW)
+    except Refusal:
+        return
+    used = numbered[int(grant.consent_id)]
+    assert grant.datasets == used.datasets & right & GET_CITIZEN.datasets.keys()
+    assert grant.datasets
+    assert used.purpose == PURPOSE
+    assert used.revoked_at is None
+    assert used.approved_at <= NOW < used.valid_until
+    assert (holder.account_level if holder else used.account_level) >= GET_CITIZEN.policy.account_level
+
+
+@given(right=st.frozensets(st.sampled_from(DATASETS)))
+def test_what_the_law_grants_never_exceeds_right_and_contract(right: frozenset[str]) -> None:
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right))
+
+    assert grant.datasets == right & UPDATE_RESIDENCE.datasets.keys()
