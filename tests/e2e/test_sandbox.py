@@ -58,7 +58,10 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
     threads = {thread for thread in set(threading.enumerate()) - before[0] if "_poll_wrapper" not in thread.name}
     for thread in threads:
         thread.join(DEADLINE_S)
-    assert ({thread for thread in threads if thread.is_alive()}, child_processes(), sandbox_folders()) == (set(), *before[1:])
+    assert ({thread for thread in threads if thread.is_alive()}, child_processes(), sandbox_folders()) == (
+        set(),
+        *before[1:],
+    )
     assert all(can_be_bound(address) for address in addresses)
 
 
