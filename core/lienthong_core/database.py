@@ -2,11 +2,26 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, event, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
 
 _VERSION_TABLE = "schema_version"
 _WRITES = "lienthong_writes"
@@ -17,6 +32,23 @@ _CONNECT_TIMEOUT_S = 5
 
 class SchemaMismatch(Exception):  # noqa: N818 (names what is wrong)
     """The database was made by another version of the service."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A column of aware times, given back in UTC; SQLite alone would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (theirs)
+        """Turn a time into UTC before it is stored; raises ValueError if it is not aware."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a stored time must be aware, such as datetime(2026, 1, 1, tzinfo=UTC)")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (theirs)
+        """Give a stored time back in UTC."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
 def sqlite_url(file: Path) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lienthong_services.portal.server import PortalConfig, PortalServer
 from sqlalchemy import Engine
 
 from lienthong_core.clock import Clock
@@ -18,6 +17,7 @@ from lienthong_sandbox.world import World
 from lienthong_seeds import members
 from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.population.server import PopulationConfig, PopulationServer
+from lienthong_services.portal.server import PortalConfig, PortalServer
 
 
 class Server(Protocol):
@@ -112,7 +112,6 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
 def portal(setting: Setting, listen: Listen) -> PortalServer:
     """Return the portal."""
     config = PortalConfig(
-        system=members.PORTAL,
         address=listen.address,
         web_host=listen.web_host,
         web_port=listen.web_port,

@@ -1,9 +1,11 @@
 """Steps 1 to 4: a citizen logs in, consents, has her form prefilled, and gets her new residence registered."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 from lienthong.api.portal.v1 import portal_pb2 as pb
+from lienthong_sandbox.browser import Page
 from lienthong_sandbox.demo.place import Place
 from lienthong_sandbox.demo.story import Happening, Step
 from lienthong_sandbox.login import Citizen
@@ -51,7 +53,6 @@ class Journey:
         landed = self._citizen.browser.visit(redirect.url, stop_at="never:")
         session = self._citizen.browser.cookie(_SESSION_COOKIE)
         self._session = (("authorization", f"Bearer {session}"),)
-        level = _level_said(self._place)
         return Step(
             1,
             "Đăng nhập",
@@ -66,7 +67,7 @@ class Journey:
                     PROVIDER,
                     "exchange the code for an id_token and an access token",
                     outcome="OK" if landed.status == 200 and session else f"HTTP {landed.status}",  # noqa: PLR2004
-                    note=level,
+                    note=_said_of_her(landed),
                 ),
             ),
         )
@@ -153,6 +154,11 @@ class Journey:
             moved = desk.MoveDossier(request, metadata=(("x-road-userid", OFFICER),), timeout=_DEADLINE_S)
             yield Happening(f"officer {OFFICER}", PORTAL, f"move to “{moved.dossier.state_name_vi}”")
             yield from (_exchanged(exchange) for exchange in moved.exchanges)
+
+
+def _said_of_her(page: Page) -> str:
+    level = re.search(r"mức độ (\d)", page.html)
+    return f"both signed ES256; account level {level.group(1)}" if level else "no account level came back"
 
 
 def _exchanged(receipt: pb.ExchangeReceipt) -> Happening:

@@ -1,1 +1,1 @@
-"""The national public-service portal: login round-trip, procedures, dossiers."""
+"""The national public-service portal (Cổng Dịch vụ công quốc gia): login round-trip, procedures, dossiers. SIMULATION."""

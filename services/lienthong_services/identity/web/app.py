@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
 
+from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
 from lienthong_services.identity.web.forms import posted
-from lienthong_services.identity.web.headers import SafeHeaders
 from lienthong_services.identity.web.provider import Provider
 
 

@@ -1,0 +1,139 @@
+"""What the portal does with dossiers: drafts, prefilling, submitting, moving on, carrying outcomes out."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import grpc
+
+from lienthong.api.portal.v1.portal_pb2 import DossierState
+from lienthong_core.clock import Clock
+from lienthong_core.errors import Refusal, not_found, precondition
+from lienthong_services.portal.gateway_client import Exchange, GatewayClient, NewResidence
+from lienthong_services.portal.model import CitizenSession, Dossier, DossierEvent
+from lienthong_services.portal.prefill import prefilled
+from lienthong_services.portal.procedures import FROM_DATE, NEW_COMMUNE, NEW_DETAIL, NEW_PROVINCE, PROCEDURES
+from lienthong_services.portal.rules import (
+    Actor,
+    Applicant,
+    Officer,
+    check_note,
+    civil_date,
+    completed_form,
+    form_from_json,
+    form_to_json,
+    live_access_token,
+    may_see,
+)
+from lienthong_services.portal.states import Deadline, State, check_move
+from lienthong_services.portal.store import PortalStore, StoredDossier, unknown_dossier
+
+_NOBODY_KNOWS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
+"""A call that ends so may have been carried out all the same."""
+
+
+class DossierDesk:
+    """Dossiers, on the rules, the store and the gateway."""
+
+    def __init__(self, store: PortalStore, gateway: GatewayClient, clock: Clock) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._clock = clock
+
+    def start(self, session: CitizenSession, procedure_code: str) -> StoredDossier:
+        """Open a draft and ask for the consent that prefilling it needs; refused: PROCEDURE_UNKNOWN."""
+        procedure = PROCEDURES.get(procedure_code)
+        if procedure is None:
+            raise not_found("PROCEDURE_UNKNOWN", "There is no such procedure; ListProcedures lists those there are.")
+        request_id = self._gateway.request_consent(session.personal_number, procedure.datasets, procedure.code)
+        draft = Dossier(
+            dossier_id=str(uuid.uuid4()),
+            procedure_code=procedure.code,
+            applicant_number=session.personal_number,
+            state=State.DRAFT,
+            form=form_to_json({}),
+            consent_request_id=request_id,
+        )
+        self._store.add_dossier(draft)
+        return StoredDossier(draft, ())
+
+    def prefill(self, session: CitizenSession, dossier_id: str) -> tuple[StoredDossier, Sequence[Exchange]]:
+        """Fill a draft's form with what she consented to; refused: DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN."""
+        dossier = self._draft(session, dossier_id)
+        token = live_access_token(session, self._clock.now())
+        if not dossier.row.consent_id:
+            message = "She has not consented yet; open consent_url of StartDossier in her browser first."
+            raise precondition("CONSENT_NOT_GIVEN", message)
+        purpose = dossier.row.procedure_code
+        citizen, first = self._gateway.read_citizen(session.personal_number, purpose, token)
+        household, second = self._gateway.read_household(session.personal_number, purpose, token)
+        form = prefilled(PROCEDURES[purpose], form_from_json(dossier.row.form), citizen, household)
+        self._store.change_draft(dossier_id, form=form_to_json(form))
+        return self.find(Applicant(session.personal_number), dossier_id), (first, second)
+
+    def submit(self, session: CitizenSession, dossier_id: str, values: Mapping[str, str]) -> StoredDossier:
+        """Submit a draft; refused: DOSSIER_NOT_DRAFT, FORM_INCOMPLETE, FORM_INVALID."""
+        dossier = self._draft(session, dossier_id)
+        fields = PROCEDURES[dossier.row.procedure_code].fields
+        form = completed_form(fields, form_from_json(dossier.row.form), values, session.personal_number)
+        now = self._clock.now()
+        event = _event(dossier, State.REGISTERED, now=now, moved_by="citizen", note="")
+        self._store.submit(dossier_id, civil_date(now), form_to_json(form), event)
+        return self.find(Applicant(session.personal_number), dossier_id)
+
+    def move(
+        self, actor: Actor, code: str, target: DossierState.ValueType, note: str
+    ) -> tuple[StoredDossier, Sequence[Exchange]]:
+        """Move a dossier on, carrying its outcome out first where it is finished.
+
+        Refused: DOSSIER_UNKNOWN, MOVE_NOT_ALLOWED, MOVE_NOT_YOURS, NOTE_INVALID, or whatever refused the outcome.
+        """
+        dossier = self.find(actor, code)
+        state = check_move(dossier.state, target, actor.mover)
+        text = check_note(note)
+        exchanges = self._carried_out(dossier, actor) if state is State.FINISHED and isinstance(actor, Officer) else ()
+        now = self._clock.now()
+        moved_by = actor.identifier if isinstance(actor, Officer) else "citizen"
+        deadline = Deadline(dossier.row.due_date, dossier.row.clock_stopped_on).after_move(
+            state, civil_date(now), PROCEDURES[dossier.row.procedure_code].working_days
+        )
+        self._store.move(dossier, _event(dossier, state, now=now, moved_by=moved_by, note=text), deadline)
+        return self.find(actor, code), exchanges
+
+    def find(self, actor: Actor, identifier: str) -> StoredDossier:
+        """Return a dossier that exists for `actor`; refused: DOSSIER_UNKNOWN."""
+        dossier = self._store.dossier(identifier) if identifier else None
+        if dossier is None or not may_see(actor, dossier.row.applicant_number, dossier.state):
+            raise unknown_dossier()
+        return dossier
+
+    def _draft(self, session: CitizenSession, dossier_id: str) -> StoredDossier:
+        dossier = self.find(Applicant(session.personal_number), dossier_id)
+        if dossier.state is not State.DRAFT:
+            message = "The dossier has been submitted already; it cannot be changed any more."
+            raise precondition("DOSSIER_NOT_DRAFT", message)
+        return dossier
+
+    def _carried_out(self, dossier: StoredDossier, officer: Officer) -> Sequence[Exchange]:
+        self._store.begin_outcome(dossier, self._clock.now())
+        row = dossier.row
+        form = form_from_json(row.form)
+        new = NewResidence(
+            personal_number=row.applicant_number,
+            kind=PROCEDURES[row.procedure_code].outcome,
+            province_code=form[NEW_PROVINCE].text,
+            commune_code=form[NEW_COMMUNE].text,
+            detail=form[NEW_DETAIL].text,
+            from_date=form[FROM_DATE].text,
+        )
+        try:
+            return (self._gateway.register_residence(new, row.procedure_code, row.code or "", officer.identifier),)
+        except Refusal as refusal:
+            # Where nobody knows what happened, only finishing it later is right: the call can be repeated.
+            if refusal.status not in _NOBODY_KNOWS:
+                self._store.give_outcome_up(dossier)
+            raise
+
+
+def _event(dossier: StoredDossier, state: State, *, now: datetime, moved_by: str, note: str) -> DossierEvent:
+    return DossierEvent(dossier_id=dossier.row.dossier_id, state=state, time=now, moved_by=moved_by, note=note)

@@ -1,0 +1,120 @@
+"""What the portal asks of others, all of it through the gateway."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+
+from lienthong.api.consent.v1 import consent_pb2
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.exchange.v1 import log_pb2
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.api.population.v1 import population_pb2
+from lienthong.api.population.v1.citizen_pb2 import Citizen, Household, ResidenceKind
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import Address
+from lienthong.client import CallContext, Header, Receipt
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.dates import to_message
+from lienthong_core.errors import refusal_from
+from lienthong_core.systems import SystemId
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+_DEADLINE_S = 10.0
+_CHANNEL_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000))
+_STATE_BODY = "state_19_1_c"
+"""The legal basis of a state body's own procedure: Law 91/2025 Art. 19(1)(c) [R2]."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One exchange that went through, and what the gateway said about it."""
+
+    method: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class NewResidence:
+    """A residence to be registered; `from_date` is `YYYY-MM-DD`."""
+
+    personal_number: str
+    kind: ResidenceKind.ValueType
+    province_code: str
+    commune_code: str
+    detail: str
+    from_date: str
+
+
+class GatewayClient:
+    """Calls through the gateway. Every method raises Refusal, with the gateway's own reason, within ten seconds."""
+
+    def __init__(self, address: str, tls: TlsIdentity, population: SystemId) -> None:
+        self._channel = grpc.secure_channel(address, tls.channel_credentials(), _CHANNEL_OPTIONS)
+        self._consents = ConsentServiceStub(self._channel)
+        self._register = PopulationServiceStub(self._channel)
+        self._log = ExchangeLogServiceStub(self._channel)
+        self._population = str(population)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def request_consent(self, personal_number: str, datasets: Sequence[str], purpose: str) -> str:
+        """Ask a citizen for consent to datasets of the population database; return the request's id."""
+        request = consent_pb2.RequestConsentRequest(
+            subject_number=personal_number, provider=self._population, datasets=datasets, purpose=purpose
+        )
+        answer, _ = _call(self._consents.RequestConsent, request, ())
+        return answer.consent_request.consent_request_id
+
+    def read_citizen(self, personal_number: str, purpose: str, token: str) -> tuple[Citizen, Exchange]:
+        """Read what a citizen consented to of her own record."""
+        request = population_pb2.GetCitizenRequest(personal_number=personal_number)
+        metadata = CallContext(purpose, token=token).metadata()
+        answer, exchange = _exchanged("GetCitizen", *_call(self._register.GetCitizen, request, metadata))
+        return answer.citizen, exchange
+
+    def read_household(self, personal_number: str, purpose: str, token: str) -> tuple[Household, Exchange]:
+        """Read what a citizen consented to of her household."""
+        request = population_pb2.GetHouseholdRequest(personal_number=personal_number)
+        metadata = CallContext(purpose, token=token).metadata()
+        answer, exchange = _exchanged("GetHousehold", *_call(self._register.GetHousehold, request, metadata))
+        return answer.household, exchange
+
+    def register_residence(self, new: NewResidence, purpose: str, dossier_code: str, officer: str) -> Exchange:
+        """Register a new residence on the legal basis of the dossier; repeating it changes nothing."""
+        request = population_pb2.UpdateResidenceRequest(
+            personal_number=new.personal_number,
+            kind=new.kind,
+            address=Address(province_code=new.province_code, commune_code=new.commune_code, detail=new.detail),
+            from_date=to_message(new.from_date),
+            case_reference=dossier_code,
+        )
+        context = CallContext(purpose, legal_basis=_STATE_BODY, legal_reference=dossier_code, officer=officer)
+        answer, call = _call(self._register.UpdateResidence, request, context.metadata())
+        return _exchanged("UpdateResidence", answer, call)[1]
+
+    def list_accesses(self, token: str, cursor: str, page_size: int) -> log_pb2.ListAccessesResponse:
+        """Return who accessed the data of the token's citizen."""
+        request = log_pb2.ListAccessesRequest(cursor=cursor, page_size=page_size)
+        answer, _ = _call(self._log.ListAccesses, request, ((str(Header.AUTHORIZATION), f"Bearer {token}"),))
+        return answer
+
+
+def _call(
+    method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
+    request: _Request,
+    metadata: Sequence[tuple[str, str]],
+) -> tuple[_Response, grpc.Call]:
+    try:
+        return method.with_call(request, metadata=tuple(metadata), timeout=_DEADLINE_S)
+    except grpc.RpcError as error:
+        raise refusal_from(error) from error
+
+
+def _exchanged(name: str, answer: _Response, call: grpc.Call) -> tuple[_Response, Exchange]:
+    method = f"/{population_pb2.DESCRIPTOR.services_by_name['PopulationService'].full_name}/{name}"
+    return answer, Exchange(method, Receipt.of(call.trailing_metadata() or ()))

@@ -1,0 +1,182 @@
+"""What the portal decides about dossiers and sessions, without I/O; the time is an argument."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+from lienthong.api.portal.v1.portal_pb2 import FormFieldSource
+from lienthong_core.dates import to_message
+from lienthong_core.errors import Refusal, invalid, unauthenticated
+from lienthong_services.portal.model import CitizenSession
+from lienthong_services.portal.procedures import FieldDefinition, Kind
+from lienthong_services.portal.states import Mover, State
+
+VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
+"""Vietnam's time: UTC+7 all year round."""
+AGENCY = "G01.99"
+"""Agency in dossier codes: a unit that the ministry with code G01 does not have, so that no code can be a real one."""
+SESSION_LIFETIME = timedelta(hours=8)
+LOGIN_LIFETIME = timedelta(minutes=10)
+_MAX_VALUE_LENGTH = 500
+_MAX_NOTE_LENGTH = 2_000
+_FORMS: Mapping[Kind, tuple[str, str]] = {
+    Kind.SEX: (r"Nam|Nữ", "`Nam` or `Nữ`"),
+    Kind.DATE: (r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
+    Kind.PARTIAL_DATE: (r"\d{4}(-\d{2}(-\d{2})?)?", "a date, YYYY-MM-DD, YYYY-MM or YYYY"),
+    Kind.PERSONAL_NUMBER: (r"\d{12}", "a personal number of twelve digits"),
+    Kind.OWN_NUMBER: (r"\d{12}", "your own personal number"),
+    Kind.PROVINCE_CODE: (r"\d{2}", "a province's code of two digits"),
+    Kind.COMMUNE_CODE: (r"\d{5}", "a commune's code of five digits"),
+    Kind.PHONE: (r"0\d{9}", "a telephone number of ten digits, the first 0"),
+    Kind.EMAIL: (r"[^@\s]+@[^@\s]+", "an e-mail address"),
+}
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """A citizen, who sees and moves her own dossiers."""
+
+    personal_number: str
+    mover = Mover.CITIZEN
+
+
+@dataclass(frozen=True)
+class Officer:
+    """An officer of the agency that processes dossiers."""
+
+    identifier: str
+    mover = Mover.OFFICER
+
+
+Actor = Applicant | Officer
+
+
+@dataclass(frozen=True)
+class Value:
+    """What stands in a form field, and where it came from."""
+
+    text: str
+    source: FormFieldSource.ValueType
+
+
+Form = Mapping[str, Value]
+
+
+def form_to_json(form: Form) -> str:
+    """Return a form as it is stored."""
+    return json.dumps({name: {"value": v.text, "source": v.source} for name, v in form.items()}, ensure_ascii=False)
+
+
+def form_from_json(text: str) -> Form:
+    """Return a stored form."""
+    return {name: Value(entry["value"], entry["source"]) for name, entry in json.loads(text).items()}
+
+
+def may_see(actor: Actor, applicant_number: str, state: State) -> bool:
+    """Say whether a dossier exists for `actor`: her own for a citizen, any that was submitted for an officer."""
+    if isinstance(actor, Applicant):
+        return actor.personal_number == applicant_number
+    return state is not State.DRAFT
+
+
+def dossier_code(agency: str, day: date, number: int) -> str:
+    """Return a national dossier code, such as `G01.99-20261121-0000001`.
+
+    Form `<agency>-<yyyyMMdd>-<7 digits>`, as seen in use [R]; `day` is Vietnam's civil date and `number` counts from 1
+    for each agency and day.
+    """
+    return f"{agency}-{day:%Y%m%d}-{number:07}"
+
+
+def civil_date(time: datetime) -> date:
+    """Return the date in Vietnam."""
+    return time.astimezone(VIETNAM).date()
+
+
+def check_session(session: CitizenSession | None, now: datetime) -> CitizenSession:
+    """Return a session in force; raises refusals with reason SESSION_INVALID or SESSION_EXPIRED."""
+    if session is None:
+        raise unauthenticated("SESSION_INVALID", "The portal does not know this session; log in again at /login.")
+    if session.expires_at <= now:
+        raise _expired()
+    return session
+
+
+def live_access_token(session: CitizenSession, now: datetime) -> str:
+    """Return the session's access token; raises a refusal with reason SESSION_EXPIRED if it is over."""
+    if session.access_token_expires_at <= now:
+        raise _expired()
+    return session.access_token
+
+
+def check_note(note: str) -> str:
+    """Return an officer's or applicant's note, NFC; raises a refusal with reason NOTE_INVALID."""
+    text = unicodedata.normalize("NFC", note.strip())
+    if len(text) > _MAX_NOTE_LENGTH or not _is_text(text.replace("\n", " ")):
+        raise invalid("NOTE_INVALID", f"A note is plain text of at most {_MAX_NOTE_LENGTH} characters.")
+    return text
+
+
+def completed_form(
+    fields: Iterable[FieldDefinition], form: Form, given: Mapping[str, str], applicant_number: str
+) -> Form:
+    """Return the form with what the citizen gives in place of what was there, NFC and trimmed.
+
+    Raises refusals with reason FORM_INVALID, naming the fields whose value is not of its kind or that the form does not
+    have, and FORM_INCOMPLETE, naming the required fields without a value.
+    """
+    definitions = {field.name: field for field in fields}
+    values = {name: unicodedata.normalize("NFC", text.strip()) for name, text in given.items()}
+    faults = {name: "no field of this form" for name in values if name not in definitions}
+    for name, text in values.items():
+        if name in definitions and text and not _is_valid(definitions[name].kind, text, applicant_number):
+            faults[name] = _FORMS.get(definitions[name].kind, ("", "text of at most 500 characters on one line"))[1]
+    if faults:
+        raise _form_refusal("FORM_INVALID", "Correct these fields: ", faults)
+    citizen = FormFieldSource.FORM_FIELD_SOURCE_CITIZEN
+    merged = {**form, **{name: Value(text, citizen) for name, text in values.items()}}
+    filled = {name: value for name, value in merged.items() if value.text}
+    missing = {name: field.label_vi for name, field in definitions.items() if field.required and name not in filled}
+    if missing:
+        raise _form_refusal("FORM_INCOMPLETE", "The form cannot be submitted without: ", missing)
+    return filled
+
+
+def _form_refusal(reason: str, introduction: str, fields: Mapping[str, str]) -> Refusal:
+    named = {name if _is_name(name) else repr(name[:40]): what for name, what in sorted(fields.items())[:20]}
+    sentence = introduction + "; ".join(f"{name} ({what})" for name, what in named.items()) + "."
+    return invalid(reason, sentence).with_metadata(fields=",".join(named))
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(r"[a-z0-9_]{1,40}", name) is not None
+
+
+def _is_valid(kind: Kind, text: str, applicant_number: str) -> bool:
+    if not _is_text(text) or len(text) > _MAX_VALUE_LENGTH:
+        return False
+    if kind in _FORMS and re.fullmatch(_FORMS[kind][0], text, re.ASCII) is None:
+        return False
+    if kind in (Kind.DATE, Kind.PARTIAL_DATE):
+        return _is_possible_date(text)
+    return kind is not Kind.OWN_NUMBER or text == applicant_number
+
+
+def _is_possible_date(text: str) -> bool:
+    message = to_message(text)
+    try:
+        date(message.year, message.month or 1, message.day or 1)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(text: str) -> bool:
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def _expired() -> Refusal:
+    return unauthenticated("SESSION_EXPIRED", "The session is over; log in again at /login.")

@@ -1,0 +1,183 @@
+"""What the portal keeps: sessions, logins under way, dossiers."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from lienthong_core.database import writing
+from lienthong_core.errors import Refusal, not_found, precondition
+from lienthong_services.portal import model
+from lienthong_services.portal.rules import AGENCY, dossier_code
+from lienthong_services.portal.states import Deadline, State
+
+_SESSIONS = model.PortalTable.metadata.tables["citizensession"]
+_ATTEMPTS = model.PortalTable.metadata.tables["loginattempt"]
+_DOSSIERS = model.PortalTable.metadata.tables["dossier"]
+_EVENTS = model.PortalTable.metadata.tables["dossierevent"]
+_SEQUENCES = model.PortalTable.metadata.tables["codesequence"]
+
+OUTCOME_LEASE = timedelta(seconds=30)
+"""How long one attempt to carry an outcome out keeps others away; longer than the call it makes can take."""
+
+
+@dataclass(frozen=True)
+class StoredDossier:
+    """A dossier with its history."""
+
+    row: model.Dossier
+    events: Sequence[model.DossierEvent]
+
+    @property
+    def state(self) -> State:
+        """Its state now."""
+        return State(self.row.state)
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a secret with 256 random bits: its SHA-256, hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class PortalStore:
+    """Every question that the portal asks its database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin_login(self, attempt: model.LoginAttempt, now: datetime) -> None:
+        """Keep a login under way, and forget those that are over."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(_ATTEMPTS).where(_ATTEMPTS.c.expires_at <= now))
+            connection.execute(insert(_ATTEMPTS).values(attempt.model_dump()))
+
+    def take_login(self, state: str, browser: str, now: datetime) -> model.LoginAttempt | None:
+        """Return a login under way and forget it, so that it works once; None if there is none for this browser."""
+        with writing(self._engine) as connection:
+            where = _ATTEMPTS.c.state_sha256 == digest(state)
+            row = connection.execute(select(_ATTEMPTS).where(where)).mappings().one_or_none()
+            connection.execute(delete(_ATTEMPTS).where(where))
+        if row is None or row["expires_at"] <= now or row["browser_sha256"] != digest(browser):
+            return None
+        return model.LoginAttempt(**row)
+
+    def open_session(self, session: model.CitizenSession, now: datetime) -> None:
+        """Keep a session, in place of one with the same token, and forget those that are over."""
+        with writing(self._engine) as connection:
+            over = (_SESSIONS.c.expires_at <= now) | (_SESSIONS.c.token_sha256 == session.token_sha256)
+            connection.execute(delete(_SESSIONS).where(over))
+            connection.execute(insert(_SESSIONS).values(session.model_dump()))
+
+    def session(self, token_sha256: str) -> model.CitizenSession | None:
+        """Return a session, whether it is over or not."""
+        with self._engine.connect() as connection:
+            query = select(_SESSIONS).where(_SESSIONS.c.token_sha256 == token_sha256)
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else model.CitizenSession(**row)
+
+    def end_session(self, token_sha256: str) -> None:
+        """Forget a session."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(_SESSIONS).where(_SESSIONS.c.token_sha256 == token_sha256))
+
+    def add_dossier(self, dossier: model.Dossier) -> None:
+        """Keep a new draft."""
+        with writing(self._engine) as connection:
+            connection.execute(insert(_DOSSIERS).values(dossier.model_dump(exclude={"row_number"})))
+
+    def dossier(self, identifier: str) -> StoredDossier | None:
+        """Return a dossier by its id or its national code."""
+        with self._engine.connect() as connection:
+            where = (_DOSSIERS.c.dossier_id == identifier) | (_DOSSIERS.c.code == identifier)
+            row = connection.execute(select(_DOSSIERS).where(where)).mappings().one_or_none()
+            return None if row is None else _with_events(connection, row)
+
+    def dossiers_of(self, applicant_number: str) -> list[StoredDossier]:
+        """Return a citizen's dossiers, newest first."""
+        query = select(_DOSSIERS).where(_DOSSIERS.c.applicant_number == applicant_number)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_DOSSIERS.c.row_number.desc())).mappings().all()
+            return [_with_events(connection, row) for row in rows]
+
+    def change_draft(self, dossier_id: str, **columns: object) -> None:
+        """Change a draft; refused with DOSSIER_NOT_DRAFT if it is one no longer."""
+        with writing(self._engine) as connection:
+            _change(connection, dossier_id, State.DRAFT, columns)
+
+    def submit(self, dossier_id: str, day: date, form: str, event: model.DossierEvent) -> None:
+        """Give a draft its code and its first state; refused with DOSSIER_NOT_DRAFT if it is one no longer."""
+        with writing(self._engine) as connection:
+            code = dossier_code(AGENCY, day, _next_number(connection, AGENCY, day))
+            columns = {"code": code, "form": form, "state": event.state, "submitted_at": event.time}
+            _change(connection, dossier_id, State.DRAFT, columns)
+            connection.execute(insert(_EVENTS).values(event.model_dump(exclude={"event_number"})))
+
+    def move(self, dossier: StoredDossier, event: model.DossierEvent, deadline: Deadline) -> None:
+        """Move a dossier on from the state it was read in.
+
+        Refused with MOVE_NOT_ALLOWED if somebody else moved it in between, or if its outcome is being carried out and
+        this is not the move that it leads to.
+        """
+        columns = {
+            "state": event.state,
+            "due_date": deadline.due,
+            "clock_stopped_on": deadline.stopped_on,
+            "outcome_lease_until": None,
+        }
+        free = _DOSSIERS.c.outcome_lease_until.is_(None)
+        finishing = event.state == State.FINISHED
+        with writing(self._engine) as connection:
+            _change(connection, dossier.row.dossier_id, dossier.state, columns, *(() if finishing else (free,)))
+            connection.execute(insert(_EVENTS).values(event.model_dump(exclude={"event_number"})))
+
+    def begin_outcome(self, dossier: StoredDossier, now: datetime) -> None:
+        """Keep others away while the outcome is carried out; refused with MOVE_NOT_ALLOWED if somebody is at it."""
+        lease = _DOSSIERS.c.outcome_lease_until
+        with writing(self._engine) as connection:
+            columns = {"outcome_lease_until": now + OUTCOME_LEASE}
+            _change(connection, dossier.row.dossier_id, dossier.state, columns, lease.is_(None) | (lease <= now))
+
+    def give_outcome_up(self, dossier: StoredDossier) -> None:
+        """Let others move the dossier again: the outcome was clearly not carried out."""
+        with writing(self._engine) as connection:
+            where = _DOSSIERS.c.dossier_id == dossier.row.dossier_id
+            connection.execute(update(_DOSSIERS).where(where).values(outcome_lease_until=None))
+
+
+def _next_number(connection: Connection, agency: str, day: date) -> int:
+    where = (_SEQUENCES.c.agency == agency) & (_SEQUENCES.c.day == day)
+    raised = update(_SEQUENCES).where(where).values(last_number=_SEQUENCES.c.last_number + 1)
+    if connection.execute(raised).rowcount == 0:
+        connection.execute(insert(_SEQUENCES).values(agency=agency, day=day, last_number=1))
+    return int(connection.execute(select(_SEQUENCES.c.last_number).where(where)).scalar_one())
+
+
+def _change(
+    connection: Connection,
+    dossier_id: str,
+    state: State,
+    columns: Mapping[str, object],
+    *conditions: Any,  # noqa: ANN401
+) -> None:
+    where = (_DOSSIERS.c.dossier_id == dossier_id, _DOSSIERS.c.state == state, *conditions)
+    if connection.execute(update(_DOSSIERS).where(*where).values(dict(columns))).rowcount == 1:
+        return
+    if state is State.DRAFT:
+        raise precondition(
+            "DOSSIER_NOT_DRAFT", "The dossier has been submitted already; it cannot be changed any more."
+        )
+    raise precondition("MOVE_NOT_ALLOWED", "Somebody else is moving the dossier; look at it again, then decide.")
+
+
+def _with_events(connection: Connection, row: Mapping[str, Any]) -> StoredDossier:
+    query = select(_EVENTS).where(_EVENTS.c.dossier_id == row["dossier_id"]).order_by(_EVENTS.c.event_number)
+    events = [model.DossierEvent(**event) for event in connection.execute(query).mappings()]
+    return StoredDossier(model.Dossier(**row), events)
+
+
+def unknown_dossier() -> Refusal:
+    """Return the refusal of a dossier that does not exist for the caller."""
+    return not_found("DOSSIER_UNKNOWN", "There is no such dossier, or it is not yours; ListDossiers lists yours.")

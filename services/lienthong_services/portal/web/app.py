@@ -1,0 +1,96 @@
+"""The portal's pages."""
+
+from collections.abc import Callable
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from lienthong_core.errors import Refusal
+from lienthong_core.problems import http_status
+from lienthong_core.safe_headers import SafeHeaders
+from lienthong_services.portal.web.visits import Leaving, Visits
+
+SESSION_COOKIE = "__Host-portal-session"
+BROWSER_COOKIE = "__Host-portal-login"
+_SEE_OTHER = 303
+_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+
+
+def create_app(visits: Visits) -> ASGIApp:
+    """Return the portal's pages as an ASGI application."""
+    pages = _Pages(visits)
+    routes = [
+        Route("/", pages.home),
+        Route("/login", pages.login),
+        Route("/oidc/callback", pages.callback),
+        Route("/dossiers/{dossier_id}/consent", pages.consent),
+        Route("/logout", pages.logout, methods=["POST"]),
+    ]
+    return SafeHeaders(Starlette(routes=routes, exception_handlers={Refusal: pages.refused}))
+
+
+class _Pages:
+    def __init__(self, visits: Visits) -> None:
+        loader = PackageLoader("lienthong_services.portal.web")
+        self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+        self._visits = visits
+
+    def home(self, request: Request) -> Response:
+        try:
+            session = self._visits.current(request.cookies.get(SESSION_COOKIE, ""))
+        except Refusal:
+            session = None
+        return self._page("home.html", session=session)
+
+    def login(self, _request: Request) -> Response:
+        return _leave(self._visits.to_login)
+
+    def consent(self, request: Request) -> Response:
+        token = request.cookies.get(SESSION_COOKIE, "")
+        return _leave(lambda: self._visits.to_consent(token, request.path_params["dossier_id"]))
+
+    def callback(self, request: Request) -> Response:
+        given = request.query_params
+        arrival = self._visits.arrive(
+            given.get("state", ""),
+            request.cookies.get(BROWSER_COOKIE, ""),
+            given.get("code", ""),
+            given.get("error", ""),
+        )
+        response = self._page("arrived.html", session=arrival.session, dossier_id=arrival.dossier_id)
+        if arrival.session_token:
+            _set_cookie(response, SESSION_COOKIE, arrival.session_token)
+        response.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        return response
+
+    def logout(self, request: Request) -> Response:
+        self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
+        response = RedirectResponse("/", _SEE_OTHER)
+        response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        return response
+
+    async def refused(self, _request: Request, refusal: Exception) -> Response:
+        if not isinstance(refusal, Refusal):
+            raise refusal
+        return self._page("refused.html", http_status(refusal.status).value, refusal=refusal)
+
+    def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        text = self._templates.get_template(template).render(**values)
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": _POLICY})
+
+
+def _leave(begin: Callable[[], Leaving]) -> Response:
+    leaving = begin()
+    response = RedirectResponse(leaving.url, _SEE_OTHER)
+    _set_cookie(response, BROWSER_COOKIE, leaving.browser)
+    return response
+
+
+def _set_cookie(response: Response, name: str, value: str) -> None:
+    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="lax")

@@ -1,0 +1,123 @@
+"""A citizen's way from the portal to the identity provider and back."""
+
+import secrets
+from dataclasses import dataclass
+
+from lienthong_core.clock import Clock
+from lienthong_core.errors import invalid, not_found
+from lienthong_services.portal.model import CitizenSession, LoginAttempt
+from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient
+from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session, may_see
+from lienthong_services.portal.store import PortalStore, digest
+
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Where the browser goes, and the cookie that ties the way back to it."""
+
+    url: str
+    browser: str
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """She is back. `session_token` is new after a login, and empty after giving consent in a session she has."""
+
+    session: CitizenSession
+    session_token: str
+    dossier_id: str
+
+
+class Visits:
+    """Logins and consents under way."""
+
+    def __init__(self, store: PortalStore, oidc: OidcClient, clock: Clock) -> None:
+        self._store = store
+        self._oidc = oidc
+        self._clock = clock
+
+    def current(self, session_token: str) -> CitizenSession:
+        """Return the session that a cookie stands for; refused: SESSION_INVALID, SESSION_EXPIRED."""
+        found = self._store.session(digest(session_token)) if session_token else None
+        return check_session(found, self._clock.now())
+
+    def log_out(self, session_token: str) -> None:
+        """End a session; one that is none already stays none."""
+        self._store.end_session(digest(session_token))
+
+    def to_login(self) -> Leaving:
+        """Send a citizen to log in."""
+        return self._leave("", "", ())
+
+    def to_consent(self, session_token: str, dossier_id: str) -> Leaving:
+        """Send a citizen to answer what a dossier's prefilling asks; refused: DOSSIER_UNKNOWN and as `current`."""
+        session = self.current(session_token)
+        dossier = self._store.dossier(dossier_id)
+        own = Applicant(session.personal_number)
+        if dossier is None or not may_see(own, dossier.row.applicant_number, dossier.state):
+            raise not_found("DOSSIER_UNKNOWN", "There is no such dossier, or it is not yours.")
+        details = ({"type": "lienthong_consent", "consent_request_id": dossier.row.consent_request_id},)
+        return self._leave(dossier_id, digest(session_token), details)
+
+    def arrive(self, state: str, browser: str, code: str, error: str) -> Arrival:
+        """Take a citizen back.
+
+        Refused: LOGIN_UNKNOWN (no such way was begun in this browser, or it is over or used), LOGIN_DENIED (she said
+        no), and as `OidcClient.exchange`.
+        """
+        attempt = self._store.take_login(state, browser, self._clock.now()) if state and browser else None
+        if attempt is None:
+            message = "This login was not begun in this browser, is over, or was used already; begin again at /login."
+            raise invalid("LOGIN_UNKNOWN", message)
+        if error or not code:
+            message = "You did not approve, so nothing was shared and nothing has changed."
+            raise invalid("LOGIN_DENIED", message)
+        who = self._oidc.exchange(code, Attempt(state, attempt.nonce, attempt.code_verifier))
+        if not attempt.dossier_id:
+            token = secrets.token_urlsafe(_SECRET_BYTES)
+            return Arrival(self._keep(who, digest(token)), token, "")
+        return self._consented(who, attempt)
+
+    def _consented(self, who: LoggedIn, attempt: LoginAttempt) -> Arrival:
+        session = check_session(self._store.session(attempt.session_sha256), self._clock.now())
+        dossier = self._store.dossier(attempt.dossier_id)
+        if dossier is None or who.personal_number != session.personal_number:
+            raise invalid("LOGIN_UNKNOWN", "Another citizen came back than the one who left; log in again.")
+        consent_id = who.consents.get(dossier.row.consent_request_id, "")
+        if not consent_id:
+            raise invalid("LOGIN_DENIED", "No consent came back, so the form is not prefilled.")
+        self._store.change_draft(attempt.dossier_id, consent_id=consent_id)
+        return Arrival(self._keep(who, attempt.session_sha256), "", attempt.dossier_id)
+
+    def _leave(self, dossier_id: str, session_sha256: str, details: tuple[dict[str, str], ...]) -> Leaving:
+        now = self._clock.now()
+        attempt = Attempt.create()
+        browser = secrets.token_urlsafe(_SECRET_BYTES)
+        kept = LoginAttempt(
+            state_sha256=digest(attempt.state),
+            browser_sha256=digest(browser),
+            nonce=attempt.nonce,
+            code_verifier=attempt.code_verifier,
+            expires_at=now + LOGIN_LIFETIME,
+            dossier_id=dossier_id,
+            session_sha256=session_sha256,
+        )
+        self._store.begin_login(kept, now)
+        return Leaving(self._oidc.authorization_url(attempt, details), browser)
+
+    def _keep(self, who: LoggedIn, token_sha256: str) -> CitizenSession:
+        now = self._clock.now()
+        session = CitizenSession(
+            token_sha256=token_sha256,
+            personal_number=who.personal_number,
+            subject=who.subject,
+            full_name=who.full_name,
+            account_level=who.account_level,
+            access_token=who.access_token,
+            access_token_expires_at=who.access_token_expires_at,
+            expires_at=now + SESSION_LIFETIME,
+        )
+        self._store.open_session(session, now)
+        return session
