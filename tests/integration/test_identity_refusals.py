@@ -34,10 +34,12 @@ def refused(world: IdentityWorld, code: str, **changes: str | None) -> str:
     return error
 
 
-def test_a_code_works_once_and_its_second_use_ends_what_it_gave(world: IdentityWorld) -> None:
+@pytest.mark.parametrize("seconds", [0, 120])
+def test_a_code_works_once_and_its_second_use_ends_what_it_gave(world: IdentityWorld, seconds: int) -> None:
     _, page = world.signed_in()
     code = page.answer["code"]
     body = world.portal.exchange(code).json()
+    world.clock.advance(timedelta(seconds=seconds))
     assert refused(world, code) == "invalid_grant"
     userinfo = world.portal.get("/userinfo", Authorization=f"Bearer {body['access_token']}")
     assert userinfo.status_code == 401

@@ -15,6 +15,11 @@ def world(database_url: str) -> Iterator[IdentityWorld]:
         yield started
 
 
+def test_the_provider_by_itself_leads_to_the_account_page(world: IdentityWorld) -> None:
+    browser = world.browser()
+    assert browser.log_in(browser.get("/")).path == "/account"
+
+
 def test_who_is_logged_in_is_not_asked_again_for_the_same_client(world: IdentityWorld) -> None:
     browser, _ = world.signed_in()
     assert "code" in browser.get(world.portal.authorize()).answer
@@ -96,6 +101,15 @@ def test_a_form_without_its_csrf_field_changes_nothing(world: IdentityWorld) -> 
     assert approve.path == "/approve"
     assert browser.submit(approve, csrf=page.fields["csrf"], decision="approve").response.status_code == 403
     assert "code" in browser.submit(approve, decision="approve").answer
+
+
+def test_a_form_leads_to_the_provider_and_to_its_client_alone(world: IdentityWorld) -> None:
+    browser = world.browser()
+    login = browser.get(world.portal.authorize())
+    for page in (login, browser.log_in(login)):
+        assert page.response.headers["content-security-policy"].endswith("form-action 'self' https://localhost:9")
+    account = browser.get("/account")
+    assert account.response.headers["content-security-policy"].endswith("form-action 'self'")
 
 
 def test_no_step_can_be_left_out(world: IdentityWorld) -> None:

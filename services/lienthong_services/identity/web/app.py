@@ -8,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, ExceptionHandler
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
+from lienthong_services.identity.web.flow import see_other
 from lienthong_services.identity.web.forms import posted
 from lienthong_services.identity.web.provider import Provider
 
@@ -35,7 +36,7 @@ def create_app(provider: Provider) -> ASGIApp:
         Route("/approve", posted(partial(approve.decide_approval, provider)), methods=post),
         Route("/consent", partial(consent.show_consent, provider), methods=get),
         Route("/consent", posted(partial(consent.decide_consent, provider)), methods=post),
-        Route("/", RedirectResponse("/account"), methods=get),
+        Route("/", _home, methods=get),
         Route("/account", partial(account.show_account, provider), methods=get),
         Route("/account/revoke", posted(partial(account.revoke_consent, provider)), methods=post),
         Route("/logout", posted(partial(account.log_out, provider)), methods=post),
@@ -49,6 +50,10 @@ def create_app(provider: Provider) -> ASGIApp:
         Exception: partial(_failure, provider),
     }
     return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
+
+
+def _home(_request: Request) -> Response:
+    return see_other("/account")
 
 
 def _oauth_error(_request: Request, error: Exception) -> Response:
