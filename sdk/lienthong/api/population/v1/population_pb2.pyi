@@ -310,14 +310,18 @@ class UpdateResidenceRequest(_message.Message):
     kind: _citizen_pb2.ResidenceKind.ValueType
     """Kind of residence; permanent or temporary."""
     case_reference: _builtins.str
-    """The dossier that this results from, such as `H26.1-20261121-0000001`; makes the call repeatable."""
+    """The dossier that this results from, such as `H26.1-20261121-0000001`; makes the call repeatable. Required: 1 to 64
+    ASCII letters, digits, dots, hyphens, underscores or slashes, beginning with a letter or digit.
+    """
     @_builtins.property
     def address(self) -> _types_pb2.Address:
-        """New address: a province and a commune in force on `from_date`, and the detail. Names are filled in by the register."""
+        """New address: a province and a commune in force on `from_date`, and the detail, at most 200 characters. Names are
+        filled in by the register.
+        """
 
     @_builtins.property
     def from_date(self) -> _types_pb2.PartialDate:
-        """First day in force; a full date, not before the residence it replaces."""
+        """First day in force; a full date, not before the residence it replaces and not after today in Vietnam."""
 
     def __init__(
         self,

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class PopulationServiceStub(object):
-    """What the population database answers. Reached through the gateway only.
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
     """
 
     def __init__(self, channel):
@@ -68,12 +69,14 @@ class PopulationServiceStub(object):
 
 
 class PopulationServiceServicer(object):
-    """What the population database answers. Reached through the gateway only.
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
     """
 
     def VerifyCitizen(self, request, context):
         """Says whether a citizen exists and which of the given items agree with the register (the shape of service 033,
         XacThucThongTinCongDan). An unknown number is an answer, not an error.
+        Errors: INVALID_ARGUMENT with reason DATE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +100,7 @@ class PopulationServiceServicer(object):
 
     def VerifyRelationship(self, request, context):
         """Says whether two citizens are related as claimed (XacMinhThongTinNhanThan).
-        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen.
+        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,8 +109,9 @@ class PopulationServiceServicer(object):
     def UpdateResidence(self, request, context):
         """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
         nothing and answers as the first did.
-        Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT ADDRESS_INVALID, DATE_INVALID;
-        FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
+        A permanent residence at another address than her household's makes the citizen head of a household of her own.
+        Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
+        CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,7 +168,8 @@ def add_PopulationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PopulationService(object):
-    """What the population database answers. Reached through the gateway only.
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
     """
 
     @staticmethod

@@ -29,7 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PopulationServiceStub:
-    """What the population database answers. Reached through the gateway only."""
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,6 +40,7 @@ class PopulationServiceStub:
     VerifyCitizen: _grpc.UnaryUnaryMultiCallable[_population_pb2.VerifyCitizenRequest, _population_pb2.VerifyCitizenResponse]
     """Says whether a citizen exists and which of the given items agree with the register (the shape of service 033,
     XacThucThongTinCongDan). An unknown number is an answer, not an error.
+    Errors: INVALID_ARGUMENT with reason DATE_INVALID.
     """
     GetCitizen: _grpc.UnaryUnaryMultiCallable[_population_pb2.GetCitizenRequest, _population_pb2.GetCitizenResponse]
     """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
@@ -49,13 +52,14 @@ class PopulationServiceStub:
     """
     VerifyRelationship: _grpc.UnaryUnaryMultiCallable[_population_pb2.VerifyRelationshipRequest, _population_pb2.VerifyRelationshipResponse]
     """Says whether two citizens are related as claimed (XacMinhThongTinNhanThan).
-    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen.
+    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
     """
     UpdateResidence: _grpc.UnaryUnaryMultiCallable[_population_pb2.UpdateResidenceRequest, _population_pb2.UpdateResidenceResponse]
     """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
     nothing and answers as the first did.
-    Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT ADDRESS_INVALID, DATE_INVALID;
-    FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
+    A permanent residence at another address than her household's makes the citizen head of a household of her own.
+    Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
+    CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
     """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_population_pb2.ListChangesRequest, _population_pb2.ListChangesResponse]
     """Returns one page of what changed since a cursor, oldest first, so that an agency can keep its copy in step.
@@ -65,12 +69,15 @@ class PopulationServiceStub:
 
 @_typing.type_check_only
 class PopulationServiceAsyncStub(PopulationServiceStub):
-    """What the population database answers. Reached through the gateway only."""
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     VerifyCitizen: _aio.UnaryUnaryMultiCallable[_population_pb2.VerifyCitizenRequest, _population_pb2.VerifyCitizenResponse]  # type: ignore[assignment]
     """Says whether a citizen exists and which of the given items agree with the register (the shape of service 033,
     XacThucThongTinCongDan). An unknown number is an answer, not an error.
+    Errors: INVALID_ARGUMENT with reason DATE_INVALID.
     """
     GetCitizen: _aio.UnaryUnaryMultiCallable[_population_pb2.GetCitizenRequest, _population_pb2.GetCitizenResponse]  # type: ignore[assignment]
     """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
@@ -82,13 +89,14 @@ class PopulationServiceAsyncStub(PopulationServiceStub):
     """
     VerifyRelationship: _aio.UnaryUnaryMultiCallable[_population_pb2.VerifyRelationshipRequest, _population_pb2.VerifyRelationshipResponse]  # type: ignore[assignment]
     """Says whether two citizens are related as claimed (XacMinhThongTinNhanThan).
-    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen.
+    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
     """
     UpdateResidence: _aio.UnaryUnaryMultiCallable[_population_pb2.UpdateResidenceRequest, _population_pb2.UpdateResidenceResponse]  # type: ignore[assignment]
     """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
     nothing and answers as the first did.
-    Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT ADDRESS_INVALID, DATE_INVALID;
-    FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
+    A permanent residence at another address than her household's makes the citizen head of a household of her own.
+    Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
+    CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
     """
     ListChanges: _aio.UnaryUnaryMultiCallable[_population_pb2.ListChangesRequest, _population_pb2.ListChangesResponse]  # type: ignore[assignment]
     """Returns one page of what changed since a cursor, oldest first, so that an agency can keep its copy in step.
@@ -97,7 +105,9 @@ class PopulationServiceAsyncStub(PopulationServiceStub):
     """
 
 class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What the population database answers. Reached through the gateway only."""
+    """What the population database answers. Reached through the gateway only. Every method that takes a personal number
+    refuses one that is not twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID.
+    """
 
     @_abc_1.abstractmethod
     def VerifyCitizen(
@@ -107,6 +117,7 @@ class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_population_pb2.VerifyCitizenResponse, _abc.Awaitable[_population_pb2.VerifyCitizenResponse]]:
         """Says whether a citizen exists and which of the given items agree with the register (the shape of service 033,
         XacThucThongTinCongDan). An unknown number is an answer, not an error.
+        Errors: INVALID_ARGUMENT with reason DATE_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -136,7 +147,7 @@ class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_population_pb2.VerifyRelationshipResponse, _abc.Awaitable[_population_pb2.VerifyRelationshipResponse]]:
         """Says whether two citizens are related as claimed (XacMinhThongTinNhanThan).
-        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen.
+        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -147,8 +158,9 @@ class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_population_pb2.UpdateResidenceResponse, _abc.Awaitable[_population_pb2.UpdateResidenceResponse]]:
         """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
         nothing and answers as the first did.
-        Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT ADDRESS_INVALID, DATE_INVALID;
-        FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
+        A permanent residence at another address than her household's makes the citizen head of a household of her own.
+        Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
+        CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
         """
 
     @_abc_1.abstractmethod
