@@ -41,7 +41,7 @@ def page() -> str:
 
 def _variables() -> Iterator[str]:
     meanings = dict(_attribute_docstrings(ServiceSettings))
-    prefix = ServiceSettings.model_config["env_prefix"]
+    prefix = ServiceSettings.model_config.get("env_prefix", "")
     for name, field in ServiceSettings.model_fields.items():
         yield f"| `{prefix}{name.upper()}` | `{field.default}` | {meanings[name]} |\n"
 
@@ -53,6 +53,8 @@ def _attribute_docstrings(kind: type) -> Iterator[tuple[str, str]]:
         match attribute, following:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 yield name, text
+            case _:
+                pass
 
 
 def commands(group: typer.Typer = app, above: str = "lienthong") -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -79,8 +81,8 @@ def _row(parameter: inspect.Parameter) -> str:
     name = parameter.name.upper()
     if isinstance(information, OptionInfo):
         # Within Annotated, Typer keeps the first of the declared names where it otherwise keeps the default.
-        declared = [text for text in (information.default, *(information.param_decls or ())) if text is not ...]
-        name = declared[0] if declared else f"--{parameter.name.replace('_', '-')}"
+        declared = (information.default, *(information.param_decls or ()))
+        name = next((text for text in declared if isinstance(text, str)), f"--{parameter.name.replace('_', '-')}")
     return f"| `{name}` | {_default(parameter.default)} | {information.help}{_choices(kind)} |\n"
 
 

@@ -36,7 +36,7 @@ def address(authority: Authority) -> Iterator[str]:
 
 def outcome(channel: grpc.Channel, *, request: bytes = b"", timeout: float = 10) -> tuple[grpc.StatusCode, str]:
     with channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(METHOD)(request, timeout=timeout)
+        channel.unary_unary(METHOD, request_serializer=bytes)(request, timeout=timeout)
     why = explain(caught.value)
     return why.status, why.reason
 
