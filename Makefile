@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test test-lowest lint format proto proto-check lock bench clean
+.PHONY: help demo up test test-lowest lint format docs proto proto-check lock bench clean
 .PHONY: lint-style lint-mypy lint-pyright lint-layers lint-contracts lint-environment
 
 help: ## List what make can do
@@ -61,6 +61,10 @@ format: $(DEV) ## Rewrite Python and proto files in the project's style
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 	$(BIN)/buf format proto --write
+
+docs: $(RUNTIME) ## Write the generated pages of docs/ anew
+	$(BIN)/python tools/errors_page.py > docs/errors.md
+	$(BIN)/python tools/configuration_page.py > docs/configuration.md
 
 proto: $(PROTO) ## Regenerate sdk/lienthong/api from proto/
 	.venv-proto/bin/python tools/generate_contracts.py

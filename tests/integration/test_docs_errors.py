@@ -1,0 +1,89 @@
+"""The table "Where there can be no reason" of docs/errors.md, held to what gRPC really does."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+
+from lienthong.client import explain
+from lienthong_core.certificates import Authority, TlsIdentity
+from lienthong_core.ports import reserved_port
+from lienthong_core.rpc import RpcServer
+from lienthong_core.systems import INSTANCE, SystemId
+
+SERVER = SystemId(INSTANCE, "GOV", "G01", "population")
+CLIENT = SystemId(INSTANCE, "GOV", "G00", "gateway")
+METHOD = "/lienthong.test.v1.NothingService/Nothing"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.create()
+
+
+@pytest.fixture(scope="module")
+def address(authority: Authority) -> Iterator[str]:
+    with reserved_port("127.0.0.1") as port:
+        server = RpcServer(
+            f"127.0.0.1:{port}", authority.issue(SERVER), [], lambda _server: None, lambda who: who == CLIENT
+        )
+        server.start()
+        yield f"127.0.0.1:{port}"
+        server.stop()
+
+
+def outcome(channel: grpc.Channel, *, request: bytes = b"", timeout: float = 10) -> tuple[grpc.StatusCode, str]:
+    with channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary(METHOD, request_serializer=bytes)(request, timeout=timeout)
+    why = explain(caught.value)
+    return why.status, why.reason
+
+
+def channel(address: str, tls: TlsIdentity) -> grpc.Channel:
+    return grpc.secure_channel(address, tls.channel_credentials())
+
+
+NO_CONNECTION = (grpc.StatusCode.UNAVAILABLE, "CONNECTION_FAILED")
+
+
+def test_a_client_without_a_certificate_is_unavailable(authority: Authority, address: str) -> None:
+    credentials = grpc.ssl_channel_credentials(authority.certificate)
+    assert outcome(grpc.secure_channel(address, credentials)) == NO_CONNECTION
+
+
+def test_a_certificate_of_another_authority_is_unavailable(authority: Authority, address: str) -> None:
+    stranger = Authority.create().issue(CLIENT)
+    tls = TlsIdentity(stranger.certificate, stranger.private_key, authority.certificate)
+    assert outcome(channel(address, tls)) == NO_CONNECTION
+
+
+def test_an_expired_certificate_is_unavailable(authority: Authority, address: str) -> None:
+    expired = authority.issue(CLIENT, not_after=datetime(2021, 1, 1, tzinfo=UTC))
+    assert outcome(channel(address, expired)) == NO_CONNECTION
+
+
+def test_a_client_that_does_not_trust_the_server_is_unavailable(authority: Authority, address: str) -> None:
+    own = authority.issue(CLIENT)
+    tls = TlsIdentity(own.certificate, own.private_key, Authority.create().certificate)
+    assert outcome(channel(address, tls)) == NO_CONNECTION
+
+
+def test_plain_text_is_unavailable(address: str) -> None:
+    assert outcome(grpc.insecure_channel(address)) == NO_CONNECTION
+
+
+def test_an_address_where_nobody_listens_is_unavailable(authority: Authority) -> None:
+    with reserved_port("127.0.0.1") as port:
+        assert outcome(channel(f"127.0.0.1:{port}", authority.issue(CLIENT))) == NO_CONNECTION
+
+
+def test_the_clients_own_deadline_is_its_own_status(authority: Authority, address: str) -> None:
+    late = outcome(channel(address, authority.issue(CLIENT)), timeout=0)
+    assert late == (grpc.StatusCode.DEADLINE_EXCEEDED, "CONNECTION_FAILED")
+
+
+def test_grpc_itself_refuses_a_message_above_its_limit(authority: Authority, address: str) -> None:
+    above = outcome(channel(address, authority.issue(CLIENT)), request=bytes(16 * MIB + 1))
+    assert above == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")
