@@ -10,7 +10,8 @@ import jwt
 
 from lienthong_core.errors import unauthenticated, unavailable
 
-_TIMEOUT_S = 3.0
+_STEP_TIMEOUT_S = 2.0
+_WHOLE_TIMEOUT_S = 3.0
 # A token that names an unknown key makes the gateway ask; a stream of such tokens does not make it ask each time.
 _REFETCH_AFTER_S = 5.0
 
@@ -24,7 +25,7 @@ class JwksKeys:
         """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server."""
         self._url = url
         self._client = httpx2.AsyncClient(
-            verify=ssl.create_default_context(cadata=authority.decode()), timeout=_TIMEOUT_S, trust_env=False
+            verify=ssl.create_default_context(cadata=authority.decode()), timeout=_STEP_TIMEOUT_S, trust_env=False
         )
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
@@ -61,8 +62,8 @@ class JwksKeys:
 
     async def _fetch(self) -> bool:
         try:
-            # The client's own timeout is per read; a server that drips would hold every call that waits for this.
-            async with asyncio.timeout(_TIMEOUT_S):
+            # The client's own timeout is for each step; a server that drips would hold every call that waits for this.
+            async with asyncio.timeout(_WHOLE_TIMEOUT_S):
                 response = await self._client.get(self._url)
             keys = _read(response.raise_for_status().json())
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:
