@@ -4,7 +4,9 @@ import socket
 import ssl
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -35,7 +37,7 @@ class WebServer:
         )
         config.load()
         config.ssl = _context(tls)
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
@@ -52,6 +54,24 @@ class WebServer:
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+class _Server(uvicorn.Server):
+    """Does not wait for clients that merely keep a connection open.
+
+    Closing a TLS connection waits for the other side's goodbye, and a client that keeps it for later never reads ours.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End idle connections at once, and those with a request under way once it is answered or its time is over."""
+        self._abort(lambda cycle: cycle is None or cycle.response_complete)
+        await super().shutdown(sockets)
+        self._abort(lambda _cycle: True)
+
+    def _abort(self, over: Callable[[Any], bool]) -> None:
+        for connection in list(self.server_state.connections):
+            if over(getattr(connection, "cycle", None)):
+                connection.transport.abort()
 
 
 def _context(tls: TlsIdentity) -> ssl.SSLContext:

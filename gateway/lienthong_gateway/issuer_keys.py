@@ -1,16 +1,21 @@
 """The identity provider's public keys, fetched when needed and kept."""
 
 import asyncio
+import logging
 import ssl
+from typing import Any, cast
 
 import httpx2
 import jwt
 
 from lienthong_core.errors import unauthenticated, unavailable
 
-_TIMEOUT_S = 3.0
+_STEP_TIMEOUT_S = 2.0
+_WHOLE_TIMEOUT_S = 3.0
 # A token that names an unknown key makes the gateway ask; a stream of such tokens does not make it ask each time.
 _REFETCH_AFTER_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class JwksKeys:
@@ -20,21 +25,20 @@ class JwksKeys:
         """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server."""
         self._url = url
         self._client = httpx2.AsyncClient(
-            verify=ssl.create_default_context(cadata=authority.decode()), timeout=_TIMEOUT_S, trust_env=False
+            verify=ssl.create_default_context(cadata=authority.decode()), timeout=_STEP_TIMEOUT_S, trust_env=False
         )
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[bool] | None = None
 
     async def key(self, key_id: str) -> jwt.PyJWK:
         """Return the key with that id.
 
         Refused: TOKEN_SIGNATURE_INVALID if the set has no such key, IDENTITY_PROVIDER_UNAVAILABLE if it cannot be had.
         """
-        if key_id not in self._keys:
-            async with self._fetching:
-                if key_id not in self._keys:
-                    await self._fetch()
+        if key_id not in self._keys and not await self._refreshed():
+            message = "The identity provider's keys cannot be had, so no access token can be checked; try again."
+            raise unavailable("IDENTITY_PROVIDER_UNAVAILABLE", message)
         try:
             return self._keys[key_id]
         except KeyError:
@@ -43,19 +47,37 @@ class JwksKeys:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
         await self._client.aclose()
 
-    async def _fetch(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._fetched_at < _REFETCH_AFTER_S:
-            return
+    async def _refreshed(self) -> bool:
+        """Return whether the keys are fresh, fetching them if not; whoever asks meanwhile waits for the same fetch."""
+        if self._fetching is None or self._fetching.done():
+            if asyncio.get_running_loop().time() - self._fetched_at < _REFETCH_AFTER_S:
+                return True
+            self._fetching = asyncio.create_task(self._fetch())
+        return await asyncio.shield(self._fetching)
+
+    async def _fetch(self) -> bool:
         try:
-            # The client's own timeout is per read; a server that drips would hold every call behind this lock.
-            async with asyncio.timeout(_TIMEOUT_S):
+            # The client's own timeout is for each step; a server that drips would hold every call that waits for this.
+            async with asyncio.timeout(_WHOLE_TIMEOUT_S):
                 response = await self._client.get(self._url)
-            keys = jwt.PyJWKSet.from_dict(response.raise_for_status().json()).keys
-        except (httpx2.HTTPError, TimeoutError, ValueError, jwt.PyJWTError) as error:
-            message = "The identity provider's keys cannot be had, so no access token can be checked; try again."
-            raise unavailable("IDENTITY_PROVIDER_UNAVAILABLE", message) from error
-        self._keys = {key.key_id: key for key in keys if key.key_id}
-        self._fetched_at = now
+            keys = _read(response.raise_for_status().json())
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+            _log.warning("the identity provider's keys were not had", extra={"error": type(error).__name__})
+            return False
+        self._keys = keys
+        self._fetched_at = asyncio.get_running_loop().time()
+        return True
+
+
+def _read(document: object) -> dict[str, jwt.PyJWK]:
+    """Return the keys of a JWK set by key id; raises ValueError if it is none, or holds no key that can be used."""
+    try:
+        keys = jwt.PyJWKSet.from_dict(cast("dict[str, Any]", document)).keys
+    except (jwt.PyJWTError, AttributeError, TypeError) as error:
+        raise ValueError("this is no JWK set") from error
+    return {key.key_id: key for key in keys if key.key_id}

@@ -7,8 +7,10 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
+import grpc
+import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,8 +21,9 @@ from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract
-from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder, Trace
+from lienthong_gateway.exchange import Caller, Claim, Grant, Released, TokenHolder, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
+from lienthong_gateway.log.writer import LOG_UNAVAILABLE
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import decide_by_consent, decide_by_law, find_right
@@ -29,9 +32,6 @@ from lienthong_gateway.steps.identify import Identifier, Metadata, read_claim
 from lienthong_gateway.steps.minimise import minimise
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
-
-if TYPE_CHECKING:
-    import grpc.aio
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
@@ -57,9 +57,9 @@ class Pipeline:
         digest = hashlib.sha256(request).hexdigest()
         trace = Trace(str(uuid.uuid4()), method, request_hash=digest, request_bytes=len(request))
         try:
-            check_size(request)
             metadata = tuple(context.invocation_metadata() or ())
             caller = self._identified(trace, context, metadata)
+            check_size(request)
             if method in self.contracts:
                 return await self._exchange(self.contracts[method], request, trace, caller, metadata, context)
             if method in self.local:
@@ -84,6 +84,25 @@ class Pipeline:
         metadata: Metadata,
         context: Context,
     ) -> bytes:
+        try:
+            released = await self._released(contract, request, trace, caller, metadata, context)
+        except asyncio.CancelledError:
+            # The provider may have answered, or changed its register: the log says that it was asked.
+            self.recorder.note(trace, _caller_gone())
+            raise
+        log_index = await self.recorder.exchange(trace, released)
+        context.set_trailing_metadata(trailing_metadata(trace, log_index, released))
+        return released.message
+
+    async def _released(
+        self,
+        contract: MethodContract,
+        request: bytes,
+        trace: Trace,
+        caller: Caller,
+        metadata: Metadata,
+        context: Context,
+    ) -> Released:
         watch = _StopWatch(trace)
         trace.provider = str(contract.provider)
         claim = _claimed(trace, metadata)
@@ -99,9 +118,7 @@ class Pipeline:
         trace.response_hash = hashlib.sha256(released.message).hexdigest()
         trace.response_bytes = len(released.message)
         watch.lap("minimise")
-        log_index = await self.recorder.exchange(trace, released)
-        context.set_trailing_metadata(trailing_metadata(trace, log_index, released))
-        return released.message
+        return released
 
     def _identified(self, trace: Trace, context: Context, metadata: Metadata) -> Caller:
         caller = self.identifier.identify(context.auth_context(), metadata)
@@ -137,11 +154,15 @@ class Pipeline:
     async def _refuse(self, refusal: Refusal, trace: Trace, context: Context) -> NoReturn:
         log_index = None
         about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
-        try:
-            log_index = await self.recorder.refusal(trace, refusal)
-            about["log_index"] = str(log_index)
-        except Refusal as unrecorded:
-            refusal = unrecorded
+        if refusal.reason == LOG_UNAVAILABLE:
+            # Waiting for a log that has just failed would keep the caller a second time.
+            self.recorder.note(trace, refusal)
+        else:
+            try:
+                log_index = await self.recorder.refusal(trace, refusal)
+                about["log_index"] = str(log_index)
+            except Refusal as unrecorded:
+                refusal = unrecorded
         status = refusal.with_metadata(**about).rpc_status()
         own = trailing_metadata(trace, log_index, None)
         await context.abort(status.code, status.details, (*(status.trailing_metadata or ()), *own))
@@ -166,6 +187,11 @@ def _claimed(trace: Trace, metadata: Metadata) -> Claim:
     trace.purpose, trace.officer = claim.purpose, claim.officer
     trace.legal_basis, trace.legal_reference = claim.legal_basis, claim.legal_reference
     return claim
+
+
+def _caller_gone() -> Refusal:
+    message = "The caller went away, or its deadline passed, before there was an answer."
+    return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
 
 
 def _subject(contract: MethodContract, request: bytes) -> str:

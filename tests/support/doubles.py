@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lienthong.api.population.v1 import population_pb2
@@ -88,10 +88,19 @@ def population_server(double: PopulationDouble, address: str, tls: TlsIdentity, 
     return RpcServer(address, tls, [POPULATION_SERVICE.full_name], double.register, lambda caller: caller == gateway)
 
 
-def key_set_server(keys: list[SigningKey], host: str, port: int, tls: TlsIdentity) -> WebServer:
-    """Return a server of the identity provider's JWK set; `keys` may change while it runs."""
+@dataclass
+class KeySetDouble:
+    """The identity provider's JWK set over HTTPS; what it answers may change while it runs."""
 
-    def jwks(_request: Request) -> JSONResponse:
-        return JSONResponse({"keys": [key.jwk for key in keys]})
+    keys: list[SigningKey]
+    answer: Response | None = None
+    """What is answered instead of the keys, if anything."""
+    asked: int = 0
 
-    return WebServer(host, port, tls, Starlette(routes=[Route("/jwks.json", jwks)]))
+    def server(self, host: str, port: int, tls: TlsIdentity) -> WebServer:
+        """Return a server of the set, at `/jwks.json`."""
+        return WebServer(host, port, tls, Starlette(routes=[Route("/jwks.json", self._jwks)]))
+
+    def _jwks(self, _request: Request) -> Response:
+        self.asked += 1
+        return self.answer or JSONResponse({"keys": [key.jwk for key in self.keys]})

@@ -25,12 +25,11 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.rpc import RpcServer
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
-from lienthong_core.web import WebServer
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.server import GatewayConfig, GatewayServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN, citizen
-from tests.support.doubles import PopulationDouble, key_set_server, population_server
+from tests.support.doubles import KeySetDouble, PopulationDouble, population_server
 
 HOST = "127.0.0.1"
 ISSUER = "https://identity.test"
@@ -52,8 +51,7 @@ class GatewayWorld:
     authority: Authority
     population: PopulationDouble
     population_server: RpcServer
-    key_server: WebServer
-    signing_keys: list[SigningKey]
+    key_set: KeySetDouble
     _channels: ExitStack
     _identities: dict[SystemId, TlsIdentity] = field(default_factory=dict[SystemId, TlsIdentity])
     _open: dict[SystemId, grpc.Channel] = field(default_factory=dict[SystemId, grpc.Channel])
@@ -98,7 +96,7 @@ class GatewayWorld:
     def token(self, consumer: SystemId = members.PORTAL, number: str = LAN, level: int = 2, **changes: object) -> str:
         """Return a signed access token, with some claims changed."""
         claims = self.claims(consumer, number, level) | changes
-        return self.signing_keys[0].sign(claims, token_type="at+jwt")
+        return self.key_set.keys[0].sign(claims, token_type="at+jwt")
 
     def request_consent(
         self,
@@ -143,7 +141,7 @@ class GatewayWorld:
             "valid_for": terms.valid_for.seconds,
             "legal_text_version": terms.legal_text_version,
         }
-        return self.signing_keys[0].sign(claims | changes, token_type="lienthong-consent-approval+jwt")
+        return self.key_set.keys[0].sign(claims | changes, token_type="lienthong-consent-approval+jwt")
 
     def decide(self, consent_request_id: str, statement: str) -> consent_pb2.RecordDecisionResponse:
         """Hand a signed decision in as the identity provider does."""
@@ -176,6 +174,11 @@ class GatewayWorld:
         request = GetCitizenRequest(personal_number=number)
         answer, call = stub.GetCitizen.with_call(request, metadata=context.metadata(), timeout=timeout)
         return answer, Receipt.of(call.trailing_metadata())
+
+    def call(self, metadata: Sequence[tuple[str, str | bytes]], consumer: SystemId = members.PORTAL) -> None:
+        """Read a citizen's record with exactly these headers."""
+        stub = PopulationServiceStub(self.channel(consumer))
+        stub.GetCitizen(GetCitizenRequest(personal_number=LAN), metadata=tuple(metadata), timeout=TIMEOUT_S)
 
     def read(self) -> tuple[GetCitizenResponse, Receipt]:
         """Make the ordinary call, which succeeds once `consent` was given: the portal reads the citizen's record."""
@@ -220,14 +223,14 @@ def gateway_world(database_url: str, **changes: Any) -> Generator[GatewayWorld]:
     with ExitStack() as stack:
         ports = [stack.enter_context(reserved_port(HOST)) for _ in range(3)]
         authority = Authority.create()
-        signing_keys = [SigningKey.create()]
+        key_set = KeySetDouble([SigningKey.create()])
         population = PopulationDouble()
         population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
         provider = _started(
             stack,
             population_server(population, f"{HOST}:{ports[1]}", authority.issue(members.POPULATION), members.GATEWAY),
         )
-        keys = _started(stack, key_set_server(signing_keys, HOST, ports[2], authority.issue(members.IDENTITY)))
+        _started(stack, key_set.server(HOST, ports[2], authority.issue(members.IDENTITY)))
         settings: Mapping[str, Any] = {
             "system": members.GATEWAY,
             "address": f"{HOST}:{ports[0]}",
@@ -244,7 +247,7 @@ def gateway_world(database_url: str, **changes: Any) -> Generator[GatewayWorld]:
         clock = SandboxClock()
         gateway = _started(stack, GatewayServer(config, clock))
         channels = stack.enter_context(ExitStack())
-        yield GatewayWorld(config, clock, gateway, authority, population, provider, keys, signing_keys, channels)
+        yield GatewayWorld(config, clock, gateway, authority, population, provider, key_set, channels)
 
 
 def _started(stack: ExitStack, server: Any) -> Any:  # noqa: ANN401 (any of the servers)

@@ -31,7 +31,7 @@ def key_id_of(statement: str) -> str:
     """Return which key a statement says it is signed with; refused: APPROVAL_INVALID."""
     try:
         header = jwt.get_unverified_header(statement)
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError) as error:
         raise _invalid("it is not a compact JWS") from error
     if header.get("typ") != TOKEN_TYPE or header.get("alg") != "ES256":
         raise _invalid(f"it must be of type {TOKEN_TYPE}, signed with ES256")

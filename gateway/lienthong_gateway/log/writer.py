@@ -19,6 +19,7 @@ from lienthong_core.failures import log_failure
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import Appender
 
+LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
 _MAX_BATCH = 256
 
 _log = logging.getLogger(__name__)
@@ -116,4 +117,4 @@ def _changed(connection: Connection, job: _Job) -> bool:
 def _fail(jobs: Sequence[_Job]) -> None:
     message = "The exchange could not be recorded, so nothing is released; try again."
     for job in jobs:
-        job.done.set_exception(unavailable("EXCHANGE_LOG_UNAVAILABLE", message))
+        job.done.set_exception(unavailable(LOG_UNAVAILABLE, message))

@@ -16,7 +16,7 @@ from lienthong_core.metadata import single_header
 from lienthong_gateway.exchange import Caller, TokenHolder
 from lienthong_gateway.steps.identify import Metadata
 
-_SCHEME = "Bearer "
+_SCHEME = "bearer"
 _TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
 _CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "cnf", "personal_number", "account_level"]
 _CACHED = 4_096
@@ -37,7 +37,7 @@ class IssuerKeys(Protocol):
 class _Token:
     holder: TokenHolder
     thumbprint: str
-    issued_at: float
+    valid_from: float
     expires_at: float
 
 
@@ -61,9 +61,9 @@ class Authenticator:
         header = single_header(metadata, Header.AUTHORIZATION)
         if not header:
             return None
-        if not header.startswith(_SCHEME):
+        scheme, _, text = header.partition(" ")
+        if scheme.lower() != _SCHEME:
             raise _malformed("the header must be `Bearer` and the token")
-        text = header.removeprefix(_SCHEME)
         digest = hashlib.sha256(text.encode()).digest()
         token = self._verified.get(digest)
         if token is None:
@@ -93,7 +93,7 @@ class Authenticator:
 def _key_id(text: str) -> str:
     try:
         header = jwt.get_unverified_header(text)
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError) as error:
         raise _malformed("it cannot be read as a signed JWT") from error
     if header.get("alg") != "ES256":
         raise unauthenticated("TOKEN_SIGNATURE_INVALID", "The access token must be signed with ES256.")
@@ -107,7 +107,7 @@ def _token(claims: Mapping[str, Any]) -> _Token:
         return _Token(
             holder=TokenHolder(str(claims["personal_number"]), int(claims["account_level"])),
             thumbprint=str(claims["cnf"]["x5t#S256"]),
-            issued_at=float(claims["iat"]),
+            valid_from=max(float(claims["iat"]), float(claims.get("nbf", 0))),
             expires_at=float(claims["exp"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -115,7 +115,7 @@ def _token(claims: Mapping[str, Any]) -> _Token:
 
 
 def _check_now(token: _Token, caller: Caller, now: datetime) -> None:
-    if not token.issued_at <= now.timestamp() + 1 or now.timestamp() >= token.expires_at:
+    if not token.valid_from <= now.timestamp() + 1 or now.timestamp() >= token.expires_at:
         message = "The access token is over, or not valid yet; get a new one from the identity provider."
         raise unauthenticated("TOKEN_EXPIRED", message)
     if token.thumbprint != caller.thumbprint:

@@ -15,6 +15,9 @@ from lienthong_gateway.exchange import Trace
 DEADLINE_S = 10.0
 """The longest the gateway waits for a provider, whatever the caller would wait."""
 
+_RESERVE_S = 0.25
+"""What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
+
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -36,23 +39,26 @@ class Forwarder:
     async def forward(self, provider: SystemId, request: bytes, trace: Trace, remaining_s: float | None) -> bytes:
         """Return the provider's answer.
 
-        Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, or whatever the provider itself refused with; the metadata's
-        `origin` tells which.
+        Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_ANSWER_INVALID (it failed without a reason), or
+        whatever the provider itself refused with; the metadata's `origin` tells which.
         """
         channel = self._channels.get(provider)
         if channel is None:
             raise _unavailable(provider)
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(trace.method)
-        timeout = DEADLINE_S if remaining_s is None else min(DEADLINE_S, remaining_s)
         try:
-            return await call(request, timeout=timeout, metadata=_metadata(trace))
+            return await call(request, timeout=_timeout(remaining_s), metadata=_metadata(trace))
         except grpc.aio.AioRpcError as error:
-            raise _refusal(error, provider) from error
+            raise _refusal(error, provider, trace.exchange_id) from error
 
     async def close(self) -> None:
         """Close every channel."""
         for channel in self._channels.values():
             await channel.close(grace=0)
+
+
+def _timeout(remaining_s: float | None) -> float:
+    return DEADLINE_S if remaining_s is None else min(DEADLINE_S, max(remaining_s - _RESERVE_S, remaining_s * 0.75))
 
 
 def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
@@ -66,14 +72,19 @@ def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
     return tuple((str(key), value) for key, value in pairs if value)
 
 
-def _refusal(error: grpc.aio.AioRpcError, provider: SystemId) -> Refusal:
+def _refusal(error: grpc.aio.AioRpcError, provider: SystemId, exchange_id: str) -> Refusal:
     why = explain(error)
     if why.reason != "CONNECTION_FAILED":
-        return Refusal(why.status, why.reason, why.message, {**why.metadata, "origin": str(provider)})
+        # What a provider says of itself is passed on, but not in the gateway's name.
+        own = {"origin": str(provider), "exchange_id": exchange_id}
+        return Refusal(why.status, why.reason, why.message, {**why.metadata, **own})
     if why.status is grpc.StatusCode.DEADLINE_EXCEEDED:
         message = f"{provider} did not answer in time; try again, with a longer deadline if yours was short."
         return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "PROVIDER_TIMEOUT", message)
-    return _unavailable(provider)
+    if why.status in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+        return _unavailable(provider)
+    message = f"{provider} failed with {why.status.name} and gave no reason; report it to whoever runs that system."
+    return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", message)
 
 
 def _unavailable(provider: SystemId) -> Refusal:

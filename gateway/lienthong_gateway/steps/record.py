@@ -38,9 +38,14 @@ class Recorder:
 
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
-        return await self._append(
-            Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
-        )
+        return await self._append(self._refusal(trace, refusal))
+
+    def note(self, trace: Trace, refusal: Refusal) -> None:
+        """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
+        self._writer.append(self._refusal(trace, refusal))
+
+    def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
+        return Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
 
     async def _append(self, entry: Entry) -> int:
         # Shielded: a caller that goes away does not undo what happened.

@@ -116,11 +116,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PROVIDER_TIMEOUT: _ErrorReason.ValueType  # 81
     """DEADLINE_EXCEEDED: the provider did not answer in time; try again, with a longer deadline if yours was short."""
     ERROR_REASON_PROVIDER_ANSWER_INVALID: _ErrorReason.ValueType  # 82
-    """INTERNAL: the provider's answer is not a message of the method's type; nothing of it is released."""
+    """INTERNAL: the provider's answer is not a message of the method's type, or it failed and gave no reason; nothing of it
+    is released.
+    """
     ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 83
     """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 84
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
+    ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
+    """In the log alone, CANCELLED: the caller went away, or its deadline passed, before there was an answer."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
@@ -220,11 +224,15 @@ ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 80
 ERROR_REASON_PROVIDER_TIMEOUT: ErrorReason.ValueType  # 81
 """DEADLINE_EXCEEDED: the provider did not answer in time; try again, with a longer deadline if yours was short."""
 ERROR_REASON_PROVIDER_ANSWER_INVALID: ErrorReason.ValueType  # 82
-"""INTERNAL: the provider's answer is not a message of the method's type; nothing of it is released."""
+"""INTERNAL: the provider's answer is not a message of the method's type, or it failed and gave no reason; nothing of it
+is released.
+"""
 ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: ErrorReason.ValueType  # 83
 """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
+ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
+"""In the log alone, CANCELLED: the caller went away, or its deadline passed, before there was an answer."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91

@@ -1,0 +1,87 @@
+"""An identity provider whose keys cannot be had: callers are told so, in time, and served as soon as they can be."""
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from lienthong.client import CallContext
+from lienthong_core.database import sqlite_url
+from lienthong_core.ports import reserved_port
+from lienthong_seeds import members
+from tests.support.gateway_world import HOST, PURPOSE, GatewayWorld, gateway_world, refusal_of
+
+REASON = "IDENTITY_PROVIDER_UNAVAILABLE"
+IN_TIME_S = 8.0
+"""The gateway waits three seconds for the keys; twice that, and some, is in time on a busy machine."""
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return sqlite_url(tmp_path / "gateway.sqlite")
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[GatewayWorld]:
+    with gateway_world(database_url) as world:
+        yield world
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PlainTextResponse("not yet", 503),
+        PlainTextResponse("<html>"),
+        JSONResponse([]),
+        JSONResponse({}),
+        JSONResponse({"keys": []}),
+        JSONResponse({"keys": 7}),
+        JSONResponse({"keys": ["key"]}),
+        JSONResponse({"keys": [{"kty": "unheard-of"}]}),
+    ],
+    ids=["error", "page", "list", "no set", "empty set", "number", "texts", "unknown kind of key"],
+)
+def test_a_provider_that_answers_no_keys_is_unavailable_until_it_does(world: GatewayWorld, answer: Response) -> None:
+    context = CallContext(PURPOSE, world.token())
+    world.key_set.answer = answer
+    why = refusal_of(lambda: world.get_citizen(context))
+    world.key_set.answer = None
+
+    assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, REASON)
+    world.consent()
+    world.get_citizen(context)
+
+
+def test_a_provider_that_is_down_is_unavailable_until_it_is_back(database_url: str) -> None:
+    with ExitStack() as stack:
+        port = stack.enter_context(reserved_port(HOST))
+        world = stack.enter_context(gateway_world(database_url, jwks_url=f"https://{HOST}:{port}/jwks.json"))
+        context = CallContext(PURPOSE, world.token())
+        why = refusal_of(lambda: world.get_citizen(context))
+
+        server = world.key_set.server(HOST, port, world.authority.issue(members.IDENTITY))
+        stack.callback(server.stop)
+        server.start()
+
+        assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, REASON)
+        world.consent()
+        world.get_citizen(context)
+
+
+def test_a_provider_that_never_answers_holds_no_caller_longer_than_its_deadline(database_url: str) -> None:
+    with socket.create_server((HOST, 0)) as silent, ThreadPoolExecutor(12) as pool:
+        url = f"https://{HOST}:{silent.getsockname()[1]}/jwks.json"
+        with gateway_world(database_url, jwks_url=url) as world:
+            context = CallContext(PURPOSE, world.token())
+            began = time.monotonic()
+
+            refusals = pool.map(lambda _: refusal_of(lambda: world.get_citizen(context)), range(12))
+
+            assert {why.reason for why in refusals} == {REASON}
+            assert time.monotonic() - began < IN_TIME_S

@@ -1,0 +1,158 @@
+"""Providers that refuse, are down, are slow or answer nonsense: the caller learns which, and nothing leaks."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import CallContext, Header, explain
+from lienthong_core.database import sqlite_url
+from lienthong_core.errors import Refusal, not_found
+from lienthong_seeds import members
+from tests.support.citizens import LAN
+from tests.support.doubles import population_server
+from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world, refusal_of, trailing_metadata
+from tests.support.waiting import wait_until
+
+SHORT_S = 1.5
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        world.consent()
+        yield world
+
+
+def last_refusal(world: GatewayWorld) -> tuple[str, str]:
+    entry = [entry for entry in world.entries() if entry["event"] == "REFUSAL"][-1]
+    return entry["reason"], entry["status"]
+
+
+def test_a_providers_refusal_is_passed_on_and_named_as_the_providers(world: GatewayWorld) -> None:
+    world.population.answer("GetCitizen", not_found("CITIZEN_UNKNOWN", "No citizen has or had this number."))
+
+    with pytest.raises(grpc.RpcError) as caught:
+        world.read()
+
+    why = explain(caught.value)
+    assert (why.status, why.reason) == (grpc.StatusCode.NOT_FOUND, "CITIZEN_UNKNOWN")
+    assert why.message == "No citizen has or had this number."
+    assert why.metadata["origin"] == str(members.POPULATION)
+    assert why.metadata["exchange_id"] == trailing_metadata(caught.value)[Header.EXCHANGE_ID]
+    assert last_refusal(world) == ("CITIZEN_UNKNOWN", "NOT_FOUND")
+
+
+def test_a_provider_cannot_pass_for_the_gateway(world: GatewayWorld) -> None:
+    lie = Refusal(grpc.StatusCode.ABORTED, "CITIZEN_UNKNOWN", "No.", {"origin": "gateway", "exchange_id": "another"})
+    world.population.answer("GetCitizen", lie)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        world.read()
+
+    why = explain(caught.value)
+    assert why.metadata["origin"] == str(members.POPULATION)
+    assert why.metadata["exchange_id"] == trailing_metadata(caught.value)[Header.EXCHANGE_ID]
+
+
+def test_a_provider_that_fails_in_a_way_it_does_not_know_says_so_itself(world: GatewayWorld) -> None:
+    world.population.answer("GetCitizen", RuntimeError("a bug at the provider"))
+
+    why = refusal_of(world.read)
+
+    assert (why.reason, why.metadata["origin"]) == ("INTERNAL", str(members.POPULATION))
+    assert "bug" not in why.message
+
+
+def test_a_provider_that_is_down_is_named_and_used_again_once_it_is_back(world: GatewayWorld) -> None:
+    world.read()
+    world.population_server.stop()
+    why = refusal_of(world.read)
+    address = world.config.providers[members.POPULATION]
+    identity = world.authority.issue(members.POPULATION)
+    back = population_server(world.population, address, identity, members.GATEWAY)
+    back.start()
+    try:
+        wait_until(lambda: _reads(world))
+    finally:
+        back.stop()
+
+    assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE")
+    assert str(members.POPULATION) in why.message
+    assert why.metadata["origin"] == "gateway"
+
+
+def test_a_slow_provider_is_a_timeout_that_the_caller_hears_of_before_its_own_deadline(world: GatewayWorld) -> None:
+    with world.population.hanging("GetCitizen"):
+        began = time.monotonic()
+        why = refusal_of(lambda: world.get_citizen(CallContext(PURPOSE), timeout=SHORT_S))
+
+    assert (why.status, why.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "PROVIDER_TIMEOUT")
+    assert time.monotonic() - began < SHORT_S
+    assert last_refusal(world) == ("PROVIDER_TIMEOUT", "DEADLINE_EXCEEDED")
+
+
+def test_a_slow_provider_holds_nobody_else_up(world: GatewayWorld) -> None:
+    with world.population.hanging("GetCitizen"), ThreadPoolExecutor(8) as pool:
+        calls = [
+            pool.submit(refusal_of, lambda: world.get_citizen(CallContext(PURPOSE), timeout=SHORT_S)) for _ in range(8)
+        ]
+        why = refusal_of(lambda: world.get_citizen(CallContext("ekyc"), members.BANK))
+
+        assert why.reason == "CONSENT_MISSING"
+        assert not all(call.done() for call in calls)
+        assert {call.result().reason for call in calls} == {"PROVIDER_TIMEOUT"}
+
+
+def test_a_caller_that_goes_away_while_the_provider_works_leaves_its_entry_in_the_log(world: GatewayWorld) -> None:
+    stub = PopulationServiceStub(world.channel(members.PORTAL))
+    with world.population.hanging("GetCitizen"):
+        request = GetCitizenRequest(personal_number=LAN)
+        call = stub.GetCitizen.future(request, metadata=CallContext(PURPOSE, message_id="gone").metadata(), timeout=20)
+        wait_until(lambda: world.population.calls)
+        call.cancel()
+
+        wait_until(lambda: any(entry["message_id"] == "gone" for entry in world.entries()))
+
+    (entry,) = [entry for entry in world.entries() if entry["message_id"] == "gone"]
+    assert (entry["event"], entry["reason"], entry["status"]) == ("REFUSAL", "CALLER_GONE", "CANCELLED")
+    assert entry["provider"] == str(members.POPULATION)
+    assert entry["datasets_released"] == []
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\xff\xff\xff", b"\x0a\x7fshort", b"\x0a\x02\x0a\x80"], ids=["noise", "cut", "text"]
+)
+def test_an_answer_that_is_no_message_of_the_method_is_withheld(world: GatewayWorld, answer: bytes) -> None:
+    world.population.answer("GetCitizen", answer)
+
+    why = refusal_of(world.read)
+
+    assert (why.status, why.reason) == (grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID")
+    assert last_refusal(world) == ("PROVIDER_ANSWER_INVALID", "INTERNAL")
+
+
+def test_an_answer_too_large_to_be_one_is_named_as_such(world: GatewayWorld) -> None:
+    world.population.answer("GetCitizen", bytes(20 << 20))
+
+    assert refusal_of(world.read).reason == "PROVIDER_ANSWER_INVALID"
+
+
+def test_a_provider_that_the_gateway_has_no_address_of_is_unavailable(tmp_path: Path) -> None:
+    with gateway_world(sqlite_url(tmp_path / "other.sqlite"), providers={}) as world:
+        world.consent()
+
+        assert refusal_of(world.read).reason == "PROVIDER_UNAVAILABLE"
+
+
+def _reads(world: GatewayWorld) -> bool:
+    try:
+        world.read()
+    except grpc.RpcError:
+        return False
+    return True
