@@ -166,6 +166,16 @@ def test_the_dead_and_the_missing_live_nowhere_and_the_living_have_one_permanent
 
 @any_population
 @given(populations)
+def test_the_residence_of_the_dead_ended_with_them(population: Population) -> None:
+    residences = records(population, "residence", left_out="residence_id")
+    ended = {(residence["citizen_id"], residence["until_date"]) for residence in residences}
+    for citizen in citizens(population):
+        if citizen["life_status"] == LIFE_STATUS_DECEASED:
+            assert (citizen["citizen_id"], citizen["life_status_date"]) in ended
+
+
+@any_population
+@given(populations)
 def test_addresses_are_in_the_units_of_their_time(population: Population) -> None:
     units = {unit["code"]: unit for unit in records(population, "administrativeunit")}
     for residence in records(population, "residence", left_out="residence_id"):
