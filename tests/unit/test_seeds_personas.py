@@ -167,6 +167,7 @@ def test_the_foreigner_has_a_residence_card_and_only_a_temporary_residence(peopl
     anna = citizen(people, "lindqvist-anna-karin")
     assert anna.nationality == "SE"
     assert anna.residence_card
+    assert anna.legacy_card == ""
     assert [stay.kind for stay in anna.stays] == [RESIDENCE_KIND_TEMPORARY]
     number = anna.number
     accounts = generate(0, 0).accounts
