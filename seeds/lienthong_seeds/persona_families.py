@@ -191,7 +191,7 @@ def _anna(cast: Cast) -> Household:
     anna = cast.persona("lindqvist-anna-karin")
     anna.ethnicity = "Người nước ngoài"
     anna.nationality = anna.birth_country = "SE"
-    anna.residence_card = "TT0990000014"
+    anna.residence_card, anna.legacy_card = "TT0990000014", ""
     household = cast.household(14, "26740", "Số 6, khu phố 1", "2024-09-16", [])
     anna.stays.append(Stay(RESIDENCE_KIND_TEMPORARY, household.place, household.detail, "2024-09-16"))
     household.outside.append(anna)

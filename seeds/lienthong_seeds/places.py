@@ -11,7 +11,7 @@ _ISLAND_WEIGHT = 3
 """By kind of unit, so that some 38 % live in wards, the urban share [M]."""
 
 _PEOPLE_PER_SLOT = 10.0
-"""Thousands of people that one slot of the weighted draw stands for: 55 slots for the smallest province."""
+"""Thousands of people that one slot of the weighted draw stands for: 50 slots for the smallest province."""
 
 _FACTORY_AND_CAPITAL_PROVINCES = (("01", 22), ("79", 38), ("75", 14), ("24", 14), ("31", 8), ("48", 4))
 """Where people go for work or study, with weights [M]."""

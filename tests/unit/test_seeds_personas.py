@@ -87,6 +87,12 @@ def test_a_persona_lives_in_the_household_she_is_said_to(role: Persona, househol
     assert homes == ([role.household_number] if role.household_number else [])
 
 
+def test_the_cards_of_personas_are_none_that_others_get(people: dict[str, Person]) -> None:
+    cards = [person.legacy_card for person in people.values() if person.legacy_card]
+    assert len(set(cards)) == len(cards) > 0
+    assert all("000999000" <= card <= "000999999" for card in cards)
+
+
 def test_keys_and_numbers_of_personas_are_unique() -> None:
     assert len(PERSONAS) >= 15
     assert len({role.key for role in PERSONAS}) == len({role.personal_number for role in PERSONAS}) == len(PERSONAS)
@@ -161,6 +167,7 @@ def test_the_foreigner_has_a_residence_card_and_only_a_temporary_residence(peopl
     anna = citizen(people, "lindqvist-anna-karin")
     assert anna.nationality == "SE"
     assert anna.residence_card
+    assert anna.legacy_card == ""
     assert [stay.kind for stay in anna.stays] == [RESIDENCE_KIND_TEMPORARY]
     number = anna.number
     accounts = generate(0, 0).accounts

@@ -5,10 +5,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +19,7 @@ from lienthong.api.population.v1.citizen_pb2 import (
     RESIDENCE_KIND_TEMPORARY,
 )
 from lienthong.api.types.v1.types_pb2 import SEX_FEMALE, SEX_MALE
-from lienthong_seeds.personas import PERSONAS
-from lienthong_seeds.population import MOST_CITIZENS, REFERENCE_DATE, generate
+from lienthong_seeds.population import generate
 from lienthong_seeds.rows import Population
 from lienthong_services.identity.model import IdentityTable
 from lienthong_services.population.model import PopulationTable
@@ -166,6 +163,16 @@ def test_the_dead_and_the_missing_live_nowhere_and_the_living_have_one_permanent
 
 @any_population
 @given(populations)
+def test_the_residence_of_the_dead_ended_with_them(population: Population) -> None:
+    residences = records(population, "residence", left_out="residence_id")
+    ended = {(residence["citizen_id"], residence["until_date"]) for residence in residences}
+    for citizen in citizens(population):
+        if citizen["life_status"] == LIFE_STATUS_DECEASED:
+            assert (citizen["citizen_id"], citizen["life_status_date"]) in ended
+
+
+@any_population
+@given(populations)
 def test_addresses_are_in_the_units_of_their_time(population: Population) -> None:
     units = {unit["code"]: unit for unit in records(population, "administrativeunit")}
     for residence in records(population, "residence", left_out="residence_id"):
@@ -217,6 +224,7 @@ def test_every_text_is_nfc_and_no_name_is_padded(population: Population) -> None
                 assert value == " ".join(value.split())
 
 
+<<<<<<< HEAD
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**63), st.integers(SMALLEST, 300))
 def test_the_same_seed_makes_the_same_people(seed: int, count: int) -> None:
@@ -260,6 +268,8 @@ def test_progress_is_told_while_people_are_made() -> None:
     assert told == sorted(told)
 
 
+=======
+>>>>>>> seeds
 def test_a_large_population_looks_like_the_country() -> None:
     population = generate(11, 6_000, TODAY)
     alive = [citizen for citizen in citizens(population) if citizen["life_status"] == LIFE_STATUS_ALIVE]

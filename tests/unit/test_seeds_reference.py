@@ -16,6 +16,7 @@ from lienthong_seeds.reference import read_reference, read_table
 
 ROLLS = st.floats(0, 1, exclude_max=True)
 DATA = files("lienthong_seeds") / "data"
+FIRST_PERSONA_CARD = "000999000"
 
 
 def rolls() -> Roll:
@@ -93,12 +94,21 @@ def test_the_fourth_digit_says_century_and_sex(sex: int, birth_year: int, number
 
 
 def test_a_reserved_number_is_not_issued() -> None:
-    rolls = iter([0.000042, 0.000043])
-    register = NumberRegister(lambda: next(rolls))
+    drawn = iter([0.000042, 0.000043])
+    register = NumberRegister(lambda: next(drawn))
     register.reserve("099100000042")
+    assert register.issue(SEX_FEMALE, birth=693_596) == "099100000043"
+
+
+def test_an_issued_number_is_not_issued_again() -> None:
+    drawn = iter([0.000042, 0.000042, 0.000043])
+    register = NumberRegister(lambda: next(drawn))
+    assert register.issue(SEX_FEMALE, birth=693_596) == "099100000042"
     assert register.issue(SEX_FEMALE, birth=693_596) == "099100000043"
 
 
 def test_half_a_million_legacy_cards_are_all_different() -> None:
     register = NumberRegister(rolls())
-    assert len({register.issue_legacy_card() for _ in range(500_000)}) == 500_000
+    cards = {register.issue_legacy_card() for _ in range(500_000)}
+    assert len(cards) == 500_000
+    assert max(cards) < FIRST_PERSONA_CARD
