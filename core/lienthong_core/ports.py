@@ -18,7 +18,10 @@ def reserved_port(host: str, port: int = 0) -> Generator[int]:
     if port:
         with socket.socket(family, socket.SOCK_STREAM) as alone:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind((host, port))
+            try:
+                alone.bind((host, port))
+            except OSError as error:
+                raise OSError(error.errno, f"port {port} of {host} is taken; choose another") from error
     holder = socket.socket(family, socket.SOCK_STREAM)
     with contextlib.closing(holder):
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,8 +1,11 @@
+import base64
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from google.rpc.error_details_pb2 import ErrorInfo
 
 from lienthong_sandbox import Sandbox
 from lienthong_seeds import members
@@ -56,4 +59,6 @@ def test_buf_curl_is_told_why_it_is_refused(vn: Sandbox) -> None:
     request = json.dumps({"personalNumber": "099190000001"})
     called = buf_curl(vn, "-d", request, f"https://{vn.endpoints.gateway}/{METHOD}")
     assert called.returncode != 0
-    assert "PURPOSE_MISSING" in called.stderr
+    said = json.loads(called.stderr)
+    info = ErrorInfo.FromString(base64.b64decode(said["details"][0]["value"] + "=="))
+    assert (said["code"], info.reason, info.domain) == ("invalid_argument", "PURPOSE_MISSING", "lienthong")

@@ -224,52 +224,6 @@ def test_every_text_is_nfc_and_no_name_is_padded(population: Population) -> None
                 assert value == " ".join(value.split())
 
 
-<<<<<<< HEAD
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 2**63), st.integers(SMALLEST, 300))
-def test_the_same_seed_makes_the_same_people(seed: int, count: int) -> None:
-    assert generate(seed, count, TODAY) == generate(seed, count, TODAY)
-
-
-def test_the_people_of_a_seed_are_the_same_on_every_python() -> None:
-    population = generate(7, 500, TODAY)
-    rows = (population.citizens, population.residences, population.accounts, population.former_numbers)
-    digest = sha256(repr(rows).encode()).hexdigest()
-    # Other people than before for the same seed are a change that users notice: put it into the changelog.
-    assert digest == "475cb4111012e0a74362d3f813c3d414304f3bf5b68fe9202a03823bbe09df28"
-
-
-def test_a_population_has_as_many_citizens_as_asked_for() -> None:
-    assert [len(generate(3, count).citizens) for count in (SMALLEST, 61, 500)] == [SMALLEST, 61, 500]
-
-
-def test_too_few_citizens_are_the_personas_and_their_families() -> None:
-    assert len(generate(3, 1).citizens) == SMALLEST > len(PERSONAS)
-
-
-def test_another_seed_makes_other_people() -> None:
-    assert generate(1, 200).citizens[SMALLEST:] != generate(2, 200).citizens[SMALLEST:]
-
-
-def test_more_citizens_than_there_are_card_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="ask for fewer"):
-        generate(1, MOST_CITIZENS + 1)
-
-
-def test_a_day_before_the_personas_stories_end_is_refused() -> None:
-    with pytest.raises(ValueError, match=str(REFERENCE_DATE)):
-        generate(1, 100, date(2025, 1, 1))
-
-
-def test_progress_is_told_while_people_are_made() -> None:
-    told: list[int] = []
-    generate(1, 3_000, progress=told.append)
-    assert len(told) == 2
-    assert told == sorted(told)
-
-
-=======
->>>>>>> seeds
 def test_a_large_population_looks_like_the_country() -> None:
     population = generate(11, 6_000, TODAY)
     alive = [citizen for citizen in citizens(population) if citizen["life_status"] == LIFE_STATUS_ALIVE]

@@ -72,7 +72,7 @@ def _seen(access: Access) -> Happening:
         access.consumer_name or access.consumer,
         GATEWAY if access.provider else PORTAL,
         access.method.rpartition(".")[2].replace("/", "."),
-        released=access.fields_released,
+        released=tuple(access.fields_released),
         log_index=access.log_index,
         note=f"{when} UTC, for {access.purpose} {access.purpose_title_vi}, by {why}",
     )

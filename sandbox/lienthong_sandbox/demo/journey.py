@@ -166,7 +166,7 @@ def _exchanged(receipt: pb.ExchangeReceipt) -> Happening:
         PORTAL,
         GATEWAY,
         receipt.method.rpartition(".")[2].replace("/", "."),
-        released=receipt.datasets_released,
-        withheld=receipt.datasets_withheld,
+        released=tuple(receipt.datasets_released),
+        withheld=tuple(receipt.datasets_withheld),
         log_index=receipt.log_index,
     )
