@@ -1,6 +1,9 @@
 """Who is at the other end of a gRPC connection."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
+
+import grpc
 
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
@@ -19,6 +22,12 @@ def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
         message = "The client certificate must name exactly one system, as a SPIFFE id in its URI SAN."
         raise unauthenticated("SYSTEM_UNKNOWN", message)
     return systems[0]
+
+
+def calling_system(context: grpc.ServicerContext) -> SystemId:
+    """Return the system that calls; raises as `peer_system` does."""
+    # The stubs have one value a property; gRPC gives a sequence.
+    return peer_system(cast("Mapping[str, Iterable[bytes]]", context.auth_context()))
 
 
 def peer_certificate(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:

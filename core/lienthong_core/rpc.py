@@ -1,9 +1,9 @@
 """A gRPC server in threads, as every agency runs one: mutual TLS, named callers, errors that teach."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.errors import Refusal, denied, internal, invalid
 from lienthong_core.failures import log_failure
-from lienthong_core.peer import peer_system
+from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -97,7 +97,7 @@ class _Guard(grpc.ServerInterceptor):
         def answer(request: bytes, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 (any message)
             try:
                 # The stubs forget that a property can have several values.
-                caller = peer_system(cast("Mapping[str, Iterable[bytes]]", context.auth_context()))
+                caller = calling_system(context)
                 if not self._allowed(caller):
                     message = f"{caller} may not call this service directly; call it through the gateway."
                     raise denied("CALLER_NOT_ALLOWED", message)

@@ -7,6 +7,7 @@ import secrets
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -116,7 +117,7 @@ class OidcLogin:
         basic = (registration.client_id, registration.client_secret)
         response = self._client.post(f"{self._issuer}/token", data=form, auth=basic)
         body = response.json()
-        if response.status_code != httpx2.codes.OK:
+        if response.status_code != HTTPStatus.OK:
             raise LoginRefused(f"{body.get('error')}: {body.get('error_description', '')}")
         return Tokens(body["access_token"], body["id_token"])
 

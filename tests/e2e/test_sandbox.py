@@ -72,9 +72,10 @@ def test_two_sandboxes_at_once_do_not_disturb_each_other() -> None:
         other.clock.advance(timedelta(days=400))
         assert len(one.log()) == len(other.log())
         stranger = one.system("ekyc")
+        request = GetCitizenRequest(personal_number="099190000001")
         with pytest.raises(grpc.RpcError) as refused:
-            stranger.channel_to(other.endpoints.gateway).unary_unary("/x.y/Z")(b"", timeout=DEADLINE_S)
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            PopulationServiceStub(stranger.channel_to(other.endpoints.gateway)).GetCitizen(request, timeout=DEADLINE_S)
+        assert explain(refused.value).reason == "CONNECTION_FAILED"
 
 
 def test_a_test_asserts_what_the_gateway_logged(vn: Sandbox) -> None:

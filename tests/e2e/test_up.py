@@ -3,20 +3,18 @@ import json
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
-import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from lienthong_core.certificates import TlsIdentity
+from lienthong_core.health import is_serving
 
 DEADLINE_S = 40.0
 
 
 @contextlib.contextmanager
-def running(lienthong: str, data: Path) -> Iterator["subprocess.Popen[str]"]:
+def running(lienthong: str, data: Path) -> Generator["subprocess.Popen[str]"]:
     command = [lienthong, "up", "--data", str(data), "--citizens", "200", "--first-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
@@ -38,12 +36,9 @@ def verify(lienthong: str, data: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
 
-def is_serving(data: Path) -> bool:
+def gateway_is_serving(data: Path) -> bool:
     endpoints = json.loads((data / "endpoints.json").read_text())
-    tls = TlsIdentity.load(data / "clients" / "your-system")
-    with grpc.secure_channel(endpoints["gateway"], tls.channel_credentials()) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE_S)
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+    return is_serving(data / "clients" / "your-system", int(endpoints["gateway"].rpartition(":")[2]))
 
 
 def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_folder(
@@ -51,7 +46,7 @@ def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_
 ) -> None:
     for _ in range(2):
         with running(lienthong, tmp_path):
-            assert is_serving(tmp_path)
+            assert gateway_is_serving(tmp_path)
     checked = verify(lienthong, tmp_path)
     assert checked.returncode == 0, checked.stdout
     assert "entries" in checked.stdout

@@ -13,6 +13,5 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
-app.command("health")(serve.health)
 app.command("init")(serve.init)
 app.add_typer(log.app, name="log")

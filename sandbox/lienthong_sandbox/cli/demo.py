@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -86,7 +86,7 @@ def _narrator(*, plain: bool, as_json: bool) -> Narrator:
 
 
 @contextmanager
-def _own() -> Iterator[tuple[Place, str]]:
+def _own() -> Generator[tuple[Place, str]]:
     with Sandbox() as sandbox:
         place = Place.of(sandbox.world, sandbox.endpoints, sandbox.clock)
         try:
@@ -96,7 +96,7 @@ def _own() -> Iterator[tuple[Place, str]]:
 
 
 @contextmanager
-def _compose() -> Iterator[tuple[Place, str]]:
+def _compose() -> Generator[tuple[Place, str]]:
     settings = ServiceSettings()
     ports = {name: address.rpartition(":")[2] for name, address in vars(settings.endpoints()).items()}
     endpoints = Endpoints(
@@ -108,7 +108,7 @@ def _compose() -> Iterator[tuple[Place, str]]:
         portal_url=settings.portal_url,
     )
     with tempfile.TemporaryDirectory(prefix="lienthong-clients-") as folder:
-        copied = subprocess.run(
+        copied = subprocess.run(  # noqa: S603 (a fixed command)
             ["docker", "compose", "cp", "init:/world/clients", folder],  # noqa: S607 (as the user would call it)
             capture_output=True,
             text=True,

@@ -1,16 +1,13 @@
-"""`lienthong serve`, `health` and `init`: what the containers run."""
+"""`lienthong serve` and `lienthong init`: what the containers run."""
 
 import logging
 import signal
 import sys
 import threading
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import grpc
 import typer
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
@@ -21,9 +18,6 @@ from lienthong_sandbox.services import SERVICES, Listen, Setting
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
-_HEALTH_DEADLINE_S = 3.0
-
-Service = StrEnum("Service", {name.upper(): name for name in SERVICES})
 _PORTS = {
     "gateway": (ports.GATEWAY_PORT, 0),
     "population": (ports.POPULATION_PORT, 0),
@@ -32,8 +26,10 @@ _PORTS = {
 }
 
 
-def serve(service: Annotated[Service, typer.Argument(help="Which service this process is.")]) -> None:
-    """Run one service until it is told to stop; settings come from LIENTHONG_* variables (see docs/containers.md)."""
+def serve(service: Annotated[str, typer.Argument(help=f"Which service: {', '.join(SERVICES)}.")]) -> None:
+    """Run one service until it is told to stop; LIENTHONG_* variables (docs/configuration.md) set it up."""
+    if service not in SERVICES:
+        raise typer.BadParameter(f"{service!r} is no service; there are: {', '.join(SERVICES)}")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,8 +37,8 @@ def serve(service: Annotated[Service, typer.Argument(help="Which service this pr
     settings = ServiceSettings()
     world = World(settings.data)
     setting = Setting(world, settings.endpoints(), SystemClock(), settings.identity_backchannel)
-    system, make = SERVICES[service.value]
-    port, web_port = _PORTS[service.value]
+    system, make = SERVICES[service]
+    port, web_port = _PORTS[service]
     database_url = _stored_database_url(world.service_folder(system))
     try:
         server = make(setting, Listen(f"{settings.host}:{port}", settings.host, web_port, database_url))
@@ -54,26 +50,10 @@ def serve(service: Annotated[Service, typer.Argument(help="Which service this pr
         filling.fill(server, setting)
         filling.finish()
         server.start()
-        typer.echo(f"{service.value} ready on port {port}", err=True)
+        typer.echo(f"{service} ready on port {port}", err=True)
         stopped.wait()
     finally:
         server.stop()
-
-
-def health(service: Annotated[Service, typer.Argument(help="The service that runs beside this command.")]) -> None:
-    """Ask a service on this machine whether it is serving; exit 0 if it is."""
-    system, _ = SERVICES[service.value]
-    tls = World(ServiceSettings().data).tls(system)
-    port, _ = _PORTS[service.value]
-    with grpc.secure_channel(f"127.0.0.1:{port}", tls.channel_credentials()) as channel:
-        try:
-            request = health_pb2.HealthCheckRequest()
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_HEALTH_DEADLINE_S)
-        except grpc.RpcError as error:
-            typer.echo(f"{service.value} does not answer: {error}", err=True)
-            raise typer.Exit(1) from error
-    serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    raise typer.Exit(0 if serving else 1)
 
 
 def init(

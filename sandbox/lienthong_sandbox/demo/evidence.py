@@ -48,8 +48,8 @@ def proof(place: Place) -> Step:
         7,
         "Nhật ký tự chứng minh",
         "The log proves itself",
-        "The auditor copies the log and checks every entry against the Merkle tree and the signed checkpoints. Then one "
-        "stored entry of the copy is altered, as an officer covering his tracks would.",
+        "The auditor copies the log and checks every entry against the Merkle tree and the signed checkpoints. Then "
+        "one stored entry of the copy is altered, as an officer covering his tracks would.",
         (
             Happening("auditor", "copy of the log", "verify", outcome=_outcome(intact), note=_holds(intact)),
             Happening(

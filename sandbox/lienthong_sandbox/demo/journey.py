@@ -57,8 +57,8 @@ class Journey:
             1,
             "Đăng nhập",
             "Log in",
-            "Nguyễn Thị Mai opens the portal, is sent to the identity provider (OpenID Connect, authorization code with "
-            "PKCE), types number and passcode, approves, and comes back.",
+            "Nguyễn Thị Mai opens the portal, is sent to the identity provider (OpenID Connect, authorization code "
+            "with PKCE), types number and passcode, approves, and comes back.",
             (
                 Happening("citizen's browser", PORTAL, "open, be sent to the identity provider"),
                 Happening("citizen's browser", PROVIDER, "log in, approve the login"),
@@ -88,9 +88,9 @@ class Journey:
             2,
             "Đồng ý chia sẻ dữ liệu",
             "Consent",
-            f"She starts a dossier for procedure {_PROCEDURE} (đăng ký thường trú). The portal asks for consent to named "
-            "datasets for that purpose; she reads the terms at the identity provider and approves; the provider signs "
-            "her approval and the gateway stores it.",
+            f"She starts a dossier for procedure {_PROCEDURE} (đăng ký thường trú). The portal asks for consent to "
+            "named datasets for that purpose; she reads the terms at the identity provider and approves; the provider "
+            "signs her approval and the gateway stores it.",
             (
                 Happening(PORTAL, GATEWAY, "ConsentService.RequestConsent"),
                 Happening("citizen's browser", PROVIDER, "read the terms, approve"),
@@ -142,8 +142,8 @@ class Journey:
             "Nộp hồ sơ, trả kết quả",
             "Submit, and get the result",
             "Officers move the dossier through the national list of states. The register is told her new residence "
-            "through the gateway on the legal basis of a state body's own procedure (Law 91/2025 Art. 19(1)(c)), not on "
-            "consent.",
+            "through the gateway on the legal basis of a state body's own procedure (Law 91/2025 Art. 19(1)(c)), not "
+            "on consent.",
             tuple(happenings),
         )
 

@@ -38,9 +38,9 @@ class RichNarrator:
         """Say what this is."""
         text = Text.assemble(
             ("Liên Thông", "bold"),
-            " simulates Vietnam's national data exchange: a population database, an identity provider, a public-service "
-            "portal, and a gateway\nthat lets personal data pass only on the citizen's consent or another legal basis, and "
-            "records every exchange in a log that proves itself.\n",
+            " simulates Vietnam's national data exchange: a population database, an identity provider, a "
+            "public-service portal, and a gateway that lets personal data pass only on the citizen's consent or "
+            "another legal basis, and records every exchange in a log that proves itself.\n",
             ("SIMULATION: every person here is synthetic. ", "bold yellow"),
             (where, "dim"),
         )

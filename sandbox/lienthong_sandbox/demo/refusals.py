@@ -34,8 +34,8 @@ def refusals(place: Place) -> Step:
         5,
         "Những gì bị từ chối",
         "What is refused",
-        "A bank and a shop call the gateway. Every refusal has its own stable reason and says what to do, and every one "
-        "is recorded.",
+        "A bank and a shop call the gateway. Every refusal has its own stable reason and says what to do, and every "
+        "one is recorded.",
         tuple(happenings),
     )
 

@@ -1,1 +1,1 @@
-"""The national public-service portal (Cổng Dịch vụ công quốc gia): login round-trip, procedures, dossiers. SIMULATION."""
+"""The national public-service portal (Cổng Dịch vụ công quốc gia): logins, procedures, dossiers. SIMULATION."""

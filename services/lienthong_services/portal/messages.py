@@ -1,6 +1,7 @@
 """Dossiers, procedures and receipts as the contract's messages."""
 
 from datetime import date, datetime
+from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -9,9 +10,11 @@ from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong_services.portal.gateway_client import Exchange
 from lienthong_services.portal.model import DossierEvent
 from lienthong_services.portal.procedures import PROCEDURES, Procedure
-from lienthong_services.portal.rules import Form, form_from_json
+from lienthong_services.portal.rules import Form, Value, form_from_json
 from lienthong_services.portal.states import STATE_NAMES_VI, State
 from lienthong_services.portal.store import StoredDossier
+
+_EMPTY = Value("", pb.FormFieldSource.FORM_FIELD_SOURCE_UNSPECIFIED)
 
 
 def procedure_message(procedure: Procedure) -> pb.Procedure:
@@ -34,7 +37,7 @@ def dossier_message(dossier: StoredDossier) -> pb.Dossier:
         code=row.code or "",
         procedure_code=row.procedure_code,
         applicant_number=row.applicant_number,
-        state=dossier.state.value,
+        state=_number(dossier.state),
         state_name_vi=STATE_NAMES_VI[dossier.state],
         form=_form(PROCEDURES[row.procedure_code], form_from_json(row.form)),
         events=[_event(event) for event in dossier.events],
@@ -62,8 +65,8 @@ def _form(procedure: Procedure, form: Form) -> list[pb.FormField]:
         pb.FormField(
             name=field.name,
             label_vi=field.label_vi,
-            value=form[field.name].text if field.name in form else "",
-            source=form[field.name].source if field.name in form else None,
+            value=form.get(field.name, _EMPTY).text,
+            source=form.get(field.name, _EMPTY).source,
             required=field.required,
         )
         for field in procedure.fields
@@ -73,12 +76,17 @@ def _form(procedure: Procedure, form: Form) -> list[pb.FormField]:
 def _event(event: DossierEvent) -> pb.DossierEvent:
     state = State(event.state)
     return pb.DossierEvent(
-        state=state.value,
+        state=_number(state),
         state_name_vi=STATE_NAMES_VI[state],
         time=_timestamp(event.time),
         moved_by=event.moved_by,
         note=event.note,
     )
+
+
+def _number(state: State) -> pb.DossierState.ValueType:
+    # The states have the contract's numbers.
+    return cast("pb.DossierState.ValueType", state.value)
 
 
 def _date(day: date) -> PartialDate:

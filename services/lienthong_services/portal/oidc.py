@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -65,7 +66,7 @@ class OidcClient:
     def __init__(
         self, issuer: str, issuer_address: str, authority: bytes, registration: ClientRegistration, clock: Clock
     ) -> None:
-        """`issuer_address` is where this server reaches the issuer; inside a container network it may differ from it."""
+        """`issuer_address` is where this server reaches the issuer; in a container network it may be another."""
         self._issuer = issuer
         self._address = issuer_address
         self._registration = registration
@@ -115,9 +116,9 @@ class OidcClient:
             body = response.json()
         except (httpx2.HTTPError, ValueError) as error:
             raise _provider_unavailable() from error
-        if response.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise _provider_unavailable()
-        if response.status_code != httpx2.codes.OK:
+        if response.status_code != HTTPStatus.OK:
             raise unauthenticated(
                 "LOGIN_REFUSED", "The identity provider did not accept the login; begin again at /login."
             )

@@ -81,10 +81,14 @@ NEW_DETAIL = "new_address_detail"
 FROM_DATE = "from_date"
 
 _CT01 = (
-    FieldDefinition("full_name", "Họ, chữ đệm và tên", Kind.TEXT, True, RegisterField.FULL_NAME),
-    FieldDefinition("birth_date", "Ngày, tháng, năm sinh", Kind.PARTIAL_DATE, True, RegisterField.BIRTH_DATE),
-    FieldDefinition("sex", "Giới tính", Kind.SEX, True, RegisterField.SEX),
-    FieldDefinition("personal_number", "Số định danh cá nhân", Kind.OWN_NUMBER, True, RegisterField.PERSONAL_NUMBER),
+    FieldDefinition("full_name", "Họ, chữ đệm và tên", Kind.TEXT, required=True, prefill=RegisterField.FULL_NAME),
+    FieldDefinition(
+        "birth_date", "Ngày, tháng, năm sinh", Kind.PARTIAL_DATE, required=True, prefill=RegisterField.BIRTH_DATE
+    ),
+    FieldDefinition("sex", "Giới tính", Kind.SEX, required=True, prefill=RegisterField.SEX),
+    FieldDefinition(
+        "personal_number", "Số định danh cá nhân", Kind.OWN_NUMBER, required=True, prefill=RegisterField.PERSONAL_NUMBER
+    ),
     FieldDefinition("phone", "Số điện thoại liên hệ", Kind.PHONE),
     FieldDefinition("email", "Email", Kind.EMAIL),
     FieldDefinition("permanent_residence", "Nơi thường trú", Kind.TEXT, prefill=RegisterField.PERMANENT_RESIDENCE),
@@ -97,10 +101,10 @@ _CT01 = (
         Kind.PERSONAL_NUMBER,
         prefill=RegisterField.HEAD_NUMBER,
     ),
-    FieldDefinition(NEW_PROVINCE, "Nơi đề nghị đăng ký: mã tỉnh, thành phố", Kind.PROVINCE_CODE, True),
-    FieldDefinition(NEW_COMMUNE, "Nơi đề nghị đăng ký: mã xã, phường, đặc khu", Kind.COMMUNE_CODE, True),
-    FieldDefinition(NEW_DETAIL, "Nơi đề nghị đăng ký: số nhà, đường, thôn, tổ", Kind.TEXT, True),
-    FieldDefinition(FROM_DATE, "Cư trú tại đây từ ngày", Kind.DATE, True),
+    FieldDefinition(NEW_PROVINCE, "Nơi đề nghị đăng ký: mã tỉnh, thành phố", Kind.PROVINCE_CODE, required=True),
+    FieldDefinition(NEW_COMMUNE, "Nơi đề nghị đăng ký: mã xã, phường, đặc khu", Kind.COMMUNE_CODE, required=True),
+    FieldDefinition(NEW_DETAIL, "Nơi đề nghị đăng ký: số nhà, đường, thôn, tổ", Kind.TEXT, required=True),
+    FieldDefinition(FROM_DATE, "Cư trú tại đây từ ngày", Kind.DATE, required=True),
     FieldDefinition("request", "Nội dung đề nghị", Kind.TEXT),
 )
 """Form CT01 (Tờ khai thay đổi thông tin cư trú); the form's number [R2], its fields and labels [M]. The new address is

@@ -10,7 +10,7 @@ from lienthong.client import Header
 from lienthong_core.clock import Clock
 from lienthong_core.errors import denied, unauthenticated
 from lienthong_core.metadata import single_header
-from lienthong_core.peer import peer_system
+from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
 from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.gateway_client import GatewayClient
@@ -93,7 +93,7 @@ class PortalServicer(PortalServiceServicer):
         return pb.ListAccessesResponse(accesses=answer.accesses, next_cursor=answer.next_cursor)
 
     def _actor(self, context: grpc.ServicerContext) -> Actor:
-        if peer_system(context.auth_context()) not in self._officer_systems:
+        if calling_system(context) not in self._officer_systems:
             return Applicant(self._session(context).personal_number)
         identifier = single_header(context.invocation_metadata(), Header.OFFICER, max_length=_OFFICER_LENGTH)
         if not identifier:
@@ -101,7 +101,7 @@ class PortalServicer(PortalServiceServicer):
         return Officer(identifier)
 
     def _session(self, context: grpc.ServicerContext) -> CitizenSession:
-        if peer_system(context.auth_context()) in self._officer_systems:
+        if calling_system(context) in self._officer_systems:
             raise denied("CALLER_NOT_ALLOWED", "Only the portal's own app calls on a citizen's behalf.")
         header = single_header(context.invocation_metadata(), Header.AUTHORIZATION)
         if not header.startswith(_SCHEME):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
 
 from lienthong_core.database import writing
 from lienthong_core.errors import Refusal, not_found, precondition
@@ -172,7 +172,7 @@ def _change(
     raise precondition("MOVE_NOT_ALLOWED", "Somebody else is moving the dossier; look at it again, then decide.")
 
 
-def _with_events(connection: Connection, row: Mapping[str, Any]) -> StoredDossier:
+def _with_events(connection: Connection, row: RowMapping) -> StoredDossier:
     query = select(_EVENTS).where(_EVENTS.c.dossier_id == row["dossier_id"]).order_by(_EVENTS.c.event_number)
     events = [model.DossierEvent(**event) for event in connection.execute(query).mappings()]
     return StoredDossier(model.Dossier(**row), events)
