@@ -30,10 +30,6 @@ def consented_name(sandbox: Sandbox) -> str:
     return read(bank, mai).citizen.name.full_name
 
 
-def sandbox_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("lienthong-*"))
-
-
 def child_processes() -> set[str]:
     return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
@@ -48,8 +44,11 @@ def can_be_bound(address: str) -> bool:
     return True
 
 
-def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
-    before = (set(threading.enumerate()), child_processes(), sandbox_folders())
+def test_a_sandbox_leaves_no_thread_process_file_or_port_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = (set(threading.enumerate()), child_processes())
     with Sandbox(citizens=100) as sandbox:
         consented_name(sandbox)
         addresses = astuple(sandbox.endpoints)
@@ -58,10 +57,8 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind() -> None:
     threads = {thread for thread in set(threading.enumerate()) - before[0] if "_poll_wrapper" not in thread.name}
     for thread in threads:
         thread.join(DEADLINE_S)
-    assert ({thread for thread in threads if thread.is_alive()}, child_processes(), sandbox_folders()) == (
-        set(),
-        *before[1:],
-    )
+    assert ({thread for thread in threads if thread.is_alive()}, child_processes()) == (set(), before[1])
+    assert list(tmp_path.iterdir()) == []
     assert all(can_be_bound(address) for address in addresses)
 
 

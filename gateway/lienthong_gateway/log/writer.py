@@ -117,4 +117,4 @@ def _changed(connection: Connection, job: _Job) -> bool:
 def _fail(jobs: Sequence[_Job]) -> None:
     message = "The exchange could not be recorded, so nothing is released; try again."
     for job in jobs:
-        job.done.set_exception(unavailable(LOG_UNAVAILABLE, message))
+        job.done.set_exception(unavailable("EXCHANGE_LOG_UNAVAILABLE", message))

@@ -124,7 +124,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 84
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
-    """In the log alone, CANCELLED: the caller went away, or its deadline passed, before there was an answer."""
+    """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
@@ -232,7 +232,7 @@ ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: ErrorReason.ValueType  # 83
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
-"""In the log alone, CANCELLED: the caller went away, or its deadline passed, before there was an answer."""
+"""CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
