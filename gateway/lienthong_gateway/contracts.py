@@ -1,18 +1,15 @@
 """What the contracts say about the methods that can be called through the gateway, read from their descriptors."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
-from google.protobuf.descriptor_pool import Default, DescriptorPool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-import lienthong.api
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, FieldPolicy, MethodPolicy
+from lienthong_core.contracts import all_contracts, declared_datasets
 from lienthong_core.systems import SystemId
 from lienthong_gateway.registration import Registration
 
@@ -43,52 +40,29 @@ class MethodContract:
         return str(value)
 
 
-def import_contracts() -> None:
-    """Put every contract of the SDK into protobuf's default pool."""
-    for module in pkgutil.walk_packages(lienthong.api.__path__, "lienthong.api."):
-        if module.name.endswith("_pb2"):
-            importlib.import_module(module.name)
-
-
 def load_contracts(registration: Registration) -> dict[str, MethodContract]:
     """Return the methods of all registered providers, by path (`/package.Service/Method`).
 
     Raises ContractFault if a service is in no contract, a method has no whole policy, or a field of its response
     no dataset.
     """
-    import_contracts()
-    pool = Default()
-    declared = declared_datasets(pool)
+    services = {service.full_name: service for file in all_contracts() for service in file.services_by_name.values()}
+    declared = declared_datasets()
     contracts: dict[str, MethodContract] = {}
     for system in registration.systems.values():
         for name in system.services:
-            for method in _service(pool, name).methods:
+            if name not in services:
+                raise ContractFault(f"{name} is registered as provided, but no contract has it")
+            for method in services[name].methods:
                 contract = _contract(method, system.system_id, declared)
                 contracts[contract.path] = contract
     return contracts
-
-
-def declared_datasets(pool: DescriptorPool) -> dict[str, Dataset]:
-    """Return every dataset that a contract of the SDK declares, by name."""
-    datasets: dict[str, Dataset] = {}
-    for module in pkgutil.walk_packages(lienthong.api.__path__, "lienthong.api."):
-        if module.name.endswith("_pb2"):
-            file = pool.FindFileByName(module.name.removesuffix("_pb2").replace(".", "/") + ".proto")
-            datasets.update({d.name: d for d in file.GetOptions().Extensions[options_pb2.dataset]})
-    return datasets
 
 
 def field_policy(field: FieldDescriptor) -> FieldPolicy | None:
     """Return the policy that a field carries, or None if it carries none."""
     options = field.GetOptions()
     return options.Extensions[options_pb2.field] if options.HasExtension(options_pb2.field) else None
-
-
-def _service(pool: DescriptorPool, name: str) -> ServiceDescriptor:
-    try:
-        return pool.FindServiceByName(name)
-    except KeyError as error:
-        raise ContractFault(f"{name} is registered as provided, but no contract has it") from error
 
 
 def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:

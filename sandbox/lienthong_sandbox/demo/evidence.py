@@ -58,6 +58,7 @@ def proof(place: Place) -> Step:
                 f"verify again after entry {altered_index} was altered",
                 outcome=_outcome(altered),
                 expected=f"{FaultKind.ENTRY_ALTERED}: {altered_index}",
+                verdict="found",
                 note=altered.fault.message if altered.fault else "nothing was noticed",
             ),
         ),

@@ -113,7 +113,7 @@ def _drawn(happening: Happening) -> Table:
     mark = Text("✓", style="green") if happening.as_expected else Text("✗", style="bold red")
     call = Text.assemble((happening.who, "cyan"), " → ", (happening.whom, "cyan"), f"  {happening.what}")
     if happening.outcome != DONE:
-        call.append(f"  refused: {happening.outcome}", style="yellow")
+        call.append(f"  {happening.verdict}: {happening.outcome}", style="yellow")
     if not happening.as_expected:
         call.append(f"  (expected {happening.expected})", style="bold red")
     if happening.log_index is not None:

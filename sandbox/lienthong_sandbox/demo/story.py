@@ -20,6 +20,8 @@ class Happening:
     outcome: str = DONE
     """`OK` or the reason of the refusal."""
     expected: str = DONE
+    verdict: str = "refused"
+    """What an outcome other than `OK` is."""
     released: Sequence[str] = ()
     withheld: Sequence[str] = ()
     log_index: int | None = None

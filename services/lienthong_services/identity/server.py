@@ -6,16 +6,15 @@ from functools import partial
 
 from lienthong.api.identity.v1 import identity_pb2
 from lienthong.api.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
-from lienthong.api.population.v1 import population_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
+from lienthong_core.contracts import declared_datasets
 from lienthong_core.database import open_database
 from lienthong_core.rpc import RpcServer
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_core.web import WebServer
 from lienthong_services.identity.approvals import ConsentDesk
-from lienthong_services.identity.datasets import collect_datasets
 from lienthong_services.identity.model import SCHEMA_VERSION, IdentityTable
 from lienthong_services.identity.servicer import IdentityServicer
 from lienthong_services.identity.store import IdentityStore
@@ -25,8 +24,6 @@ from lienthong_services.identity.web.pages import Pages
 from lienthong_services.identity.web.provider import Provider
 
 SERVICE = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
-# The contracts whose datasets a citizen may be asked about: a new agency's goes here.
-_CONTRACTS = (population_pb2.DESCRIPTOR, identity_pb2.DESCRIPTOR)
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class IdentityServer:
                 store=store,
                 tokens=TokenIssuer(config.issuer, config.gateway.spiffe_id, config.signing_key),
                 consents=consents,
-                datasets=collect_datasets(_CONTRACTS),
+                datasets=declared_datasets(),
                 clock=clock,
                 pages=Pages(),
             )
