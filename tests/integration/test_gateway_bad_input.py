@@ -37,6 +37,10 @@ def world(shared_world: GatewayWorld) -> Iterator[GatewayWorld]:
     shared_world.read()
 
 
+def method_of(channel: grpc.Channel, method: str = GET_CITIZEN) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+    return channel.unary_unary(method)
+
+
 def outcome(
     world: GatewayWorld,
     request: bytes = GOOD,
@@ -44,14 +48,14 @@ def outcome(
     metadata: tuple[tuple[str, str | bytes], ...] = (("lienthong-purpose", PURPOSE),),
 ) -> Explanation:
     """Make a call with exactly these bytes and headers, which must be refused."""
-    call = world.channel(members.PORTAL).unary_unary(method)
+    call = method_of(world.channel(members.PORTAL), method)
     return refusal_of(lambda: call(request, metadata=metadata, timeout=TIMEOUT_S))
 
 
 def outcome_with(world: GatewayWorld, identity: TlsIdentity) -> Explanation:
     """Make the good call with another certificate; it must be refused."""
     trusting = TlsIdentity(identity.certificate, identity.private_key, world.authority.certificate)
-    call = world.channel_with(trusting.channel_credentials()).unary_unary(GET_CITIZEN)
+    call = method_of(world.channel_with(trusting.channel_credentials()))
     metadata = CallContext(PURPOSE).metadata()
     return refusal_of(lambda: call(GOOD, metadata=metadata, timeout=TIMEOUT_S))
 
@@ -83,8 +87,8 @@ def test_bytes_that_are_no_request_are_refused(world: GatewayWorld, request_byte
     "number",
     [
         "",
-        "09919000000",
-        "0991900000011",
+        "88888888888",
+        "8888888888888",
         "09919000000a",
         "٠٩٩١٩٠٠٠٠٠٠١",
         "099190000001\n",
@@ -179,14 +183,14 @@ def test_an_expired_certificate_gets_no_connection(world: GatewayWorld) -> None:
 def test_a_client_without_a_certificate_gets_no_connection(world: GatewayWorld) -> None:
     channel = world.channel_with(grpc.ssl_channel_credentials(world.authority.certificate))
 
-    why = refusal_of(lambda: channel.unary_unary(GET_CITIZEN)(GOOD, timeout=TIMEOUT_S))
+    why = refusal_of(lambda: method_of(channel)(GOOD, timeout=TIMEOUT_S))
 
     assert why.status == grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_client_without_tls_gets_no_connection(world: GatewayWorld) -> None:
     with grpc.insecure_channel(world.config.address) as channel:
-        why = refusal_of(lambda: channel.unary_unary(GET_CITIZEN)(GOOD, timeout=TIMEOUT_S))
+        why = refusal_of(lambda: method_of(channel)(GOOD, timeout=TIMEOUT_S))
 
     assert why.status == grpc.StatusCode.UNAVAILABLE
 
