@@ -62,12 +62,16 @@ class GatewayServer:
     """Runs a gateway from `start` to `stop`."""
 
     def __init__(self, config: GatewayConfig, clock: Clock) -> None:
-        """Open the database and read the contracts; raises ContractFault or SchemaMismatch."""
+        """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
         self._contracts = load_contracts(config.registration)
         self.engine: Engine = open_database(config.database_url, GatewayTable.metadata, version=SCHEMA_VERSION)
-        self._writer = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+        try:
+            self._writer = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+        except BaseException:
+            self.engine.dispose()
+            raise
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._running: _Running | None = None

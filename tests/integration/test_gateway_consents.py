@@ -231,9 +231,9 @@ def test_revoking_at_once_from_several_sides_succeeds_for_all_and_is_recorded_on
     consent_id = world.consent().consent_id
 
     with ThreadPoolExecutor(8) as pool:
-        consents = list(pool.map(lambda _: revoke(world, consent_id), range(8)))
+        calls = [pool.submit(revoke, world, consent_id) for _ in range(8)]
 
-    assert {(consent.state, consent.revision) for consent in consents} == {(REVOKED, 2)}
+    assert {(call.result().state, call.result().revision) for call in calls} == {(REVOKED, 2)}
     assert events(world).count("CONSENT_REVOKED") == 1
 
 
