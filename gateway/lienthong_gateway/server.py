@@ -149,7 +149,13 @@ class _Running:
             clock=clock,
         )
         provided = {path.split("/")[1] for path in contracts}
-        server = await _serve(config, pipeline, sorted(provided | {service.full_name for service, _ in services}))
+        names = sorted(provided | {service.full_name for service, _ in services})
+        try:
+            server = await _serve(config, pipeline, names)
+        except BaseException:
+            await forwarder.close()
+            await keys.close()
+            raise
         return cls(server, keys, forwarder)
 
     async def end(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from sqlalchemy import Engine
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.client import Header, explain
@@ -48,8 +49,13 @@ def run(file: Path, *statements: str) -> None:
             database.execute(statement)
 
 
+def engine_of(world: GatewayWorld) -> Engine:
+    assert isinstance(world.gateway, GatewayServer)
+    return world.gateway.engine
+
+
 def fault(world: GatewayWorld) -> object:
-    return verify_log(world.gateway.engine, world.config.checkpoint_key.verifier).fault
+    return verify_log(engine_of(world), world.config.checkpoint_key.verifier).fault
 
 
 def test_an_answer_that_cannot_be_recorded_is_withheld_until_it_can_be(world: GatewayWorld, file: Path) -> None:
@@ -112,7 +118,7 @@ def test_a_locked_log_withholds_the_answer_and_keeps_the_caller_once(world: Gate
 
 
 def test_a_log_that_somebody_else_extended_is_gone_on_with(world: GatewayWorld) -> None:
-    other = LogWriter(world.gateway.engine, Appender(world.gateway.engine, world.config.checkpoint_key))
+    other = LogWriter(engine_of(world), Appender(engine_of(world), world.config.checkpoint_key))
     other.start()
     try:
         entry = Entry(datetime(2026, 1, 1, tzinfo=UTC), LogEvent.LOG_EVENT_LOG_READ, Trace("id", "/a/b"), "OK")
@@ -135,7 +141,7 @@ def test_a_log_can_be_verified_while_it_grows(world: GatewayWorld) -> None:
         sizes.append(size)
         world.read()
 
-    verification = verify_log(world.gateway.engine, world.config.checkpoint_key.verifier, grow)
+    verification = verify_log(engine_of(world), world.config.checkpoint_key.verifier, grow)
 
     assert verification.fault is None
     assert verification.size == sizes[-1]
