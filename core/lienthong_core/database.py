@@ -82,6 +82,16 @@ def writing(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Generator[Connection]:
+    """Open a transaction that reads one state of the database throughout, whatever is written meanwhile."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        # SQLite in WAL mode keeps to the state of the first read by itself.
+        yield connection
+
+
 def _create_or_check(connection: Connection, metadata: MetaData, version: int) -> None:
     own = MetaData()
     table = Table(_VERSION_TABLE, own, Column("version", Integer, primary_key=True))

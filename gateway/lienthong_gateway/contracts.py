@@ -1,15 +1,15 @@
 """What the contracts say about the methods that can be called through the gateway, read from their descriptors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, FieldPolicy, MethodPolicy
-from lienthong_core.contracts import all_contracts, declared_datasets
+from lienthong_core.contracts import declared_datasets
 from lienthong_core.systems import SystemId
 from lienthong_gateway.registration import Registration
 
@@ -40,13 +40,13 @@ class MethodContract:
         return str(value)
 
 
-def load_contracts(registration: Registration) -> dict[str, MethodContract]:
-    """Return the methods of all registered providers, by path (`/package.Service/Method`).
+def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
+    """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.
 
     Raises ContractFault if a service is in no contract, a method has no whole policy, or a field of its response
     no dataset.
     """
-    services = {service.full_name: service for file in all_contracts() for service in file.services_by_name.values()}
+    services = {service.full_name: service for file in files for service in file.services_by_name.values()}
     declared = declared_datasets()
     contracts: dict[str, MethodContract] = {}
     for system in registration.systems.values():

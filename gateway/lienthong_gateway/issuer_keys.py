@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpx2
 import jwt
 
-from lienthong_core.errors import unauthenticated, unavailable
+from lienthong_core.errors import unavailable
 
 _STEP_TIMEOUT_S = 2.0
 _WHOLE_TIMEOUT_S = 3.0
@@ -31,19 +31,12 @@ class JwksKeys:
         self._fetched_at = float("-inf")
         self._fetching: asyncio.Task[bool] | None = None
 
-    async def key(self, key_id: str) -> jwt.PyJWK:
-        """Return the key with that id.
-
-        Refused: TOKEN_SIGNATURE_INVALID if the set has no such key, IDENTITY_PROVIDER_UNAVAILABLE if it cannot be had.
-        """
+    async def find(self, key_id: str) -> jwt.PyJWK | None:
+        """Return the key with that id, or None if the set has none; refused: IDENTITY_PROVIDER_UNAVAILABLE."""
         if key_id not in self._keys and not await self._refreshed():
-            message = "The identity provider's keys cannot be had, so no access token can be checked; try again."
+            message = "The identity provider's keys cannot be had, so nothing that it signed can be checked; try again."
             raise unavailable("IDENTITY_PROVIDER_UNAVAILABLE", message)
-        try:
-            return self._keys[key_id]
-        except KeyError:
-            message = "The access token is signed with a key that is not the identity provider's."
-            raise unauthenticated("TOKEN_SIGNATURE_INVALID", message) from None
+        return self._keys.get(key_id)
 
     async def close(self) -> None:
         """Close the connections."""

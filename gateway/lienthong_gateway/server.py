@@ -16,6 +16,7 @@ from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
+from lienthong_core.contracts import all_contracts
 from lienthong_core.database import open_database
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
@@ -62,13 +63,17 @@ class GatewayServer:
     """Runs a gateway from `start` to `stop`."""
 
     def __init__(self, config: GatewayConfig, clock: Clock) -> None:
-        """Open the database and read the contracts; raises ContractFault or SchemaMismatch."""
+        """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration)
+        self._contracts = load_contracts(config.registration, all_contracts())
         self.engine: Engine = open_database(config.database_url, GatewayTable.metadata, version=SCHEMA_VERSION)
-        self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
-        """Entries handed in before `start` are written first."""
+        try:
+            self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+            """Entries handed in before `start` are written first."""
+        except BaseException:
+            self.engine.dispose()
+            raise
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._running: _Running | None = None
@@ -144,7 +149,13 @@ class _Running:
             clock=clock,
         )
         provided = {path.split("/")[1] for path in contracts}
-        server = await _serve(config, pipeline, sorted(provided | {service.full_name for service, _ in services}))
+        names = sorted(provided | {service.full_name for service, _ in services})
+        try:
+            server = await _serve(config, pipeline, names)
+        except BaseException:
+            await forwarder.close()
+            await keys.close()
+            raise
         return cls(server, keys, forwarder)
 
     async def end(self) -> None:

@@ -81,7 +81,7 @@ def test_a_provider_that_never_answers_holds_no_caller_longer_than_its_deadline(
             context = CallContext(PURPOSE, world.token())
             began = time.monotonic()
 
-            refusals = [pool.submit(refusal_of, lambda: world.get_citizen(context)) for _ in range(12)]
+            calls = [pool.submit(refusal_of, lambda: world.get_citizen(context)) for _ in range(12)]
 
-            assert {refusal.result().reason for refusal in refusals} == {REASON}
+            assert {call.result().reason for call in calls} == {REASON}
             assert time.monotonic() - began < IN_TIME_S

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import grpc
 import pytest
@@ -20,7 +20,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCit
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Explanation, Receipt, explain
 from lienthong_core.certificates import Authority, TlsIdentity
-from lienthong_core.clock import SandboxClock
+from lienthong_core.clock import Clock, SandboxClock
 from lienthong_core.ports import reserved_port
 from lienthong_core.rpc import RpcServer
 from lienthong_core.signing import SigningKey
@@ -37,8 +37,22 @@ AUDIENCE = members.GATEWAY.spiffe_id
 TIMEOUT_S = 20.0
 """Deadline of every call that is not about deadlines: long, so that a busy machine fails no test."""
 
+_RECONNECT_SOON = (("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200))
+
 PURPOSE = members.PERMANENT_RESIDENCE.code
 BASIC = "identity.basic"
+
+
+class Gateway(Protocol):
+    """A gateway that can be started and stopped, in this process or another."""
+
+    def start(self) -> None:
+        """Answer calls from now on."""
+        ...
+
+    def stop(self) -> None:
+        """Give everything back."""
+        ...
 
 
 @dataclass
@@ -47,7 +61,7 @@ class GatewayWorld:
 
     config: GatewayConfig
     clock: SandboxClock
-    gateway: GatewayServer
+    gateway: Gateway
     authority: Authority
     population: PopulationDouble
     population_server: RpcServer
@@ -70,7 +84,7 @@ class GatewayWorld:
 
     def channel_with(self, credentials: grpc.ChannelCredentials) -> grpc.Channel:
         """Return a channel to the gateway with any credentials; it is closed with the world."""
-        return self._channels.enter_context(grpc.secure_channel(self.config.address, credentials))
+        return self._channels.enter_context(grpc.secure_channel(self.config.address, credentials, _RECONNECT_SOON))
 
     def claims(self, consumer: SystemId, number: str = LAN, level: int = 2) -> dict[str, Any]:
         """Return the claims of a good access token of a citizen, issued to `consumer` now."""
@@ -218,7 +232,11 @@ def trailing_metadata(error: grpc.RpcError) -> dict[str, str]:
 
 
 @contextmanager
-def gateway_world(database_url: str, **changes: Any) -> Generator[GatewayWorld]:  # noqa: ANN401 (any field's value)
+def gateway_world(
+    database_url: str,
+    make: Callable[[GatewayConfig, Clock], Gateway] = GatewayServer,
+    **changes: Any,  # noqa: ANN401 (any field's value)
+) -> Generator[GatewayWorld]:
     """Run a gateway and its neighbours; `changes` are fields of its configuration."""
     with ExitStack() as stack:
         ports = [stack.enter_context(reserved_port(HOST)) for _ in range(3)]
@@ -245,7 +263,7 @@ def gateway_world(database_url: str, **changes: Any) -> Generator[GatewayWorld]:
         }
         config = GatewayConfig(**{**settings, **changes})
         clock = SandboxClock()
-        gateway = _started(stack, GatewayServer(config, clock))
+        gateway = _started(stack, make(config, clock))
         channels = stack.enter_context(ExitStack())
         yield GatewayWorld(config, clock, gateway, authority, population, provider, key_set, channels)
 

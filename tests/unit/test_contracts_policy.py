@@ -12,13 +12,14 @@ from google.protobuf.descriptor_pb2 import (
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
+from lienthong_core.contracts import all_contracts
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import ContractFault, MethodContract, load_contracts
 from lienthong_gateway.registration import Registration, System
 from lienthong_seeds import members
 
 PROVIDER = SystemId("VN-SANDBOX", "GOV", "G98", "faulty")
-CONTRACTS = load_contracts(members.registration())
+CONTRACTS = load_contracts(members.registration(), all_contracts())
 POPULATION = "/lienthong.api.population.v1.PopulationService/"
 
 WHOLE = MethodPolicy(subject="personal_number", account_level=2, access=AccessKind.ACCESS_KIND_READ)
@@ -52,9 +53,9 @@ def load(package: str, method: MethodPolicy | None, answer: DescriptorProto) -> 
     )
     file.dependency.append("lienthong/api/options/v1/options.proto")
     file.service.add(name="Faulty", method=[ask])
-    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
+    made = descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
     system = System(PROVIDER, "", "", (f"{package}.Faulty",))
-    return load_contracts(Registration.of([system], [], []))[f"/{package}.Faulty/Ask"]
+    return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))
@@ -179,4 +180,4 @@ def test_a_service_that_is_in_no_contract_is_a_fault() -> None:
     registration = Registration.of([System(PROVIDER, "", "", ("test.nowhere.Service",))], [], [])
 
     with pytest.raises(ContractFault, match=r"test\.nowhere\.Service"):
-        load_contracts(registration)
+        load_contracts(registration, all_contracts())

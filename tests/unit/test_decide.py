@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 LAN = "099190000001"
 PURPOSE = members.PERMANENT_RESIDENCE.code
 REGISTRATION = members.registration()
-CONTRACTS = load_contracts(REGISTRATION)
+CONTRACTS = load_contracts(REGISTRATION, all_contracts())
 POPULATION = "/lienthong.api.population.v1.PopulationService/"
 GET_CITIZEN = CONTRACTS[f"{POPULATION}GetCitizen"]
 UPDATE_RESIDENCE = CONTRACTS[f"{POPULATION}UpdateResidence"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lienthong.api.population.v1.citizen_pb2 import Citizen, Household, HouseholdMember
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse, GetHouseholdResponse, ListChangesResponse
 from lienthong.api.types.v1.types_pb2 import Address
+from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.steps.minimise import minimise
@@ -17,7 +18,7 @@ from lienthong_seeds import members
 from tests.support.citizens import citizen
 from tests.support.messages import NOT_PERSONAL, leaves, marker, messages
 
-CONTRACTS = load_contracts(members.registration())
+CONTRACTS = load_contracts(members.registration(), all_contracts())
 POPULATION = "/lienthong.api.population.v1.PopulationService/"
 GET_CITIZEN = CONTRACTS[f"{POPULATION}GetCitizen"]
 GET_HOUSEHOLD = CONTRACTS[f"{POPULATION}GetHousehold"]

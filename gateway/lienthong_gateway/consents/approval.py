@@ -15,6 +15,8 @@ _CLAIMS = [
     "iss", "aud", "iat", "jti", "decision", "consent_request_id", "subject_number", "approved_by", "acr", "auth_time",
     "consumer", "provider", "datasets", "purpose", "valid_for", "legal_text_version",
 ]  # fmt: skip
+_DECISIONS = {"approved": True, "denied": False}
+_ACCOUNT_LEVELS = {"1": 1, "2": 2}
 _CLOCK_SKEW = timedelta(seconds=60)
 
 
@@ -39,9 +41,14 @@ def key_id_of(statement: str) -> str:
 
 
 def read_approval(
-    statement: str, key: jwt.PyJWK, request: StoredRequest, issuer: str, audience: str, now: datetime
+    statement: str, key: jwt.PyJWK | None, request: StoredRequest, issuer: str, audience: str, now: datetime
 ) -> Approval:
-    """Return the decision; refused with APPROVAL_INVALID unless it is the provider's and about exactly this request."""
+    """Return the decision; refused with APPROVAL_INVALID unless it is the provider's and about exactly this request.
+
+    `key` is the provider's key that the statement names, None if it has no such key.
+    """
+    if key is None:
+        raise _invalid("it is signed with a key that is not the identity provider's")
     try:
         claims: Mapping[str, Any] = jwt.decode(
             statement,
@@ -53,16 +60,18 @@ def read_approval(
         )
     except jwt.PyJWTError as error:
         raise _invalid("its signature, issuer or audience is not right") from error
-    if _terms_signed(claims) != _terms_asked(request):
+    try:
+        terms, decided_at = _terms_signed(claims), datetime.fromtimestamp(int(claims["iat"]), UTC)
+        approval = Approval(_DECISIONS[claims["decision"]], decided_at, _ACCOUNT_LEVELS[claims["acr"]])
+    except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        raise _invalid("its claims are not of their kind") from error
+    if terms != _terms_asked(request):
         raise _invalid("it is not about this request, or not about all of it")
     if claims["approved_by"] != claims["subject_number"]:
         raise _invalid("somebody else than the citizen decided")
-    if claims["decision"] not in {"approved", "denied"}:
-        raise _invalid("its decision is neither approved nor denied")
-    decided_at = datetime.fromtimestamp(int(claims["iat"]), UTC)
     if abs(now - decided_at) > _CLOCK_SKEW:
         raise _invalid("it was not signed just now")
-    return Approval(claims["decision"] == "approved", decided_at, int(claims["acr"]))
+    return approval
 
 
 def _terms_signed(claims: Mapping[str, Any]) -> Mapping[str, object]:

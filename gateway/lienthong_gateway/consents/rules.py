@@ -93,11 +93,19 @@ def check_personal_number(number: str) -> None:
         raise invalid("PERSONAL_NUMBER_INVALID", message)
 
 
+def period_of(seconds: int) -> timedelta:
+    """Return how long a consent asked for so many seconds lasts; refused with PERIOD_INVALID if that is not allowed."""
+    if not 0 < seconds <= LONGEST_PERIOD.total_seconds():
+        message = f"A consent lasts at least one second and at most {LONGEST_PERIOD.days} days; ask for such a period."
+        raise invalid("PERIOD_INVALID", message)
+    return timedelta(seconds=seconds)
+
+
 def check_terms(terms: Terms, provider_datasets: frozenset[str], registration: Registration) -> Purpose:
     """Return the purpose of what is asked for, if it may be asked for at all.
 
     Refused: PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-    PERIOD_INVALID, ACCESS_RIGHT_MISSING.
+    ACCESS_RIGHT_MISSING.
     """
     check_personal_number(terms.subject_number)
     purpose = registration.purposes.get(terms.purpose)
@@ -110,8 +118,6 @@ def check_terms(terms: Terms, provider_datasets: frozenset[str], registration: R
             "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
         )
     _check_datasets(terms, provider_datasets, purpose)
-    if not timedelta() < terms.valid_for <= LONGEST_PERIOD:
-        raise invalid("PERIOD_INVALID", f"A consent lasts more than zero and at most {LONGEST_PERIOD.days} days.")
     if not any(
         str(consumer) == terms.consumer and code == terms.purpose for consumer, _, code in registration.access_rights
     ):

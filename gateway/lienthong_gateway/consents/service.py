@@ -4,14 +4,13 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
-from lienthong_core.errors import denied, not_found
+from lienthong_core.errors import Refusal, denied, not_found
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents import rules, store
 from lienthong_gateway.consents.approval import key_id_of, read_approval
@@ -96,7 +95,7 @@ class ConsentAnswers:
         stored = await self._visible_request(call, request.consent_request_id)
         now = self._clock.now()
         rules.check_open(stored, now)
-        key = await self._provider.keys.key(key_id_of(request.decision))
+        key = await self._provider.keys.find(key_id_of(request.decision))
         approval = read_approval(request.decision, key, stored, self._provider.issuer, self._provider.audience, now)
         if not approval.approved:
             return await self._denied(call, stored)
@@ -157,8 +156,13 @@ class ConsentAnswers:
             def change(connection: Connection) -> None:
                 store.revoke_consent(connection, consent.consent_id, now)
 
-            await self._record(call, consent.terms, "CONSENT_REVOKED", change, consent.consent_id)
-            consent = replace(consent, revoked_at=now, revision=consent.revision + 1)
+            try:
+                await self._record(call, consent.terms, "CONSENT_REVOKED", change, consent.consent_id)
+            except Refusal as refusal:
+                if refusal.reason != store.NOT_IN_FORCE:
+                    raise
+                # Somebody else ended it in between, which is as good.
+            consent = await self._visible_consent(call, request.consent_id)
         return pb.RevokeConsentResponse(consent=self._messages.consent(consent, now))
 
     def _terms(self, call: LocalCall, request: pb.RequestConsentRequest) -> Terms:
@@ -169,7 +173,7 @@ class ConsentAnswers:
             provider=request.provider,
             datasets=frozenset(request.datasets),
             purpose=request.purpose,
-            valid_for=timedelta(seconds=request.valid_for.seconds) if has_period else rules.DEFAULT_PERIOD,
+            valid_for=rules.period_of(request.valid_for.seconds) if has_period else rules.DEFAULT_PERIOD,
             legal_text_version=rules.LEGAL_TEXT_VERSION,
         )
 

@@ -13,6 +13,7 @@ from lienthong_gateway.model import ConsentRequestRow, ConsentRow
 
 _REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
 _CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
+NOT_IN_FORCE = "CONSENT_UNKNOWN"
 _PENDING = ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
 
 
@@ -94,12 +95,12 @@ def add_consent(connection: Connection, consent: StoredConsent) -> None:
 
 
 def revoke_consent(connection: Connection, consent_id: str, now: datetime) -> None:
-    """End a consent; refused with CONSENT_UNKNOWN if it is not there or has been revoked already."""
+    """End a consent; refused with NOT_IN_FORCE if it is not there or has been revoked already."""
     where = (_CONSENTS.c.consent_id == consent_id, _CONSENTS.c.revoked_at.is_(None))
     values = {"revoked_at": now, "revision": _CONSENTS.c.revision + 1}
     revoked = connection.execute(update(_CONSENTS).where(*where).values(values))
     if revoked.rowcount != 1:
-        raise not_found("CONSENT_UNKNOWN", "No such consent is in force.")
+        raise not_found(NOT_IN_FORCE, "No such consent is in force.")
 
 
 def _terms_columns(terms: Terms) -> dict[str, object]:

@@ -5,12 +5,13 @@ import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, type_coerce
+from sqlalchemy.types import NullType
 
 from lienthong_core.database import writing
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, CheckpointKey, VerifierKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.model import CheckpointRow, LogEntryRow, SubjectSalt
@@ -32,20 +33,22 @@ class Appender:
     """Appends batches. Used by one thread, with one transaction a batch."""
 
     def __init__(self, engine: Engine, key: CheckpointKey) -> None:
+        """Go on from the last checkpoint; raises CheckpointFault if it was altered, or signed with another key."""
         self._key = key
         self._commitments: OrderedDict[str, str] = OrderedDict()
         with writing(engine) as connection:
-            last = _last_tree(connection)
-            if last is None:
+            if not read_checkpoints(connection, 0, 1):
                 self._save_checkpoint(connection, Tree())
-        self._tree = self._pending = last or Tree()
+            self._tree: Tree | None = _last_tree(connection, key.verifier)
+        self._pending: Tree | None = None
 
     def append(self, connection: Connection, entries: Sequence[Entry]) -> range:
         """Append entries and the checkpoint that covers them; return their indexes.
 
         `committed` or `rolled_back` must follow, as the transaction ended.
         """
-        tree = Tree.unpack(self._tree.size, self._tree.packed_peaks())
+        before = self._tree or _last_tree(connection, self._key.verifier)
+        tree = Tree.unpack(before.size, before.packed_peaks())
         rows: list[dict[str, object]] = []
         for entry in entries:
             subject = self._commitment(connection, entry.trace.subject)
@@ -56,15 +59,15 @@ class Appender:
         connection.execute(insert(ENTRIES), rows)
         self._save_checkpoint(connection, tree)
         self._pending = tree
-        return range(self._tree.size, tree.size)
+        return range(before.size, tree.size)
 
     def committed(self) -> None:
         """Go on from the batch that was appended last: its transaction is durable."""
         self._tree = self._pending
 
     def rolled_back(self) -> None:
-        """Forget what the batch that was appended last brought: none of it is stored."""
-        self._pending = self._tree
+        """Forget what is known of the log: the batch that was appended last may be stored, or not."""
+        self._tree = None
         self._commitments.clear()
 
     def _save_checkpoint(self, connection: Connection, tree: Tree) -> None:
@@ -95,18 +98,29 @@ def find_salt(connection: Connection, personal_number: str) -> bytes | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def read_entries(connection: Connection, start: int, limit: int) -> list[tuple[int, bytes, bytes]]:
-    """Return index, leaf and stored hash of up to `limit` entries from index `start` on."""
-    columns = select(ENTRIES.c.log_index, ENTRIES.c.leaf, ENTRIES.c.leaf_hash)
+class StoredEntry(NamedTuple):
+    """An entry as it is stored."""
+
+    log_index: int
+    leaf: bytes
+    leaf_hash: bytes
+    subject: str
+    """Commitment that the entry is looked up by."""
+
+
+def read_entries(connection: Connection, start: int, limit: int) -> list[StoredEntry]:
+    """Return up to `limit` entries from index `start` on."""
+    columns = select(ENTRIES.c.log_index, _stored(ENTRIES.c.leaf), _stored(ENTRIES.c.leaf_hash), ENTRIES.c.subject)
     query = columns.where(ENTRIES.c.log_index >= start).order_by(ENTRIES.c.log_index).limit(limit)
-    return [(row.log_index, _raw(row.leaf), _raw(row.leaf_hash)) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [StoredEntry(_number(row[0]), _bytes(row[1]), _bytes(row[2]), str(row[3])) for row in rows]
 
 
 def read_checkpoints(connection: Connection, start_size: int, limit: int) -> list[tuple[int, str]]:
     """Return size and signed note of up to `limit` checkpoints from size `start_size` on."""
     columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
     query = columns.where(CHECKPOINTS.c.tree_size >= start_size).order_by(CHECKPOINTS.c.tree_size).limit(limit)
-    return [(row.tree_size, row.note) for row in connection.execute(query)]
+    return [(_number(row.tree_size), str(row.note)) for row in connection.execute(query)]
 
 
 def read_entries_about(connection: Connection, subject: str, before: int | None, limit: int) -> list[tuple[int, bytes]]:
@@ -118,12 +132,12 @@ def read_entries_about(connection: Connection, subject: str, before: int | None,
     return [(row.log_index, bytes(row.leaf)) for row in connection.execute(query)]
 
 
-def all_entries(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
+def all_entries(connection: Connection) -> Iterator[StoredEntry]:
     """Give every entry, a page at a time."""
     start = 0
     while page := read_entries(connection, start, _PAGE):
         yield from page
-        start = page[-1][0] + 1
+        start = page[-1].log_index + 1
 
 
 def all_checkpoints(connection: Connection) -> Iterator[tuple[int, str]]:
@@ -134,12 +148,30 @@ def all_checkpoints(connection: Connection) -> Iterator[tuple[int, str]]:
         start = page[-1][0] + 1
 
 
-def _raw(value: object) -> bytes:
-    # SQLite lets anybody who edits the file by hand store text, or nothing, where bytes were.
-    return bytes(value) if isinstance(value, bytes) else str(value).encode()
+# SQLite lets anybody who edits the file by hand store values of other kinds than the columns'; a log that was tampered
+# with must still be read to the end.
 
 
-def _last_tree(connection: Connection) -> Tree | None:
-    query = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.peaks).order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Tree.unpack(row.tree_size, bytes(row.peaks))
+def _stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return type_coerce(column, NullType())
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _last_tree(connection: Connection, key: VerifierKey) -> Tree:
+    columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note, CHECKPOINTS.c.peaks)
+    row = connection.execute(columns.order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)).one()
+    signed = key.open(row.note)
+    try:
+        tree = Tree.unpack(row.tree_size, bytes(row.peaks))
+    except ValueError as error:
+        raise CheckpointFault(f"the peaks stored with checkpoint {row.tree_size} are not those of a tree") from error
+    if signed != Checkpoint(tree.size, tree.root()):
+        raise CheckpointFault(f"checkpoint {row.tree_size} is not the one that was signed for the stored tree")
+    return tree

@@ -1,14 +1,16 @@
 """Checking a stored log: every entry against its hash, the tree against every signed checkpoint."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Engine
 
+from lienthong_core.database import snapshot
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.store import all_checkpoints, all_entries
+from lienthong_gateway.log.store import StoredEntry, all_checkpoints, all_entries
 
 
 class FaultKind(StrEnum):
@@ -55,10 +57,10 @@ def verify_log(
     tree = Tree()
     held = Checkpoint(0, tree.root())
     count = 0
-    with engine.connect() as connection, engine.connect() as other:
+    with snapshot(engine) as connection:
         entries = all_entries(connection)
         try:
-            for checkpoint in _opened(all_checkpoints(other), key):
+            for checkpoint in _opened(all_checkpoints(connection), key):
                 _grow(tree, entries, checkpoint, held)
                 held, count = checkpoint, count + 1
                 progress(tree.size)
@@ -86,20 +88,17 @@ def _opened(stored: Iterator[tuple[int, str]], key: VerifierKey) -> Iterator[Che
         raise _Found(FaultKind.CHECKPOINT_INVALID, 0, 0, message)
 
 
-def _grow(tree: Tree, entries: Iterator[tuple[int, bytes, bytes]], checkpoint: Checkpoint, held: Checkpoint) -> None:
+def _grow(tree: Tree, entries: Iterator[StoredEntry], checkpoint: Checkpoint, held: Checkpoint) -> None:
     while tree.size < checkpoint.size:
-        index, leaf, stored_hash = next(entries, (None, b"", b""))
-        if index is None:
+        entry = next(entries, None)
+        if entry is None:
             message = f"A signed checkpoint covers {checkpoint.size} entries, but only {tree.size} are left."
             raise _Found(FaultKind.LOG_TRUNCATED, tree.size, checkpoint.size - 1, message)
-        if index != tree.size:
-            message = f"Entry {tree.size} is missing: the next one stored is {index}."
-            raise _Found(FaultKind.ENTRY_MISSING, tree.size, index - 1, message)
-        hashed = leaf_hash(leaf)
-        if hashed != stored_hash:
-            message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
-            raise _Found(FaultKind.ENTRY_ALTERED, index, index, message)
-        tree.append(hashed)
+        if entry.log_index != tree.size:
+            message = f"Entry {tree.size} is missing: the next one stored is {entry.log_index}."
+            raise _Found(FaultKind.ENTRY_MISSING, tree.size, max(tree.size, entry.log_index - 1), message)
+        _check_entry(entry)
+        tree.append(entry.leaf_hash)
     if tree.root() != checkpoint.root:
         first, last = held.size, checkpoint.size - 1
         where = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
@@ -107,8 +106,25 @@ def _grow(tree: Tree, entries: Iterator[tuple[int, bytes, bytes]], checkpoint: C
         raise _Found(FaultKind.ENTRIES_DISAGREE, first, last, message)
 
 
-def _nothing_after(entries: Iterator[tuple[int, bytes, bytes]], held: Checkpoint) -> None:
+def _check_entry(entry: StoredEntry) -> None:
+    index = entry.log_index
+    if leaf_hash(entry.leaf) != entry.leaf_hash:
+        message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
+        raise _Found(FaultKind.ENTRY_ALTERED, index, index, message)
+    if entry.subject != _subject(entry.leaf):
+        message = f"Entry {index} was altered: it is no longer found under the citizen that it is about."
+        raise _Found(FaultKind.ENTRY_ALTERED, index, index, message)
+
+
+def _subject(leaf: bytes) -> object:
+    try:
+        return json.loads(leaf)["subject"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _nothing_after(entries: Iterator[StoredEntry], held: Checkpoint) -> None:
     extra = next(entries, None)
     if extra is not None:
-        message = f"Entry {extra[0]} lies beyond the last signed checkpoint of {held.size} entries."
-        raise _Found(FaultKind.ENTRIES_UNSIGNED, held.size, extra[0], message)
+        message = f"Entry {extra.log_index} lies beyond the last signed checkpoint of {held.size} entries."
+        raise _Found(FaultKind.ENTRIES_UNSIGNED, held.size, max(held.size, extra.log_index), message)

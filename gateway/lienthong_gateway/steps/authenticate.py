@@ -25,11 +25,8 @@ _CACHED = 4_096
 class IssuerKeys(Protocol):
     """Where the identity provider's public keys come from."""
 
-    async def key(self, key_id: str) -> jwt.PyJWK:
-        """Return the key with that id.
-
-        Raises a refusal: TOKEN_SIGNATURE_INVALID (no such key) or IDENTITY_PROVIDER_UNAVAILABLE.
-        """
+    async def find(self, key_id: str) -> jwt.PyJWK | None:
+        """Return the key with that id, or None if the provider has none; refused: IDENTITY_PROVIDER_UNAVAILABLE."""
         ...
 
 
@@ -74,7 +71,10 @@ class Authenticator:
         return token.holder
 
     async def _verify(self, text: str) -> _Token:
-        key = await self._keys.key(_key_id(text))
+        key = await self._keys.find(_key_id(text))
+        if key is None:
+            message = "The access token is signed with a key that is not the identity provider's."
+            raise unauthenticated("TOKEN_SIGNATURE_INVALID", message)
         try:
             claims = jwt.decode(
                 text,

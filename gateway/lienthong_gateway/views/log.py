@@ -63,7 +63,7 @@ class LogAnswers:
         size = _page_size(request.page_size, _ENTRIES, _MOST_ENTRIES)
         await self._record_reading(call)
         found = await asyncio.to_thread(self._entries_from, request.start, size)
-        entries = [pb.LogEntry(log_index=index, leaf=leaf, leaf_hash=hashed) for index, leaf, hashed in found]
+        entries = [pb.LogEntry(log_index=e.log_index, leaf=e.leaf, leaf_hash=e.leaf_hash) for e in found]
         return pb.ListEntriesResponse(entries=entries)
 
     async def _list_checkpoints(
@@ -83,7 +83,7 @@ class LogAnswers:
             commitment = store.commitment(salt, personal_number)
             return store.read_entries_about(connection, commitment, before, limit)
 
-    def _entries_from(self, start: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    def _entries_from(self, start: int, limit: int) -> list[store.StoredEntry]:
         with self._engine.connect() as connection:
             return store.read_entries(connection, start, limit)
 

@@ -1,0 +1,305 @@
+"""ConsentService at a real gateway: what may be asked for, who may decide, and what a decision must be signed with."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from lienthong.api.consent.v1 import consent_pb2 as pb
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong_core.database import sqlite_url
+from lienthong_core.signing import SigningKey
+from lienthong_core.systems import SystemId
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+
+ACTIVE, REVOKED = pb.ConsentState.CONSENT_STATE_ACTIVE, pb.ConsentState.CONSENT_STATE_REVOKED
+UNKNOWN_ID = "7a3f0a54-1f2b-4f7e-9d0a-000000000000"
+INVALID, DENIED, MISSING, CLOSED = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        yield world
+
+
+def service(world: GatewayWorld, system: SystemId = members.PORTAL) -> ConsentServiceStub:
+    return ConsentServiceStub(world.channel(system))
+
+
+def asked(
+    subject_number: str = LAN,
+    provider: str = str(members.POPULATION),
+    datasets: Sequence[str] = ("identity.basic",),
+    purpose: str = PURPOSE,
+    valid_for: Duration | None = None,
+) -> pb.RequestConsentRequest:
+    return pb.RequestConsentRequest(
+        subject_number=subject_number, provider=provider, datasets=datasets, purpose=purpose, valid_for=valid_for
+    )
+
+
+def revoke(world: GatewayWorld, consent_id: str, system: SystemId = members.PORTAL) -> pb.Consent:
+    request = pb.RevokeConsentRequest(consent_id=consent_id)
+    return service(world, system).RevokeConsent(request, timeout=TIMEOUT_S).consent
+
+
+def events(world: GatewayWorld) -> list[str]:
+    return [entry["reason"] for entry in world.entries() if entry["event"] == "CONSENT"]
+
+
+def test_a_consent_lives_from_the_request_to_the_revocation(world: GatewayWorld) -> None:
+    request = world.request_consent(datasets=["residence", "identity.basic"])
+    assert request.state == pb.ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
+    assert request.terms.purpose_title_vi == members.PERMANENT_RESIDENCE.title_vi
+
+    answer = world.decide(request.consent_request_id, world.approval(request))
+    assert answer.consent_request.state == pb.ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED
+    assert answer.consent_request.consent_id == answer.consent.consent_id
+    assert (answer.consent.state, answer.consent.revision) == (ACTIVE, 1)
+    assert list(answer.consent.terms.datasets) == ["identity.basic", "residence"]
+    assert answer.consent.account_level == 2
+
+    ended = revoke(world, answer.consent.consent_id)
+    assert (ended.state, ended.revision) == (REVOKED, 2)
+    stored = service(world).GetConsent(pb.GetConsentRequest(consent_id=ended.consent_id), timeout=TIMEOUT_S).consent
+    assert (stored.state, stored.revision) == (REVOKED, 2)
+    assert events(world) == ["CONSENT_REQUESTED", "CONSENT_GIVEN", "CONSENT_REVOKED"]
+
+
+def test_a_denied_request_gives_no_consent(world: GatewayWorld) -> None:
+    request = world.request_consent()
+
+    answer = world.decide(request.consent_request_id, world.approval(request, decision="denied"))
+
+    assert answer.consent_request.state == pb.ConsentRequestState.CONSENT_REQUEST_STATE_DENIED
+    assert not answer.HasField("consent")
+    assert refusal_of(world.read).reason == "CONSENT_MISSING"
+    assert events(world) == ["CONSENT_REQUESTED", "CONSENT_DENIED"]
+
+
+def test_a_consent_lasts_an_hour_unless_asked_otherwise(world: GatewayWorld) -> None:
+    request = service(world).RequestConsent(asked(), timeout=TIMEOUT_S).consent_request
+
+    assert request.terms.valid_for.ToTimedelta() == timedelta(hours=1)
+
+
+BAD_REQUESTS: dict[str, tuple[pb.RequestConsentRequest, str, grpc.StatusCode]] = {
+    "malformed number": (asked("0991900"), "PERSONAL_NUMBER_INVALID", INVALID),
+    "unknown purpose": (asked(purpose="0.000000"), "PURPOSE_UNKNOWN", INVALID),
+    "purpose of others": (asked(purpose="ekyc"), "ACCESS_RIGHT_MISSING", DENIED),
+    "unknown provider": (asked(provider="VN-SANDBOX/GOV/G77/none"), "PROVIDER_UNKNOWN", MISSING),
+    "no system's name": (asked(provider="population"), "PROVIDER_UNKNOWN", MISSING),
+    "a provider of nothing": (asked(provider=str(members.BANK)), "DATASET_UNKNOWN", INVALID),
+    "unknown dataset": (asked(datasets=["identity.basic", "shoe.size"]), "DATASET_UNKNOWN", INVALID),
+    "a list for a name": (asked(datasets=["identity.basic,residence"]), "DATASET_UNKNOWN", INVALID),
+    "no dataset": (asked(datasets=[]), "DATASET_UNKNOWN", INVALID),
+    "dataset not needed": (asked(datasets=["health.blood_group"]), "DATASET_NOT_NEEDED", INVALID),
+    "no time": (asked(valid_for=Duration()), "PERIOD_INVALID", INVALID),
+    "negative time": (asked(valid_for=Duration(seconds=-1)), "PERIOD_INVALID", INVALID),
+    "a part of a second": (asked(valid_for=Duration(nanos=5)), "PERIOD_INVALID", INVALID),
+    "367 days": (asked(valid_for=Duration(seconds=367 * 86_400)), "PERIOD_INVALID", INVALID),
+    "longer than time": (asked(valid_for=Duration(seconds=(1 << 63) - 1)), "PERIOD_INVALID", INVALID),
+    "shorter than time": (asked(valid_for=Duration(seconds=-(1 << 63))), "PERIOD_INVALID", INVALID),
+}
+
+
+@pytest.mark.parametrize(("request_message", "reason", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_what_may_not_be_asked_for_is_refused_and_not_stored(
+    world: GatewayWorld, request_message: pb.RequestConsentRequest, reason: str, status: grpc.StatusCode
+) -> None:
+    why = refusal_of(lambda: service(world).RequestConsent(request_message, timeout=TIMEOUT_S))
+
+    assert (why.reason, why.status) == (reason, status)
+    assert events(world) == []
+
+
+def test_a_request_is_for_its_consumer_and_the_identity_provider_alone(world: GatewayWorld) -> None:
+    request = pb.FetchConsentRequestRequest(consent_request_id=world.request_consent().consent_request_id)
+
+    for system in (members.PORTAL, members.IDENTITY):
+        fetched = service(world, system).FetchConsentRequest(request, timeout=TIMEOUT_S).consent_request
+        assert fetched.terms.subject_number == LAN
+    why = refusal_of(lambda: service(world, members.BANK).FetchConsentRequest(request, timeout=TIMEOUT_S))
+    assert (why.reason, why.status) == ("CONSENT_REQUEST_UNKNOWN", MISSING)
+
+
+def test_a_consent_is_for_its_consumer_and_the_identity_provider_alone(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+    get, listed = pb.GetConsentRequest(consent_id=consent_id), pb.ListConsentsRequest(subject_number=LAN)
+
+    for system in (members.PORTAL, members.IDENTITY):
+        assert service(world, system).GetConsent(get, timeout=TIMEOUT_S).consent.consent_id == consent_id
+        assert len(service(world, system).ListConsents(listed, timeout=TIMEOUT_S).consents) == 1
+    assert not service(world, members.BANK).ListConsents(listed, timeout=TIMEOUT_S).consents
+    for call in (
+        lambda: service(world, members.BANK).GetConsent(get, timeout=TIMEOUT_S),
+        lambda: revoke(world, consent_id, members.BANK),
+    ):
+        why = refusal_of(call)
+        assert (why.reason, why.status) == ("CONSENT_UNKNOWN", MISSING)
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN_ID, "", "' OR 1=1 --", "a" * 5_000])
+def test_an_id_of_nothing_is_unknown(world: GatewayWorld, unknown: str) -> None:
+    identity = service(world, members.IDENTITY)
+    calls: dict[Callable[[], object], str] = {
+        lambda: identity.FetchConsentRequest(
+            pb.FetchConsentRequestRequest(consent_request_id=unknown), timeout=TIMEOUT_S
+        ): "CONSENT_REQUEST_UNKNOWN",
+        lambda: world.decide(unknown, "statement"): "CONSENT_REQUEST_UNKNOWN",
+        lambda: identity.GetConsent(pb.GetConsentRequest(consent_id=unknown), timeout=TIMEOUT_S): "CONSENT_UNKNOWN",
+        lambda: revoke(world, unknown, members.IDENTITY): "CONSENT_UNKNOWN",
+    }
+
+    assert [refusal_of(call).reason for call in calls] == list(calls.values())
+
+
+def test_consents_of_a_malformed_number_are_refused(world: GatewayWorld) -> None:
+    why = refusal_of(lambda: service(world).ListConsents(pb.ListConsentsRequest(subject_number="x"), timeout=TIMEOUT_S))
+
+    assert (why.reason, why.status) == ("PERSONAL_NUMBER_INVALID", INVALID)
+
+
+def test_nobody_but_the_identity_provider_records_a_decision(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    decision = pb.RecordDecisionRequest(consent_request_id=request.consent_request_id, decision=world.approval(request))
+
+    why = refusal_of(lambda: service(world).RecordDecision(decision, timeout=TIMEOUT_S))
+
+    assert (why.reason, why.status) == ("CALLER_NOT_ALLOWED", DENIED)
+
+
+def test_a_decision_counts_once(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    statement = world.approval(request)
+    world.decide(request.consent_request_id, statement)
+
+    for again in (statement, world.approval(request, decision="denied")):
+        why = refusal_of(lambda: world.decide(request.consent_request_id, again))  # noqa: B023 (called at once)
+        assert (why.reason, why.status) == ("CONSENT_REQUEST_CLOSED", CLOSED)
+    assert events(world) == ["CONSENT_REQUESTED", "CONSENT_GIVEN"]
+
+
+def test_of_two_decisions_at_once_one_counts(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    statements = [world.approval(request) for _ in range(6)]
+
+    def decide(statement: str) -> str:
+        try:
+            world.decide(request.consent_request_id, statement)
+        except grpc.RpcError:
+            return "refused"
+        return "given"
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(decide, statements)) == ["given"] + ["refused"] * 5
+    assert events(world) == ["CONSENT_REQUESTED", "CONSENT_GIVEN"]
+
+
+def test_a_request_that_was_not_answered_in_time_cannot_be_any_more(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    world.clock.advance(timedelta(minutes=30))
+
+    why = refusal_of(lambda: world.decide(request.consent_request_id, world.approval(request)))
+
+    assert (why.reason, why.status) == ("CONSENT_REQUEST_EXPIRED", CLOSED)
+
+
+def test_revoking_twice_changes_nothing(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+
+    first, second = revoke(world, consent_id), revoke(world, consent_id)
+
+    assert first == second
+    assert events(world).count("CONSENT_REVOKED") == 1
+
+
+def test_revoking_at_once_from_several_sides_succeeds_for_all_and_is_recorded_once(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(revoke, world, consent_id) for _ in range(8)]
+
+    assert {(call.result().state, call.result().revision) for call in calls} == {(REVOKED, 2)}
+    assert events(world).count("CONSENT_REVOKED") == 1
+
+
+def unsigned_by_provider(world: GatewayWorld, request: pb.ConsentRequest) -> str:
+    own = world.key_set.keys[0]
+    world.key_set.keys[0] = SigningKey.create()
+    try:
+        return world.approval(request)
+    finally:
+        world.key_set.keys[0] = own
+
+
+def of_type(token_type: str) -> "Callable[[GatewayWorld, pb.ConsentRequest], str]":
+    return lambda world, _request: world.key_set.keys[0].sign(world.claims(members.IDENTITY), token_type=token_type)
+
+
+def with_claims(**changes: Any) -> "Callable[[GatewayWorld, pb.ConsentRequest], str]":  # noqa: ANN401 (any claim's value)
+    return lambda world, request: world.approval(request, **changes)
+
+
+FORGED: dict[str, Callable[[GatewayWorld, pb.ConsentRequest], str]] = {
+    "no statement": lambda _world, _request: "",
+    "no JWS": lambda _world, _request: "approved",
+    "an access token": of_type("at+jwt"),
+    "a statement without its claims": of_type("lienthong-consent-approval+jwt"),
+    "about another request": lambda world, _request: world.approval(world.request_consent(number=MAI)),
+    "about another citizen": with_claims(subject_number=MAI, approved_by=MAI),
+    "approved by somebody else": with_claims(approved_by=MAI),
+    "to more datasets": with_claims(datasets=["identity.basic", "residence"]),
+    "to no datasets": with_claims(datasets=[]),
+    "datasets of no kind": with_claims(datasets=7),
+    "to another consumer": with_claims(consumer=str(members.BANK)),
+    "about another provider": with_claims(provider=str(members.IDENTITY)),
+    "for another purpose": with_claims(purpose="ekyc"),
+    "for longer": with_claims(valid_for=86_400),
+    "of another text": with_claims(legal_text_version="1999-01-01"),
+    "undecided": with_claims(decision="perhaps"),
+    "decision of no kind": with_claims(decision=["approved"]),
+    "level of no kind": with_claims(acr="high"),
+    "level that is none": with_claims(acr="9"),
+    "time of no kind": with_claims(iat="now"),
+    "of another issuer": with_claims(iss="https://elsewhere.test"),
+    "for another audience": with_claims(aud="https://elsewhere.test"),
+    "signed long ago": with_claims(iat=1_600_000_000),
+    "signed in the future": with_claims(iat=4_000_000_000),
+    "signed beyond all time": with_claims(iat=1 << 62),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_a_statement_that_is_not_the_providers_about_this_request_decides_nothing(
+    world: GatewayWorld, forge: Callable[[GatewayWorld, pb.ConsentRequest], str]
+) -> None:
+    request = world.request_consent()
+
+    why = refusal_of(lambda: world.decide(request.consent_request_id, forge(world, request)))
+
+    assert (why.reason, why.status) == ("APPROVAL_INVALID", INVALID)
+    assert refusal_of(world.read).reason == "CONSENT_MISSING"
+    world.decide(request.consent_request_id, world.approval(request))
+
+
+def test_a_statement_signed_by_somebody_else_decides_nothing(world: GatewayWorld) -> None:
+    request = world.request_consent()
+
+    why = refusal_of(lambda: world.decide(request.consent_request_id, unsigned_by_provider(world, request)))
+
+    assert why.reason == "APPROVAL_INVALID"
+    assert refusal_of(world.read).reason == "CONSENT_MISSING"
