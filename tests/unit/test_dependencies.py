@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEADING_OF_GROUP = {"runtime": "Runtime", "build": "Build", "dev": "Development", "proto": "Generator"}
+HEADING_OF_GROUP = {
+    "runtime": "Runtime",
+    "build": "Build",
+    "dev": "Development",
+    "proto": "Generator",
+    "bench": "Measurements",
+}
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 

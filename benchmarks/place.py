@@ -1,0 +1,55 @@
+"""The gateway, the bare proxy and the population database behind both, each in a process of its own."""
+
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.processes import running, wait_for_line
+from lienthong_core.ports import reserved_port
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.fabric import HOST
+from lienthong_sandbox.world import World
+from lienthong_seeds import members
+
+_READY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """What runs, and where; `proxy` is the bare proxy's address (`host:port`)."""
+
+    world: World
+    endpoints: Endpoints
+    proxy: str
+
+
+@contextmanager
+def gateway_and_proxy(folder: Path) -> Generator[Place]:
+    """Start everything in a new world in `folder`, until the block ends."""
+    with ExitStack() as undo:
+        gateway, population, identity, web, proxy = (undo.enter_context(reserved_port(HOST)) for _ in range(5))
+        endpoints = Endpoints(
+            gateway=f"{HOST}:{gateway}",
+            population=f"{HOST}:{population}",
+            identity=f"{HOST}:{identity}",
+            portal="",
+            identity_url=f"https://{HOST}:{web}",
+            portal_url="",
+        )
+        world = World(folder)
+        world.create(endpoints.identity_url)
+        endpoints.save(folder)
+        for name in ("population", "identity", "gateway"):
+            _start(undo, "benchmarks.service", name, str(folder))
+        place = Place(world, endpoints, f"{HOST}:{proxy}")
+        # The population database answers the gateway's certificate and no other.
+        certificate = world.service_folder(members.GATEWAY)
+        _start(undo, "benchmarks.bare_proxy", place.proxy, endpoints.population, str(certificate))
+        yield place
+
+
+def _start(undo: ExitStack, module: str, *arguments: str) -> None:
+    process = undo.enter_context(running([sys.executable, "-m", module, *arguments]))
+    wait_for_line(process, "ready", _READY_S)
