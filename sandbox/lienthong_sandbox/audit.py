@@ -33,11 +33,15 @@ def copy_log(channel: grpc.Channel, file: Path) -> tuple[Engine, VerifierKey]:
     entries = [entry for entry in _entries(stub) if entry.log_index < size]
     engine = open_database(sqlite_url(file), GatewayTable.metadata, version=SCHEMA_VERSION)
     with writing(engine) as connection:
-        rows = [{"log_index": e.log_index, "leaf": e.leaf, "leaf_hash": e.leaf_hash, "subject": ""} for e in entries]
-        connection.execute(insert(ENTRIES), rows)
+        connection.execute(insert(ENTRIES), [_row(entry) for entry in entries])
         notes = [{"tree_size": c.tree_size, "note": c.note, "peaks": b""} for c in checkpoints]
         connection.execute(insert(CHECKPOINTS), notes)
     return engine, key
+
+
+def _row(entry: pb.LogEntry) -> dict[str, object]:
+    subject = json.loads(entry.leaf)["subject"]
+    return {"log_index": entry.log_index, "leaf": entry.leaf, "leaf_hash": entry.leaf_hash, "subject": subject}
 
 
 def _entries(stub: ExchangeLogServiceStub) -> Iterator[pb.LogEntry]:

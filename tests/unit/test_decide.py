@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, StoredConsent, Terms

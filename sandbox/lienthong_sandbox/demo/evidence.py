@@ -9,7 +9,7 @@ from sqlalchemy import Engine, update
 from lienthong.api.exchange.v1.log_pb2 import Access, LogEvent
 from lienthong.api.portal.v1 import portal_pb2
 from lienthong_core.database import writing
-from lienthong_gateway.log.store import ENTRIES, read_entries
+from lienthong_gateway.log.store import ENTRIES, all_entries
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
 from lienthong_sandbox.audit import copy_log
 from lienthong_sandbox.demo.journey import GATEWAY, PORTAL
@@ -81,12 +81,10 @@ def _seen(access: Access) -> Happening:
 
 def _alter_an_exchange(engine: Engine) -> int:
     with writing(engine) as connection:
-        index, leaf = next(
-            (index, leaf) for index, leaf, _ in read_entries(connection, 0, 1_000) if b'"event":"EXCHANGE"' in leaf
-        )
-        altered = leaf.replace(b'"purpose":"', b'"purpose":"x', 1)
-        connection.execute(update(ENTRIES).where(ENTRIES.c.log_index == index).values(leaf=altered))
-    return index
+        entry = next(entry for entry in all_entries(connection) if b'"event":"EXCHANGE"' in entry.leaf)
+        altered = entry.leaf.replace(b'"purpose":"', b'"purpose":"x', 1)
+        connection.execute(update(ENTRIES).where(ENTRIES.c.log_index == entry.log_index).values(leaf=altered))
+    return entry.log_index
 
 
 def _outcome(verification: Verification) -> str:
