@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := [name for name in options.name if name not in _BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(_BENCHMARKS)}")
+    # Told to stop, it leaves no process behind: the way out goes through every `with` block.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit("stopped"))
     out, progress = console(), Console(stderr=True, highlight=False)
     out.print(f"{_machine()}\n")
     reports: dict[str, Report] = {}
