@@ -30,13 +30,11 @@ def gateway_and_proxy(folder: Path) -> Generator[Place]:
     """Start everything in a new world in `folder`, until the block ends."""
     with ExitStack() as undo:
         gateway, population, identity, web, proxy = (undo.enter_context(reserved_port(HOST)) for _ in range(5))
+        ports = {"gateway": gateway, "population": population, "identity": identity}
         endpoints = Endpoints(
-            gateway=f"{HOST}:{gateway}",
-            population=f"{HOST}:{population}",
-            identity=f"{HOST}:{identity}",
-            portal="",
-            identity_url=f"https://{HOST}:{web}",
-            portal_url="",
+            addresses={name: f"{HOST}:{port}" for name, port in ports.items()},
+            # No portal runs here; the identity provider only has to know an address for it.
+            urls={"identity": f"https://{HOST}:{web}", "portal": f"https://{HOST}:1"},
         )
         world = World(folder)
         world.create(endpoints.identity_url)
@@ -46,7 +44,7 @@ def gateway_and_proxy(folder: Path) -> Generator[Place]:
         place = Place(world, endpoints, f"{HOST}:{proxy}")
         # The population database answers the gateway's certificate and no other.
         certificate = world.service_folder(members.GATEWAY)
-        _start(undo, "benchmarks.bare_proxy", place.proxy, endpoints.population, str(certificate))
+        _start(undo, "benchmarks.bare_proxy", place.proxy, endpoints.addresses["population"], str(certificate))
         yield place
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from lienthong_core.clock import SystemClock
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.filling import Filling
-from lienthong_sandbox.services import SERVICES, Listen, Setting
+from lienthong_sandbox.services import Listen, Setting, service_named
 from lienthong_sandbox.world import World
 
 CITIZENS = 10_000
@@ -21,11 +21,9 @@ CITIZENS = 10_000
 def serve(name: str, folder: Path) -> None:
     """Fill the service's database and answer."""
     endpoints = Endpoints.load(folder)
-    addresses = {"population": endpoints.population, "identity": endpoints.identity, "gateway": endpoints.gateway}
-    web = urlsplit(endpoints.identity_url)
-    _, make = SERVICES[name]
+    web = urlsplit(endpoints.urls.get(name, ""))
     setting = Setting(World(folder), endpoints, SystemClock())
-    server = make(setting, Listen(addresses[name], web.hostname or "", web.port or 0))
+    server = service_named(name).make(setting, Listen(endpoints.addresses[name], web.hostname or "", web.port or 0))
     try:
         filling = Filling(1, CITIZENS)
         filling.fill(server, setting)

@@ -22,7 +22,7 @@ def prepare(folder: Path, issuer: str) -> bool:
     databases = folder / "postgres"
     databases.mkdir(exist_ok=True)
     statements: list[str] = []
-    for name, (system, _) in SERVICES.items():
+    for name, system in ((service.name, service.system) for service in SERVICES):
         password = secrets.token_urlsafe(24)
         statements += [
             f"CREATE ROLE {name} LOGIN PASSWORD '{password}';",

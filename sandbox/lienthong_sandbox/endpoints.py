@@ -1,6 +1,7 @@
 """Where each service of a world is reached."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -10,14 +11,30 @@ FILE_NAME = "endpoints.json"
 
 @dataclass(frozen=True)
 class Endpoints:
-    """gRPC addresses are `host:port`; web addresses are URLs without a slash at the end."""
+    """`addresses` are each service's gRPC address, `host:port`; `urls` its pages, without a slash at the end."""
 
-    gateway: str
-    population: str
-    identity: str
-    portal: str
-    identity_url: str
-    portal_url: str
+    addresses: Mapping[str, str]
+    urls: Mapping[str, str]
+
+    @property
+    def gateway(self) -> str:
+        """Where every consumer's calls go."""
+        return self.addresses["gateway"]
+
+    @property
+    def portal(self) -> str:
+        """Where the portal's app and officers call."""
+        return self.addresses["portal"]
+
+    @property
+    def identity_url(self) -> str:
+        """The issuer: where citizens and OIDC clients meet the identity provider."""
+        return self.urls["identity"]
+
+    @property
+    def portal_url(self) -> str:
+        """Where citizens open the portal."""
+        return self.urls["portal"]
 
     @classmethod
     def load(cls, folder: Path) -> Self:

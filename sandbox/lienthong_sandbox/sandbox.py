@@ -11,7 +11,7 @@ from lienthong_core.clock import SandboxClock
 from lienthong_sandbox.audit import read_log
 from lienthong_sandbox.client import SystemClient
 from lienthong_sandbox.endpoints import Endpoints
-from lienthong_sandbox.fabric import Fabric, Ports
+from lienthong_sandbox.fabric import Fabric
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
@@ -56,7 +56,7 @@ class Sandbox:
         with ExitStack() as undo:
             folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
             world = World(folder)
-            fabric = Fabric(world, self.clock, self._filling, Ports(self._first_port))
+            fabric = Fabric(world, self.clock, self._filling, self._first_port)
             endpoints = fabric.start(tell)
             undo.callback(fabric.stop)
             self._started = world, endpoints

@@ -1,6 +1,6 @@
 """Each service of a world, made from its own folder. One process may hold one of them or all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -91,16 +91,18 @@ def identity(setting: Setting, listen: Listen) -> IdentityServer:
 
 def gateway(setting: Setting, listen: Listen) -> GatewayServer:
     """Return the gateway."""
+    registration = members.registration()
     config = GatewayConfig(
         system=members.GATEWAY,
         address=listen.address,
         database_url=_database(setting, listen, members.GATEWAY),
         tls=setting.world.tls(members.GATEWAY),
         checkpoint_key=CheckpointKey.load(setting.world.service_folder(members.GATEWAY) / "checkpoint.pem"),
-        registration=members.registration(),
+        registration=registration,
         providers={
-            members.POPULATION: setting.endpoints.population,
-            members.IDENTITY: setting.endpoints.identity,
+            service.system: setting.endpoints.addresses[service.name]
+            for service in SERVICES
+            if registration.systems[service.system].services
         },
         identity_provider=members.IDENTITY,
         issuer=setting.endpoints.identity_url,
@@ -130,13 +132,35 @@ def portal(setting: Setting, listen: Listen) -> PortalServer:
     return PortalServer(config, setting.clock)
 
 
-SERVICES: Mapping[str, tuple[SystemId, Callable[[Setting, Listen], Server]]] = {
-    "population": (members.POPULATION, population),
-    "identity": (members.IDENTITY, identity),
-    "gateway": (members.GATEWAY, gateway),
-    "portal": (members.PORTAL, portal),
-}
-"""Every service by name, in the order in which they start. A new agency is one line here."""
+@dataclass(frozen=True)
+class Service:
+    """A service of the sandbox: who it is, what makes it, and its ports (those of `lienthong up` and of containers)."""
+
+    name: str
+    system: SystemId
+    make: Callable[[Setting, Listen], Server]
+    port: int
+    web_port: int = 0
+    """Port of its pages; 0: it has none."""
+
+
+SERVICES = (
+    Service("population", members.POPULATION, population, 7441),
+    Service("identity", members.IDENTITY, identity, 7442, 7444),
+    Service("gateway", members.GATEWAY, gateway, 7440),
+    Service("portal", members.PORTAL, portal, 7443, 7445),
+)
+"""Every service, in the order in which they start. A new agency is one line here."""
+
+FIRST_PORT = min(service.port for service in SERVICES)
+
+
+def service_named(name: str) -> Service:
+    """Return a service; raises KeyError, naming those there are."""
+    for service in SERVICES:
+        if service.name == name:
+            return service
+    raise KeyError(f"no service {name!r}; there are: {', '.join(service.name for service in SERVICES)}")
 
 
 def _database(setting: Setting, listen: Listen, system: SystemId) -> str:

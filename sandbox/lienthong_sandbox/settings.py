@@ -1,15 +1,11 @@
-"""What a single service is told from outside, by environment variables or options of `lienthong serve`."""
+"""What a single service is told from outside, by environment variables."""
 
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lienthong_sandbox.endpoints import Endpoints
-
-FIRST_PORT = 7440
-GATEWAY_PORT, POPULATION_PORT, IDENTITY_PORT, PORTAL_PORT, IDENTITY_WEB_PORT, PORTAL_WEB_PORT = range(
-    FIRST_PORT, FIRST_PORT + 6
-)
+from lienthong_sandbox.services import SERVICES
 
 
 class ServiceSettings(BaseSettings):
@@ -21,20 +17,12 @@ class ServiceSettings(BaseSettings):
     """Folder of the world; the service's own subfolder is enough."""
     host: str = "0.0.0.0"  # noqa: S104 (inside its container; what is published is compose's decision)
     """Address to listen on."""
-    gateway: str = f"gateway:{GATEWAY_PORT}"
-    """Where the gateway is reached, `host:port`."""
-    population: str = f"population:{POPULATION_PORT}"
-    """Where the population database is reached."""
-    identity: str = f"identity:{IDENTITY_PORT}"
-    """Where the identity provider's gRPC service is reached."""
-    portal: str = f"portal:{PORTAL_PORT}"
-    """Where the portal's gRPC service is reached."""
-    identity_url: str = f"https://localhost:{IDENTITY_WEB_PORT}"
-    """The issuer: the identity provider's address as citizens' browsers see it, the same inside and outside."""
-    identity_backchannel: str = f"https://identity:{IDENTITY_WEB_PORT}"
-    """Where other services reach the identity provider, if not under its issuer address."""
-    portal_url: str = f"https://localhost:{PORTAL_WEB_PORT}"
-    """The portal's address as citizens' browsers see it."""
+    addresses: dict[str, str] = {}
+    """JSON object: where services answer gRPC, `host:port` by name; left out: the name and its usual port."""
+    urls: dict[str, str] = {}
+    """JSON object: services' pages as browsers see them, by name; left out: `https://localhost` and the usual port."""
+    identity_backchannel: str = "https://identity:7444"
+    """Where other services reach the identity provider's pages, if not under the address that browsers see."""
     seed: int = 1
     """Same seed, same people."""
     citizens: int = 10_000
@@ -42,11 +30,6 @@ class ServiceSettings(BaseSettings):
 
     def endpoints(self) -> Endpoints:
         """Return where each service is."""
-        return Endpoints(
-            gateway=self.gateway,
-            population=self.population,
-            identity=self.identity,
-            portal=self.portal,
-            identity_url=self.identity_url,
-            portal_url=self.portal_url,
-        )
+        addresses = {service.name: f"{service.name}:{service.port}" for service in SERVICES}
+        urls = {service.name: f"https://localhost:{service.web_port}" for service in SERVICES if service.web_port}
+        return Endpoints({**addresses, **self.addresses}, {**urls, **self.urls})

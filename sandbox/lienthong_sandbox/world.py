@@ -24,15 +24,10 @@ from lienthong_seeds import members
 from lienthong_seeds.history import sign_approvals
 
 _SECRET_BYTES = 32
-_SERVERS = (members.GATEWAY, members.POPULATION, members.IDENTITY, members.PORTAL)
-CLIENTS = (
-    members.PORTAL_APP,
-    members.RESIDENCE_DESK,
-    members.AUDITOR,
-    members.YOUR_SYSTEM,
-    members.BANK,
-    members.SHOP,
-)
+# Providers, and the two that serve without being called through the gateway.
+_SERVERS = (members.GATEWAY, members.PORTAL, *(system.system_id for system in members.SYSTEMS if system.services))
+CLIENTS = tuple(system.system_id for system in members.SYSTEMS if system.system_id not in _SERVERS)
+"""Systems of the sandbox that are clients alone; whoever has the folder can act as any of them."""
 
 
 @dataclass(frozen=True)

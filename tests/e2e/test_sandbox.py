@@ -2,7 +2,6 @@ import socket
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind(
     before = (set(threading.enumerate()), child_processes())
     with Sandbox(citizens=100) as sandbox:
         consented_name(sandbox)
-        addresses = astuple(sandbox.endpoints)
+        addresses = [*sandbox.endpoints.addresses.values(), *sandbox.endpoints.urls.values()]
         assert not any(can_be_bound(address) for address in addresses)
     # gRPC polls with one thread of its own for all servers of a process; it is no sandbox's.
     threads = {thread for thread in set(threading.enumerate()) - before[0] if "_poll_wrapper" not in thread.name}

@@ -38,7 +38,7 @@ def verify(lienthong: str, data: Path) -> "subprocess.CompletedProcess[str]":
 
 def gateway_is_serving(data: Path) -> bool:
     endpoints = json.loads((data / "endpoints.json").read_text())
-    return is_serving(data / "clients" / "your-system", int(endpoints["gateway"].rpartition(":")[2]))
+    return is_serving(data / "clients" / "your-system", int(endpoints["addresses"]["gateway"].rpartition(":")[2]))
 
 
 def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_folder(

@@ -25,6 +25,7 @@ from lienthong_sandbox.demo.story import Step
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.login import LoginRefused
 from lienthong_sandbox.sandbox import Sandbox
+from lienthong_sandbox.services import SERVICES
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
@@ -97,16 +98,8 @@ def _own() -> Generator[tuple[Place, str]]:
 
 @contextmanager
 def _compose() -> Generator[tuple[Place, str]]:
-    settings = ServiceSettings()
-    ports = {name: address.rpartition(":")[2] for name, address in vars(settings.endpoints()).items()}
-    endpoints = Endpoints(
-        gateway=f"localhost:{ports['gateway']}",
-        population=settings.population,
-        identity=settings.identity,
-        portal=f"localhost:{ports['portal']}",
-        identity_url=settings.identity_url,
-        portal_url=settings.portal_url,
-    )
+    published = {service.name: f"localhost:{service.port}" for service in SERVICES}
+    endpoints = Endpoints(published, ServiceSettings().endpoints().urls)
     with tempfile.TemporaryDirectory(prefix="lienthong-clients-") as folder:
         copied = subprocess.run(  # noqa: S603 (a fixed command)
             ["docker", "compose", "cp", "init:/world/clients", folder],  # noqa: S607 (as the user would call it)

@@ -11,25 +11,21 @@ import typer
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
-from lienthong_sandbox import settings as ports
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
-from lienthong_sandbox.services import SERVICES, Listen, Setting
+from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
-_PORTS = {
-    "gateway": (ports.GATEWAY_PORT, 0),
-    "population": (ports.POPULATION_PORT, 0),
-    "identity": (ports.IDENTITY_PORT, ports.IDENTITY_WEB_PORT),
-    "portal": (ports.PORTAL_PORT, ports.PORTAL_WEB_PORT),
-}
+_NAMES = ", ".join(service.name for service in SERVICES)
 
 
-def serve(service: Annotated[str, typer.Argument(help=f"Which service: {', '.join(SERVICES)}.")]) -> None:
+def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.")]) -> None:
     """Run one service until it is told to stop; LIENTHONG_* variables (docs/configuration.md) set it up."""
-    if service not in SERVICES:
-        raise typer.BadParameter(f"{service!r} is no service; there are: {', '.join(SERVICES)}")
+    try:
+        chosen = service_named(service)
+    except KeyError as error:
+        raise typer.BadParameter(str(error.args[0])) from error
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -37,11 +33,10 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {', '.joi
     settings = ServiceSettings()
     world = World(settings.data)
     setting = Setting(world, settings.endpoints(), SystemClock(), settings.identity_backchannel)
-    system, make = SERVICES[service]
-    port, web_port = _PORTS[service]
-    database_url = _stored_database_url(world.service_folder(system))
+    database_url = _stored_database_url(world.service_folder(chosen.system))
+    listen = Listen(f"{settings.host}:{chosen.port}", settings.host, chosen.web_port, database_url)
     try:
-        server = make(setting, Listen(f"{settings.host}:{port}", settings.host, web_port, database_url))
+        server = chosen.make(setting, listen)
     except (OSError, SchemaMismatch) as error:
         typer.echo(f"not started: {error}", err=True)
         raise typer.Exit(1) from error
@@ -50,7 +45,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {', '.joi
         filling.fill(server, setting)
         filling.finish()
         server.start()
-        typer.echo(f"{service} ready on port {port}", err=True)
+        typer.echo(f"{service} ready on port {chosen.port}", err=True)
         stopped.wait()
     finally:
         server.stop()
@@ -61,7 +56,7 @@ def init(
 ) -> None:
     """Make keys, certificates and database passwords for containers, once."""
     settings = ServiceSettings()
-    made = prepare(data or settings.data, settings.identity_url)
+    made = prepare(data or settings.data, settings.endpoints().identity_url)
     typer.echo("world made" if made else "the world is there already")
 
 

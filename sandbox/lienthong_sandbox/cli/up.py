@@ -12,8 +12,10 @@ from rich.table import Table
 from lienthong_core.database import SchemaMismatch
 from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
-from lienthong_sandbox.settings import FIRST_PORT
+from lienthong_sandbox.services import FIRST_PORT
 from lienthong_seeds import members
+
+_OPEN = ("gateway", "portal")
 
 
 def up(
@@ -55,10 +57,14 @@ def _tell(sandbox: Sandbox, console: Console) -> None:
     endpoints, world = sandbox.endpoints, sandbox.world
     endpoints.save(world.folder)
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("gateway", endpoints.gateway, "gRPC, mutual TLS: every call goes here")
-    table.add_row("identity provider", endpoints.identity_url, "OpenID Connect issuer; gRPC behind the gateway")
-    table.add_row("portal", endpoints.portal_url, f"pages; gRPC on {endpoints.portal}")
-    table.add_row("population", endpoints.population, "behind the gateway")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_column()
+    table.add_row("gateway", endpoints.gateway, "gRPC, mutual TLS: every consumer's call goes here")
+    table.add_row("identity provider", endpoints.identity_url, "OpenID Connect issuer; pages")
+    table.add_row("portal", endpoints.portal_url, f"pages; gRPC for its app and officers on {endpoints.portal}")
+    providers = (f"{name} {address}" for name, address in endpoints.addresses.items() if name not in _OPEN)
+    table.add_row("behind the gateway", ", ".join(providers), "answer the gateway alone")
     table.add_row("your certificate", str(world.client_folder(members.YOUR_SYSTEM)), f"as {members.YOUR_SYSTEM}")
     table.add_row("passcode", PASSCODE, "of every synthetic account; SIMULATION")
     console.print(table)
