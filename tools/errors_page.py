@@ -11,7 +11,9 @@ _REASON = re.compile(r"((?: *//.*\n)+) *ERROR_REASON_(\w+) = \d+;")
 _METHOD = re.compile(r"((?: *//.*\n)+) *rpc (\w+)\(")
 _SERVICE = re.compile(r"((?:^//.*\n)*)^service (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
-_STATUS = re.compile(r"(UNAUTHENTICATED|INVALID_ARGUMENT|PERMISSION_DENIED|NOT_FOUND|FAILED_PRECONDITION)\b")
+_STATUS = re.compile(
+    r"(UNAUTHENTICATED|INVALID_ARGUMENT|PERMISSION_DENIED|NOT_FOUND|FAILED_PRECONDITION|UNAVAILABLE)\b"
+)
 _FOR_ALL = re.compile(r"of all ([^:]+): ([A-Z_]+ [A-Z_, ]+)")
 
 _HEAD = """\

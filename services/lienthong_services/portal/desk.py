@@ -25,7 +25,7 @@ from lienthong_services.portal.rules import (
     live_access_token,
     may_see,
 )
-from lienthong_services.portal.states import Deadline, State, check_move
+from lienthong_services.portal.states import Deadline, Mover, State, check_move
 from lienthong_services.portal.store import PortalStore, StoredDossier, unknown_dossier
 
 _NOBODY_KNOWS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
@@ -66,10 +66,10 @@ class DossierDesk:
             raise precondition("CONSENT_NOT_GIVEN", message)
         purpose = dossier.row.procedure_code
         citizen, first = self._gateway.read_citizen(session.personal_number, purpose, token)
-        household, second = self._gateway.read_household(session.personal_number, purpose, token)
+        household, rest = self._gateway.read_household(session.personal_number, purpose, token)
         form = prefilled(PROCEDURES[purpose], form_from_json(dossier.row.form), citizen, household)
         self._store.change_draft(dossier_id, form=form_to_json(form))
-        return self.find(Applicant(session.personal_number), dossier_id), (first, second)
+        return self.find(Applicant(session.personal_number), dossier_id), (first, *rest)
 
     def submit(self, session: CitizenSession, dossier_id: str, values: Mapping[str, str]) -> StoredDossier:
         """Submit a draft; refused: DOSSIER_NOT_DRAFT, FORM_INCOMPLETE, FORM_INVALID."""
@@ -77,7 +77,7 @@ class DossierDesk:
         fields = PROCEDURES[dossier.row.procedure_code].fields
         form = completed_form(fields, form_from_json(dossier.row.form), values, session.personal_number)
         now = self._clock.now()
-        event = _event(dossier, State.REGISTERED, now=now, moved_by="citizen", note="")
+        event = _event(dossier, State.REGISTERED, now=now, moved_by=Mover.CITIZEN.value, note="")
         self._store.submit(dossier_id, civil_date(now), form_to_json(form), event)
         return self.find(Applicant(session.personal_number), dossier_id)
 
@@ -93,7 +93,7 @@ class DossierDesk:
         text = check_note(note)
         exchanges = self._carried_out(dossier, actor) if state is State.FINISHED and isinstance(actor, Officer) else ()
         now = self._clock.now()
-        moved_by = actor.identifier if isinstance(actor, Officer) else "citizen"
+        moved_by = actor.identifier if isinstance(actor, Officer) else Mover.CITIZEN.value
         deadline = Deadline(dossier.row.due_date, dossier.row.clock_stopped_on).after_move(
             state, civil_date(now), PROCEDURES[dossier.row.procedure_code].working_days
         )
@@ -102,7 +102,7 @@ class DossierDesk:
 
     def find(self, actor: Actor, identifier: str) -> StoredDossier:
         """Return a dossier that exists for `actor`; refused: DOSSIER_UNKNOWN."""
-        dossier = self._store.dossier(identifier) if identifier else None
+        dossier = self._store.dossier(identifier)
         if dossier is None or not may_see(actor, dossier.row.applicant_number, dossier.state):
             raise unknown_dossier()
         return dossier

@@ -17,13 +17,15 @@ from lienthong.api.types.v1.types_pb2 import Address
 from lienthong.client import CallContext, Header, Receipt
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.dates import to_message
-from lienthong_core.errors import refusal_from
+from lienthong_core.errors import Refusal, refusal_from, unavailable
 from lienthong_core.systems import SystemId
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _DEADLINE_S = 10.0
 _CHANNEL_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000))
+_NOBODY_ANSWERED = "CONNECTION_FAILED"
+_IN_NO_HOUSEHOLD = "HOUSEHOLD_UNKNOWN"
 _STATE_BODY = "state_19_1_c"
 """The legal basis of a state body's own procedure: Law 91/2025 Art. 19(1)(c) [R2]."""
 
@@ -49,7 +51,11 @@ class NewResidence:
 
 
 class GatewayClient:
-    """Calls through the gateway. Every method raises Refusal, with the gateway's own reason, within ten seconds."""
+    """Calls through the gateway.
+
+    Every method raises Refusal within ten seconds: with the gateway's own reason, or with GATEWAY_UNAVAILABLE if there
+    was no answer.
+    """
 
     def __init__(self, address: str, tls: TlsIdentity, population: SystemId) -> None:
         self._channel = grpc.secure_channel(address, tls.channel_credentials(), _CHANNEL_OPTIONS)
@@ -77,12 +83,17 @@ class GatewayClient:
         answer, exchange = _exchanged("GetCitizen", *_call(self._register.GetCitizen, request, metadata))
         return answer.citizen, exchange
 
-    def read_household(self, personal_number: str, purpose: str, token: str) -> tuple[Household, Exchange]:
-        """Read what a citizen consented to of her household."""
+    def read_household(self, personal_number: str, purpose: str, token: str) -> tuple[Household, Sequence[Exchange]]:
+        """Read what a citizen consented to of her household; an empty one, by no exchange, if she is in none."""
         request = population_pb2.GetHouseholdRequest(personal_number=personal_number)
         metadata = CallContext(purpose, token=token).metadata()
-        answer, exchange = _exchanged("GetHousehold", *_call(self._register.GetHousehold, request, metadata))
-        return answer.household, exchange
+        try:
+            answer, exchange = _exchanged("GetHousehold", *_call(self._register.GetHousehold, request, metadata))
+        except Refusal as refusal:
+            if refusal.reason == _IN_NO_HOUSEHOLD:
+                return Household(), ()
+            raise
+        return answer.household, (exchange,)
 
     def register_residence(self, new: NewResidence, purpose: str, dossier_code: str, officer: str) -> Exchange:
         """Register a new residence on the legal basis of the dossier; repeating it changes nothing."""
@@ -112,7 +123,11 @@ def _call(
     try:
         return method.with_call(request, metadata=tuple(metadata), timeout=_DEADLINE_S)
     except grpc.RpcError as error:
-        raise refusal_from(error) from error
+        refusal = refusal_from(error)
+        if refusal.reason == _NOBODY_ANSWERED:
+            message = "The gateway cannot be reached or did not answer in time; try again, it is safe to repeat."
+            raise unavailable("GATEWAY_UNAVAILABLE", message) from error
+        raise refusal from error
 
 
 def _exchanged(name: str, answer: _Response, call: grpc.Call) -> tuple[_Response, Exchange]:

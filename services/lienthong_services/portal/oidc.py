@@ -119,9 +119,7 @@ class OidcClient:
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise _provider_unavailable()
         if response.status_code != HTTPStatus.OK:
-            raise unauthenticated(
-                "LOGIN_REFUSED", "The identity provider did not accept the login; begin again at /login."
-            )
+            raise login_refused()
         return self._believed(body, attempt)
 
     def _believed(self, body: Mapping[str, Any], attempt: Attempt) -> LoggedIn:
@@ -165,10 +163,16 @@ class OidcClient:
                 try:
                     response = self._client.get(f"{self._address}/jwks")
                     keys = jwt.PyJWKSet.from_dict(response.raise_for_status().json()).keys
-                except (httpx2.HTTPError, ValueError, jwt.PyJWTError) as error:
+                except (httpx2.HTTPError, AttributeError, ValueError, jwt.PyJWTError) as error:
                     raise _provider_unavailable() from error
                 self._keys = {key.key_id: key for key in keys if key.key_id}
         return self._keys[key_id]
+
+
+def login_refused() -> Refusal:
+    """Return the refusal of a login that the provider did not carry through."""
+    message = "The identity provider did not accept the login; begin again at /login."
+    return unauthenticated("LOGIN_REFUSED", message)
 
 
 def _provider_unavailable() -> Refusal:

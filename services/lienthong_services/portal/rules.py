@@ -22,6 +22,7 @@ SESSION_LIFETIME = timedelta(hours=8)
 LOGIN_LIFETIME = timedelta(minutes=10)
 _MAX_VALUE_LENGTH = 500
 _MAX_NOTE_LENGTH = 2_000
+_MOST_NAMED = 20
 _FORMS: Mapping[Kind, tuple[str, str]] = {
     Kind.SEX: (r"Nam|Nữ", "`Nam` or `Nữ`"),
     Kind.DATE: (r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
@@ -135,24 +136,31 @@ def completed_form(
         if name in definitions and text and not _is_valid(definitions[name].kind, text, applicant_number):
             faults[name] = _FORMS.get(definitions[name].kind, ("", "text of at most 500 characters on one line"))[1]
     if faults:
-        raise _form_refusal("FORM_INVALID", "Correct these fields: ", faults)
+        raise invalid("FORM_INVALID", f"Correct these fields: {_listed(faults)}.").with_metadata(fields=_names(faults))
     citizen = FormFieldSource.FORM_FIELD_SOURCE_CITIZEN
     merged = {**form, **{name: Value(text, citizen) for name, text in values.items()}}
     filled = {name: value for name, value in merged.items() if value.text}
     missing = {name: field.label_vi for name, field in definitions.items() if field.required and name not in filled}
     if missing:
-        raise _form_refusal("FORM_INCOMPLETE", "The form cannot be submitted without: ", missing)
+        message = f"The form cannot be submitted without: {_listed(missing)}."
+        raise invalid("FORM_INCOMPLETE", message).with_metadata(fields=_names(missing))
     return filled
 
 
-def _form_refusal(reason: str, introduction: str, fields: Mapping[str, str]) -> Refusal:
-    named = {name if _is_name(name) else repr(name[:40]): what for name, what in sorted(fields.items())[:20]}
-    sentence = introduction + "; ".join(f"{name} ({what})" for name, what in named.items()) + "."
-    return invalid(reason, sentence).with_metadata(fields=",".join(named))
+def _listed(fields: Mapping[str, str]) -> str:
+    return "; ".join(f"{_name(name)} ({fields[name]})" for name in _first(fields))
 
 
-def _is_name(name: str) -> bool:
-    return re.fullmatch(r"[a-z0-9_]{1,40}", name) is not None
+def _names(fields: Mapping[str, str]) -> str:
+    return ",".join(map(_name, _first(fields)))
+
+
+def _first(fields: Mapping[str, str]) -> list[str]:
+    return sorted(fields)[:_MOST_NAMED]
+
+
+def _name(name: str) -> str:
+    return name if re.fullmatch(r"[a-z0-9_]{1,40}", name) else repr(name[:40])
 
 
 def _is_valid(kind: Kind, text: str, applicant_number: str) -> bool:

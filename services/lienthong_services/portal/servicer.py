@@ -8,7 +8,7 @@ from lienthong.api.portal.v1 import portal_pb2 as pb
 from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceServicer
 from lienthong.client import Header
 from lienthong_core.clock import Clock
-from lienthong_core.errors import denied, unauthenticated
+from lienthong_core.errors import denied, invalid, unauthenticated
 from lienthong_core.metadata import single_header
 from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
@@ -18,6 +18,7 @@ from lienthong_services.portal.messages import dossier_message, procedure_messag
 from lienthong_services.portal.model import CitizenSession
 from lienthong_services.portal.procedures import PROCEDURES
 from lienthong_services.portal.rules import Actor, Applicant, Officer, check_session, live_access_token
+from lienthong_services.portal.states import Mover
 from lienthong_services.portal.store import PortalStore, digest
 
 _SCHEME = "Bearer "
@@ -98,6 +99,11 @@ class PortalServicer(PortalServiceServicer):
         identifier = single_header(context.invocation_metadata(), Header.OFFICER, max_length=_OFFICER_LENGTH)
         if not identifier:
             raise unauthenticated("OFFICER_MISSING", f"Name the officer who acts in {Header.OFFICER}.")
+        if identifier == Mover.CITIZEN.value:
+            message = (
+                f"{Header.OFFICER} cannot be {identifier!r}, which stands for the applicant in a dossier's history."
+            )
+            raise invalid("HEADER_INVALID", message)
         return Officer(identifier)
 
     def _session(self, context: grpc.ServicerContext) -> CitizenSession:

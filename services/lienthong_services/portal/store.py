@@ -1,12 +1,13 @@
 """What the portal keeps: sessions, logins under way, dossiers."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, Date, Engine, RowMapping, bindparam, delete, insert, select, text, update
 
 from lienthong_core.database import writing
 from lienthong_core.errors import Refusal, not_found, precondition
@@ -18,7 +19,14 @@ _SESSIONS = model.PortalTable.metadata.tables["citizensession"]
 _ATTEMPTS = model.PortalTable.metadata.tables["loginattempt"]
 _DOSSIERS = model.PortalTable.metadata.tables["dossier"]
 _EVENTS = model.PortalTable.metadata.tables["dossierevent"]
-_SEQUENCES = model.PortalTable.metadata.tables["codesequence"]
+
+# What is neither a UUID nor a code is not asked for: PostgreSQL refuses some texts altogether.
+_POSSIBLE_IDENTIFIER = re.compile(r"[A-Za-z0-9.-]{1,40}")
+# One statement, the same on SQLite and PostgreSQL, so that the first two of a day do not both insert.
+_NEXT_NUMBER = text(
+    "INSERT INTO codesequence (agency, day, last_number) VALUES (:agency, :day, 1) "
+    "ON CONFLICT (agency, day) DO UPDATE SET last_number = codesequence.last_number + 1 RETURNING last_number"
+).bindparams(bindparam("day", type_=Date))
 
 OUTCOME_LEASE = timedelta(seconds=30)
 """How long one attempt to carry an outcome out keeps others away; longer than the call it makes can take."""
@@ -56,13 +64,11 @@ class PortalStore:
 
     def take_login(self, state: str, browser: str, now: datetime) -> model.LoginAttempt | None:
         """Return a login under way and forget it, so that it works once; None if there is none for this browser."""
+        own = (_ATTEMPTS.c.state_sha256 == digest(state), _ATTEMPTS.c.browser_sha256 == digest(browser))
         with writing(self._engine) as connection:
-            where = _ATTEMPTS.c.state_sha256 == digest(state)
-            row = connection.execute(select(_ATTEMPTS).where(where)).mappings().one_or_none()
-            connection.execute(delete(_ATTEMPTS).where(where))
-        if row is None or row["expires_at"] <= now or row["browser_sha256"] != digest(browser):
-            return None
-        return model.LoginAttempt(**row)
+            # One statement: of two that come at once with the same state, one gets the row.
+            row = connection.execute(delete(_ATTEMPTS).where(*own).returning(_ATTEMPTS)).mappings().one_or_none()
+        return None if row is None or row["expires_at"] <= now else model.LoginAttempt(**row)
 
     def open_session(self, session: model.CitizenSession, now: datetime) -> None:
         """Keep a session, in place of one with the same token, and forget those that are over."""
@@ -90,6 +96,8 @@ class PortalStore:
 
     def dossier(self, identifier: str) -> StoredDossier | None:
         """Return a dossier by its id or its national code."""
+        if not _POSSIBLE_IDENTIFIER.fullmatch(identifier):
+            return None
         with self._engine.connect() as connection:
             where = (_DOSSIERS.c.dossier_id == identifier) | (_DOSSIERS.c.code == identifier)
             row = connection.execute(select(_DOSSIERS).where(where)).mappings().one_or_none()
@@ -148,11 +156,7 @@ class PortalStore:
 
 
 def _next_number(connection: Connection, agency: str, day: date) -> int:
-    where = (_SEQUENCES.c.agency == agency) & (_SEQUENCES.c.day == day)
-    raised = update(_SEQUENCES).where(where).values(last_number=_SEQUENCES.c.last_number + 1)
-    if connection.execute(raised).rowcount == 0:
-        connection.execute(insert(_SEQUENCES).values(agency=agency, day=day, last_number=1))
-    return int(connection.execute(select(_SEQUENCES.c.last_number).where(where)).scalar_one())
+    return int(connection.execute(_NEXT_NUMBER, {"agency": agency, "day": day}).scalar_one())
 
 
 def _change(
@@ -169,7 +173,11 @@ def _change(
         raise precondition(
             "DOSSIER_NOT_DRAFT", "The dossier has been submitted already; it cannot be changed any more."
         )
-    raise precondition("MOVE_NOT_ALLOWED", "Somebody else is moving the dossier; look at it again, then decide.")
+    raise precondition(
+        "MOVE_NOT_ALLOWED",
+        "Somebody else is moving the dossier, or its outcome may have been registered already and it can only be "
+        "finished. Look at it again, then decide.",
+    )
 
 
 def _with_events(connection: Connection, row: RowMapping) -> StoredDossier:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from lienthong_core.errors import Refusal
 from lienthong_core.problems import http_status
 from lienthong_core.safe_headers import SafeHeaders
+from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
 from lienthong_services.portal.web.visits import Leaving, Visits
 
 SESSION_COOKIE = "__Host-portal-session"
@@ -78,7 +79,8 @@ class _Pages:
     async def refused(self, _request: Request, refusal: Exception) -> Response:
         if not isinstance(refusal, Refusal):
             raise refusal
-        return self._page("refused.html", http_status(refusal.status).value, refusal=refusal)
+        message_vi = IN_VIETNAMESE.get(refusal.reason, SEE_ENGLISH)
+        return self._page("refused.html", http_status(refusal.status).value, refusal=refusal, message_vi=message_vi)
 
     def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)

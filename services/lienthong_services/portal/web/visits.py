@@ -4,13 +4,14 @@ import secrets
 from dataclasses import dataclass
 
 from lienthong_core.clock import Clock
-from lienthong_core.errors import invalid, not_found
+from lienthong_core.errors import Refusal, denied, invalid
 from lienthong_services.portal.model import CitizenSession, LoginAttempt
-from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient
+from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient, login_refused
 from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session, may_see
-from lienthong_services.portal.store import PortalStore, digest
+from lienthong_services.portal.store import PortalStore, digest, unknown_dossier
 
 _SECRET_BYTES = 32
+_ACCESS_DENIED = "access_denied"
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,25 @@ class Visits:
         dossier = self._store.dossier(dossier_id)
         own = Applicant(session.personal_number)
         if dossier is None or not may_see(own, dossier.row.applicant_number, dossier.state):
-            raise not_found("DOSSIER_UNKNOWN", "There is no such dossier, or it is not yours.")
+            raise unknown_dossier()
         details = ({"type": "lienthong_consent", "consent_request_id": dossier.row.consent_request_id},)
         return self._leave(dossier_id, digest(session_token), details)
 
     def arrive(self, state: str, browser: str, code: str, error: str) -> Arrival:
         """Take a citizen back.
 
-        Refused: LOGIN_UNKNOWN (no such way was begun in this browser, or it is over or used), LOGIN_DENIED (she said
-        no), and as `OidcClient.exchange`.
+        Refused: LOGIN_UNKNOWN (no such way was begun in this browser, or it is over or used), LOGIN_DENIED or
+        CONSENT_DENIED (she said no), LOGIN_REFUSED (the provider did), CITIZEN_MISMATCH (somebody else came back), and
+        as `OidcClient.exchange`.
         """
         attempt = self._store.take_login(state, browser, self._clock.now()) if state and browser else None
         if attempt is None:
             message = "This login was not begun in this browser, is over, or was used already; begin again at /login."
             raise invalid("LOGIN_UNKNOWN", message)
+        if error == _ACCESS_DENIED:
+            raise _consent_denied() if attempt.dossier_id else denied("LOGIN_DENIED", "You did not approve the login.")
         if error or not code:
-            message = "You did not approve, so nothing was shared and nothing has changed."
-            raise invalid("LOGIN_DENIED", message)
+            raise login_refused()
         who = self._oidc.exchange(code, Attempt(state, attempt.nonce, attempt.code_verifier))
         if not attempt.dossier_id:
             token = secrets.token_urlsafe(_SECRET_BYTES)
@@ -83,11 +86,12 @@ class Visits:
     def _consented(self, who: LoggedIn, attempt: LoginAttempt) -> Arrival:
         session = check_session(self._store.session(attempt.session_sha256), self._clock.now())
         dossier = self._store.dossier(attempt.dossier_id)
-        if dossier is None or who.personal_number != session.personal_number:
-            raise invalid("LOGIN_UNKNOWN", "Another citizen came back than the one who left; log in again.")
+        if dossier is None or who.subject != session.subject:
+            message = "Another citizen came back than the one who left; log out at the identity provider and try again."
+            raise denied("CITIZEN_MISMATCH", message)
         consent_id = who.consents.get(dossier.row.consent_request_id, "")
         if not consent_id:
-            raise invalid("LOGIN_DENIED", "No consent came back, so the form is not prefilled.")
+            raise _consent_denied()
         self._store.change_draft(attempt.dossier_id, consent_id=consent_id)
         return Arrival(self._keep(who, attempt.session_sha256), "", attempt.dossier_id)
 
@@ -121,3 +125,10 @@ class Visits:
         )
         self._store.open_session(session, now)
         return session
+
+
+def _consent_denied() -> Refusal:
+    message = (
+        "You did not consent, so nothing was shared. The dossier is still a draft; you can fill its form in yourself."
+    )
+    return denied("CONSENT_DENIED", message)

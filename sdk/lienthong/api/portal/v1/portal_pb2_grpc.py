@@ -29,7 +29,12 @@ class PortalServiceStub(object):
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     def __init__(self, channel):
@@ -84,7 +89,12 @@ class PortalServiceServicer(object):
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     def ListProcedures(self, request, context):
@@ -122,7 +132,8 @@ class PortalServiceServicer(object):
     def MoveDossier(self, request, context):
         """Moves a dossier to another state of the national list, if the caller may. Reaching FINISHED carries the outcome
         out first (for 1.004222: registers the new residence); if that fails, the dossier stays where it was.
-        Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS.
+        Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS;
+        INVALID_ARGUMENT NOTE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,7 +216,12 @@ class PortalService(object):
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     @staticmethod

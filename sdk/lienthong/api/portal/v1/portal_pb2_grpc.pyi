@@ -30,7 +30,12 @@ class PortalServiceStub:
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     @_typing.overload
@@ -55,7 +60,8 @@ class PortalServiceStub:
     MoveDossier: _grpc.UnaryUnaryMultiCallable[_portal_pb2.MoveDossierRequest, _portal_pb2.MoveDossierResponse]
     """Moves a dossier to another state of the national list, if the caller may. Reaching FINISHED carries the outcome
     out first (for 1.004222: registers the new residence); if that fails, the dossier stays where it was.
-    Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS.
+    Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS;
+    INVALID_ARGUMENT NOTE_INVALID.
     """
     GetDossier: _grpc.UnaryUnaryMultiCallable[_portal_pb2.GetDossierRequest, _portal_pb2.GetDossierResponse]
     """Returns a dossier: to its citizen or to the agency that processes it.
@@ -71,7 +77,12 @@ class PortalServiceAsyncStub(PortalServiceStub):
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -93,7 +104,8 @@ class PortalServiceAsyncStub(PortalServiceStub):
     MoveDossier: _aio.UnaryUnaryMultiCallable[_portal_pb2.MoveDossierRequest, _portal_pb2.MoveDossierResponse]  # type: ignore[assignment]
     """Moves a dossier to another state of the national list, if the caller may. Reaching FINISHED carries the outcome
     out first (for 1.004222: registers the new residence); if that fails, the dossier stays where it was.
-    Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS.
+    Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS;
+    INVALID_ARGUMENT NOTE_INVALID.
     """
     GetDossier: _aio.UnaryUnaryMultiCallable[_portal_pb2.GetDossierRequest, _portal_pb2.GetDossierResponse]  # type: ignore[assignment]
     """Returns a dossier: to its citizen or to the agency that processes it.
@@ -108,7 +120,12 @@ class PortalServiceServicer(metaclass=_abc_1.ABCMeta):
     """The portal, for its own apps on a citizen's behalf and for the agencies that process dossiers. Citizens' calls carry
     the session that logging in gave (`authorization: Bearer SESSION`); officers' calls name the officer (`x-road-userid`).
     Errors of all citizens' calls: UNAUTHENTICATED SESSION_MISSING, SESSION_INVALID, SESSION_EXPIRED; of all officers'
-    calls: UNAUTHENTICATED OFFICER_MISSING. What the gateway refuses comes back with the gateway's reason.
+    calls: UNAUTHENTICATED OFFICER_MISSING; of all calls that need the gateway: UNAVAILABLE GATEWAY_UNAVAILABLE. What the
+    gateway refuses comes back with the gateway's reason.
+
+    The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
+    of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
     """
 
     @_abc_1.abstractmethod
@@ -158,7 +175,8 @@ class PortalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_portal_pb2.MoveDossierResponse, _abc.Awaitable[_portal_pb2.MoveDossierResponse]]:
         """Moves a dossier to another state of the national list, if the caller may. Reaching FINISHED carries the outcome
         out first (for 1.004222: registers the new residence); if that fails, the dossier stays where it was.
-        Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS.
+        Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION MOVE_NOT_ALLOWED; PERMISSION_DENIED MOVE_NOT_YOURS;
+        INVALID_ARGUMENT NOTE_INVALID.
         """
 
     @_abc_1.abstractmethod
