@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExchangeLogServiceStub(object):
-    """Reads the exchange log. Served by the gateway itself; reading is logged too.
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class ExchangeLogServiceStub(object):
 
 
 class ExchangeLogServiceServicer(object):
-    """Reads the exchange log. Served by the gateway itself; reading is logged too.
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
     """
 
     def ListAccesses(self, request, context):
@@ -107,7 +107,7 @@ def add_ExchangeLogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExchangeLogService(object):
-    """Reads the exchange log. Served by the gateway itself; reading is logged too.
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
     """
 
     @staticmethod

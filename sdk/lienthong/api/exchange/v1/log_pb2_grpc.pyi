@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExchangeLogServiceStub:
-    """Reads the exchange log. Served by the gateway itself; reading is logged too."""
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -50,7 +50,7 @@ class ExchangeLogServiceStub:
 
 @_typing.type_check_only
 class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
-    """Reads the exchange log. Served by the gateway itself; reading is logged too."""
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAccesses: _aio.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]  # type: ignore[assignment]
@@ -67,7 +67,7 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     """
 
 class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the exchange log. Served by the gateway itself; reading is logged too."""
+    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
 
     @_abc_1.abstractmethod
     def ListAccesses(
