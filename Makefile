@@ -67,6 +67,7 @@ format: $(DEV) ## Rewrite Python and proto files in the project's style
 docs: $(RUNTIME) ## Write the generated pages of docs/ anew
 	$(BIN)/python tools/errors_page.py > docs/errors.md
 	$(BIN)/python tools/configuration_page.py > docs/configuration.md
+	$(BIN)/python -m lienthong_seeds.personas_page > docs/personas.md
 
 proto: $(PROTO) ## Regenerate sdk/lienthong/api from proto/
 	.venv-proto/bin/python tools/generate_contracts.py

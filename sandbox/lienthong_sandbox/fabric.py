@@ -43,7 +43,7 @@ class Fabric:
                 tell(service.name)
                 server = service.make(setting, listens[service.name])
                 undo.callback(server.stop)
-                self._filling.fill(server, setting)
+                self._filling.fill(server, setting, tell)
                 server.start()
             self._filling.finish()
             self._undo = undo.pop_all()

@@ -13,7 +13,8 @@ from lienthong_seeds.load import load_accounts, load_population
 from lienthong_seeds.members import redirect_uris
 from lienthong_seeds.population import generate
 from lienthong_seeds.rows import Population
-from lienthong_services.identity.model import Account, Client
+from lienthong_services.identity.clients import make_client
+from lienthong_services.identity.model import Account
 from lienthong_services.identity.rules import hash_passcode
 from lienthong_services.identity.server import IdentityServer
 from lienthong_services.identity.store import IdentityStore
@@ -27,15 +28,15 @@ PASSCODE = "135790"
 class Filling:
     """Fills databases that are empty; those that hold a world already are left as they are."""
 
-    def __init__(self, seed: int, citizens: int, progress: Callable[[int], None] | None = None) -> None:
-        """`progress` is told how many citizens have been made so far."""
+    def __init__(self, seed: int, citizens: int) -> None:
         self._seed = seed
         self._citizens = citizens
-        self._progress = progress
         self._made: Population | None = None
+        self._tell: Callable[[str], None] = lambda _progress: None
 
-    def fill(self, server: Server, setting: Setting) -> None:
-        """Fill a service's database before it starts, if it needs it."""
+    def fill(self, server: Server, setting: Setting, tell: Callable[[str], None] = lambda _progress: None) -> None:
+        """Fill a service's database before it starts, if it needs it; `tell` hears how far it is."""
+        self._tell = tell
         if isinstance(server, PopulationServer):
             self._fill_population(server.engine)
         elif isinstance(server, IdentityServer):
@@ -50,12 +51,18 @@ class Filling:
     def _population(self) -> Population:
         # Two services of one process are filled from the same people, made once.
         if self._made is None:
-            self._made = generate(self._seed, self._citizens, progress=self._progress)
+            self._made = generate(self._seed, self._citizens, progress=self._made_so_far)
         return self._made
+
+    def _made_so_far(self, citizens: int) -> None:
+        self._tell(f"{citizens:,} citizens made")
+
+    def _stored_so_far(self, rows: int) -> None:
+        self._tell(f"{rows:,} rows stored")
 
     def _fill_population(self, engine: Engine) -> None:
         if _is_empty(engine, Citizen):
-            load_population(engine, self._population())
+            load_population(engine, self._population(), self._stored_so_far)
 
     def _fill_identity(self, engine: Engine, setting: Setting) -> None:
         if _is_empty(engine, Account):
@@ -64,14 +71,13 @@ class Filling:
         # Always: the portal's address may be another one this time.
         for client in setting.world.registered_clients():
             store.add_client(
-                Client(
-                    client_id=client.client_id,
-                    system_id=client.system_id,
-                    name_vi=client.name_vi,
-                    name_en=client.name_en,
-                    secret_hash=client.secret_hash,
-                    certificate_thumbprint=client.certificate_thumbprint,
-                    redirect_uris=" ".join(redirect_uris(client.client_id, setting.endpoints.portal_url)),
+                make_client(
+                    client.client_id,
+                    client.system_id,
+                    (client.name_vi, client.name_en),
+                    client.secret_hash,
+                    client.certificate_thumbprint,
+                    redirect_uris(client.client_id, setting.endpoints.portal_url),
                 )
             )
 

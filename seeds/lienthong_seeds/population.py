@@ -24,7 +24,7 @@ MOST_CITIZENS = 1_000_000
 Progress = Callable[[int], None]
 """Called now and then with how many citizens are done."""
 
-_PROGRESS_EVERY = 1_000
+_PROGRESS_EVERY = 10_000
 
 
 def generate(

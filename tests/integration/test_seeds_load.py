@@ -1,15 +1,14 @@
 """A synthetic population in real databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
-from lienthong_core.database import open_database, sqlite_url
+from lienthong_core.database import open_database
 from lienthong_seeds.load import load_accounts, load_population, registered_datasets
 from lienthong_seeds.personas import persona
 from lienthong_seeds.population import generate
@@ -37,16 +36,15 @@ def population() -> Population:
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[Engine]:
-    url = sqlite_url(tmp_path / "population.db")
-    engine = open_database(url, PopulationTable.metadata, version=POPULATION_VERSION)
+def register(new_database: Callable[[], str]) -> Iterator[Engine]:
+    engine = open_database(new_database(), PopulationTable.metadata, version=POPULATION_VERSION)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(sqlite_url(tmp_path / "identity.db"), IdentityTable.metadata, version=IDENTITY_VERSION)
+def provider(new_database: Callable[[], str]) -> Iterator[Engine]:
+    engine = open_database(new_database(), IdentityTable.metadata, version=IDENTITY_VERSION)
     yield engine
     engine.dispose()
 

@@ -1,7 +1,7 @@
 """Databases for tests: every store runs on SQLite and on PostgreSQL."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -43,12 +43,22 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of a new, empty database: once in SQLite and once in PostgreSQL."""
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Give what makes a new, empty database and returns its address: once all in SQLite, once all in PostgreSQL."""
     if request.param == "sqlite":
-        return sqlite_url(tmp_path / "test.sqlite")
+        return lambda: sqlite_url(tmp_path / f"{uuid.uuid4().hex}.sqlite")
     server = request.getfixturevalue("postgresql_server")
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return f"{server.replace('postgresql://', 'postgresql+psycopg://').rsplit('/', 1)[0]}/{name}"
+
+    def create() -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return f"{server.replace('postgresql://', 'postgresql+psycopg://').rsplit('/', 1)[0]}/{name}"
+
+    return create
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """Give the address of a new, empty database."""
+    return new_database()

@@ -24,7 +24,7 @@ from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_services.identity.clients import make_client
 from lienthong_services.identity.model import Account
-from lienthong_services.identity.rules import PASSCODE, hash_passcode
+from lienthong_services.identity.rules import PASSCODE, hash_passcode, secret_digest
 from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.identity.store import IdentityStore
 from tests.support.browser import TIMEOUT_S, Browser, Page
@@ -213,5 +213,7 @@ def _fill(server: IdentityServer, portal: TlsIdentity, bank: TlsIdentity) -> Non
     store = IdentityStore(server.engine)
     portal_name = ("Cổng dịch vụ công", "Public-service portal")
     bank_name = ("Ngân hàng Thử nghiệm", "Test bank")
-    store.add_client(make_client("portal", PORTAL, portal_name, PORTAL_SECRET, portal.thumbprint, [CALLBACK]))
-    store.add_client(make_client("bank", BANK, bank_name, BANK_SECRET, bank.thumbprint, [CALLBACK]))
+    store.add_client(
+        make_client("portal", str(PORTAL), portal_name, secret_digest(PORTAL_SECRET), portal.thumbprint, [CALLBACK])
+    )
+    store.add_client(make_client("bank", str(BANK), bank_name, secret_digest(BANK_SECRET), bank.thumbprint, [CALLBACK]))

@@ -19,7 +19,9 @@ from lienthong_services.identity.errors import OAuthError, PageError
 
 PORTAL = SystemId.parse("VN-SANDBOX/GOV/G02/portal")
 CALLBACK = "https://localhost:9/callback?from=identity"
-CLIENT = make_client("portal", PORTAL, ("Cổng", "Portal"), "secret", "thumbprint", [CALLBACK, "http://localhost/app"])
+CLIENT = make_client(
+    "portal", str(PORTAL), ("Cổng", "Portal"), "secret", "thumbprint", [CALLBACK, "http://localhost/app"]
+)
 TO = ReturnAddress(CLIENT, CALLBACK, "st-1")
 NAMES = st.sampled_from(
     [
@@ -79,4 +81,4 @@ def test_an_answer_carries_the_state_as_it_was_and_keeps_the_address(state: str 
 )  # fmt: skip
 def test_an_address_that_no_answer_may_go_to_is_not_registered(address: str) -> None:
     with pytest.raises(ValueError, match="redirect URI"):
-        make_client("portal", PORTAL, ("Cổng", "Portal"), "secret", "thumbprint", [address])
+        make_client("portal", str(PORTAL), ("Cổng", "Portal"), "secret", "thumbprint", [address])

@@ -15,7 +15,7 @@ from lienthong_services.identity.tokens import TokenIssuer, scope_claims
 
 NOW = 1_800_000_000
 PORTAL = SystemId.parse("VN-SANDBOX/GOV/G02/portal")
-CLIENT = make_client("portal", PORTAL, ("Cổng", "Portal"), "secret", "thumbprint", ["https://localhost:9/"])
+CLIENT = make_client("portal", str(PORTAL), ("Cổng", "Portal"), "secret", "thumbprint", ["https://localhost:9/"])
 KEY = SigningKey.create()
 ISSUER = TokenIssuer("https://localhost:8", "spiffe://gateway", KEY)
 CODE = AuthorizationCode(

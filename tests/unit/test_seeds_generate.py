@@ -52,6 +52,6 @@ def test_a_day_before_the_personas_stories_end_is_refused() -> None:
 
 def test_progress_is_told_while_people_are_made() -> None:
     told: list[int] = []
-    generate(1, 3_000, progress=told.append)
+    generate(1, 30_000, progress=told.append)
     assert len(told) == 2
     assert told == sorted(told)

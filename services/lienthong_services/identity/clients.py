@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from lienthong_core.systems import SystemId
 from lienthong_services.identity.model import Client
-from lienthong_services.identity.rules import secret_digest
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def make_client(
     client_id: str,
-    system: SystemId,
+    system_id: str,
     name: tuple[str, str],
-    secret: str,
+    secret_hash: str,
     certificate_thumbprint: str,
     redirect_uris: Sequence[str],
 ) -> Client:
-    """Return a client to be given to `IdentityStore.add_client`; `name` is in Vietnamese and in English.
+    """Return a client to be given to `IdentityStore.add_client`.
+
+    `name` is in Vietnamese and in English, `secret_hash` as `rules.secret_digest` gives it.
 
     Raises ValueError for a redirect URI that no answer may go to.
     """
@@ -27,10 +27,10 @@ def make_client(
     vietnamese, english = name
     return Client(
         client_id=client_id,
-        system_id=str(system),
+        system_id=system_id,
         name_vi=vietnamese,
         name_en=english,
-        secret_hash=secret_digest(secret),
+        secret_hash=secret_hash,
         certificate_thumbprint=certificate_thumbprint,
         redirect_uris=" ".join(redirect_uris),
     )
