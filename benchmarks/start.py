@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.health import check
 from benchmarks.processes import running, wait_for_line
+from benchmarks.ready import require_serving
 from benchmarks.report import Figure, Report, Tell
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -65,7 +65,7 @@ def _up() -> _Up:
         with running([str(command), "up", "--first-port", "0", "--data", folder]) as process:
             wait_for_line(process, "ready", _READY_S)
             world, endpoints = World(Path(folder)), Endpoints.load(Path(folder))
-            check([endpoints.gateway], world.tls(members.YOUR_SYSTEM))
+            require_serving(world, endpoints.gateway)
             seconds = time.perf_counter() - begun
             _read(world, endpoints)
             return _Up(seconds, _resident_bytes(process.pid) / _MEGABYTE)

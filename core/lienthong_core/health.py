@@ -13,7 +13,7 @@ _DEADLINE_S = 3.0
 
 
 def is_serving(folder: Path, port: int) -> bool:
-    """Return whether the service with the certificate in `folder` serves on `port`; it calls with that certificate."""
+    """Return whether a service on this machine serves on `port`, calling with the certificate in `folder`."""
     authority, key, certificate = ((folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt"))
     credentials = grpc.ssl_channel_credentials(authority, key, certificate)
     with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:

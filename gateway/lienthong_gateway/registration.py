@@ -75,7 +75,3 @@ class Registration:
             access_rights={(right.consumer, right.method, right.purpose): right for right in access_rights},
             auditors=frozenset(auditors),
         )
-
-    def provider_of(self, service: str) -> SystemId | None:
-        """Return the system that provides the gRPC service of that full name."""
-        return next((s.system_id for s in self.systems.values() if service in s.services), None)

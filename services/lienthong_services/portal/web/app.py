@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lienthong_core.errors import Refusal
-from lienthong_core.problems import http_status
+from lienthong_core.http_status import http_status
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
 from lienthong_services.portal.web.visits import Leaving, Visits
