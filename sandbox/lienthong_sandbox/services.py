@@ -75,7 +75,6 @@ def population(setting: Setting, listen: Listen) -> PopulationServer:
 def identity(setting: Setting, listen: Listen) -> IdentityServer:
     """Return the identity provider."""
     config = IdentityConfig(
-        system=members.IDENTITY,
         address=listen.address,
         web_host=listen.web_host,
         web_port=listen.web_port,

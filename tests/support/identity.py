@@ -163,7 +163,6 @@ def identity_world(database_url: str) -> Generator[IdentityWorld]:
         )
         undo.callback(gateway.stop)
         config = IdentityConfig(
-            system=IDENTITY,
             address=f"localhost:{rpc_port}",
             web_host="127.0.0.1",
             web_port=web_port,

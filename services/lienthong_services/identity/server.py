@@ -30,7 +30,6 @@ SERVICE = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
 class IdentityConfig:
     """What an identity provider needs to know."""
 
-    system: SystemId
     address: str
     """Where agencies' calls arrive, through the gateway: `host:port`."""
     web_host: str
