@@ -183,7 +183,7 @@ def _is_possible_date(text: str) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+    return not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
 def _expired() -> Refusal:
