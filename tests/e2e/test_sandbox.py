@@ -12,6 +12,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCit
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
+from tests.support.threads import left_behind
 
 DEADLINE_S = 10.0
 
@@ -52,11 +53,7 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind(
         consented_name(sandbox)
         addresses = [*sandbox.endpoints.addresses.values(), *sandbox.endpoints.urls.values()]
         assert not any(can_be_bound(address) for address in addresses)
-    # gRPC polls with one thread of its own for all servers of a process; it is no sandbox's.
-    threads = {thread for thread in set(threading.enumerate()) - before[0] if "_poll_wrapper" not in thread.name}
-    for thread in threads:
-        thread.join(DEADLINE_S)
-    assert ({thread for thread in threads if thread.is_alive()}, child_processes()) == (set(), before[1])
+    assert (left_behind(before[0]), child_processes()) == (set(), before[1])
     assert list(tmp_path.iterdir()) == []
     assert all(can_be_bound(address) for address in addresses)
 

@@ -25,6 +25,7 @@ from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.server import GatewayServer
 from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of, trailing_metadata
+from tests.support.threads import left_behind
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "EXCHANGE_LOG_UNAVAILABLE")
 BUSY_S = 5.0
@@ -190,19 +191,19 @@ def test_a_log_whose_end_was_altered_is_not_gone_on_with(file: Path, statement: 
 
 
 def test_a_gateway_that_stops_leaves_no_thread_and_no_port(file: Path) -> None:
+    before = set(threading.enumerate())
     with gateway_world(sqlite_url(file)) as world:
         world.consent()
         world.read()
         address = world.config.address
 
-    left = {thread.name for thread in threading.enumerate()} & {"gateway", "exchange-log", "web"}
-    assert not left
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("asyncio_", "rpc"))]
+    assert left_behind(before) == set()
     with socket.create_server(("127.0.0.1", int(address.rsplit(":", 1)[1]))):
         pass
 
 
 def test_an_address_that_is_taken_is_told_and_nothing_is_left(file: Path) -> None:
+    before = set(threading.enumerate())
     with gateway_world(sqlite_url(file)) as world:
         config, clock = world.config, world.clock
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -213,4 +214,4 @@ def test_an_address_that_is_taken_is_told_and_nothing_is_left(file: Path) -> Non
         finally:
             server.stop()
 
-    assert not {thread.name for thread in threading.enumerate()} & {"gateway", "exchange-log"}
+    assert left_behind(before) == set()

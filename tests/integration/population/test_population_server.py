@@ -14,8 +14,7 @@ from lienthong_services.population.server import PopulationConfig, PopulationSer
 from tests.integration.population.calls import call, refusal_of
 from tests.integration.population.conftest import GATEWAY
 from tests.integration.population.people import DAUGHTER, add_people
-
-THREAD_DEADLINE_S = 5.0
+from tests.support.threads import left_behind
 
 
 @pytest.fixture
@@ -50,10 +49,7 @@ def test_a_stopped_server_leaves_no_thread_and_no_listener(
     server = PopulationServer(config, clock)
     server.start()
     server.stop()
-    for thread in set(threading.enumerate()) - before:
-        # gRPC's own thread that would cancel calls after the grace period ends a moment after the server has.
-        thread.join(THREAD_DEADLINE_S)
-    assert set(threading.enumerate()) <= before
+    assert left_behind(before) == set()
     refusal = refusal_of(PopulationServiceStub(channel).GetCitizen, GetCitizenRequest())
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "CONNECTION_FAILED")
 
