@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select, update
 
 from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState
 from lienthong_core.errors import not_found, precondition
@@ -16,6 +16,13 @@ _CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
 NOT_IN_FORCE = "CONSENT_UNKNOWN"
 _PENDING = ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
 
+
+# Asked at every exchange: building the statement anew would take longer than running it.
+_BETWEEN = select(_CONSENTS).where(
+    _CONSENTS.c.subject_number == bindparam("subject"),
+    _CONSENTS.c.consumer == bindparam("consumer"),
+    _CONSENTS.c.provider == bindparam("provider"),
+)
 
 Change: TypeAlias = Callable[[Connection], None]
 """A change of state, made in the transaction of the log entry about it."""
@@ -42,13 +49,9 @@ class ConsentStore:
 
     def consents_between(self, subject_number: str, consumer: str, provider: str) -> list[StoredConsent]:
         """Return every consent that a citizen gave a consumer for a provider, whatever became of it."""
-        query = select(_CONSENTS).where(
-            _CONSENTS.c.subject_number == subject_number,
-            _CONSENTS.c.consumer == consumer,
-            _CONSENTS.c.provider == provider,
-        )
+        parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
         with self._engine.connect() as connection:
-            return [_consent(row) for row in connection.execute(query)]
+            return [_consent(row) for row in connection.execute(_BETWEEN, parties)]
 
     def consents_of(self, subject_number: str) -> list[StoredConsent]:
         """Return every consent that a citizen gave, newest first."""
