@@ -55,6 +55,20 @@ def test_every_page_says_that_it_is_a_simulation_and_speaks_both_languages(world
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
+def test_an_address_without_a_page_gets_a_page_that_says_so(world: PortalWorld) -> None:
+    browser = world.browser()
+    assert_refused(browser.get("/nowhere"), 404, "PAGE_UNKNOWN")
+    assert_refused(browser.post("/login"), 405, "PAGE_UNKNOWN")
+
+
+def test_pages_take_their_style_from_the_portal_itself_and_run_nothing(world: PortalWorld) -> None:
+    browser = world.browser()
+    policy = browser.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "font" in browser.get("/static/style.css").text
+
+
 def test_the_session_cookie_is_the_browsers_alone(world: PortalWorld) -> None:
     browser = world.browser()
     arrived = browser.get(way_back(browser))

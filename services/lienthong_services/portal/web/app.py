@@ -1,15 +1,18 @@
 """The portal's pages."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from lienthong_core.errors import Refusal
+from lienthong_core.errors import Refusal, internal, not_found
 from lienthong_core.http_status import http_status
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
@@ -18,9 +21,7 @@ from lienthong_services.portal.web.visits import Leaving, Visits
 SESSION_COOKIE = "__Host-portal-session"
 BROWSER_COOKIE = "__Host-portal-login"
 _SEE_OTHER = 303
-_POLICY = (
-    "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-)
+_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 
 def create_app(visits: Visits) -> ASGIApp:
@@ -32,8 +33,10 @@ def create_app(visits: Visits) -> ASGIApp:
         Route("/oidc/callback", pages.callback),
         Route("/dossiers/{dossier_id}/consent", pages.consent),
         Route("/logout", pages.logout, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
-    return SafeHeaders(Starlette(routes=routes, exception_handlers={Refusal: pages.refused}))
+    handlers = {Refusal: pages.refused, HTTPException: pages.no_page, Exception: pages.failed}
+    return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
 
 
 class _Pages:
@@ -81,6 +84,17 @@ class _Pages:
             raise refusal
         message_vi = IN_VIETNAMESE.get(refusal.reason, SEE_ENGLISH)
         return self._page("refused.html", http_status(refusal.status).value, refusal=refusal, message_vi=message_vi)
+
+    async def no_page(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        message = "There is no such page, or not for this way of asking; begin at the home page."
+        page = await self.refused(request, not_found("PAGE_UNKNOWN", message))
+        page.status_code = error.status_code
+        return page
+
+    async def failed(self, request: Request, _error: Exception) -> Response:
+        return await self.refused(request, internal())
 
     def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)

@@ -19,6 +19,8 @@ IN_VIETNAMESE: Mapping[str, str] = MappingProxyType(
         "CITIZEN_MISMATCH": "Người quay lại không phải là người đã rời đi. Hãy đăng xuất ở hệ thống định danh rồi thử "
         "lại.",
         "DOSSIER_UNKNOWN": "Không có hồ sơ này, hoặc hồ sơ không phải của bạn.",
+        "PAGE_UNKNOWN": "Địa chỉ này không có trang nào, hoặc không nhận cách gửi này. Hãy bắt đầu từ trang đầu.",
+        "INTERNAL": "Cổng gặp lỗi không lường trước. Hãy thử lại.",
         "DOSSIER_NOT_DRAFT": "Hồ sơ đã được nộp nên không thay đổi được nữa.",
     }
 )

@@ -34,7 +34,8 @@ class PortalServiceStub(object):
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     def __init__(self, channel):
@@ -94,7 +95,8 @@ class PortalServiceServicer(object):
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     def ListProcedures(self, request, context):
@@ -221,7 +223,8 @@ class PortalService(object):
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     @staticmethod

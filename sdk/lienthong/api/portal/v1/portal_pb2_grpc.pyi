@@ -35,7 +35,8 @@ class PortalServiceStub:
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     @_typing.overload
@@ -82,7 +83,8 @@ class PortalServiceAsyncStub(PortalServiceStub):
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -125,7 +127,8 @@ class PortalServiceServicer(metaclass=_abc_1.ABCMeta):
 
     The pages refuse in the same words. Errors of all ways back from the identity provider: INVALID_ARGUMENT LOGIN_UNKNOWN;
     of all ways back without approval: PERMISSION_DENIED LOGIN_DENIED, CONSENT_DENIED, CITIZEN_MISMATCH; of all ways back
-    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID.
+    with what cannot be believed: UNAUTHENTICATED LOGIN_REFUSED, ID_TOKEN_INVALID; of all addresses without a page:
+    NOT_FOUND PAGE_UNKNOWN.
     """
 
     @_abc_1.abstractmethod
