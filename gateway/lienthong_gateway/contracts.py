@@ -67,6 +67,8 @@ def field_policy(field: FieldDescriptor) -> FieldPolicy | None:
 
 def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:
     path = f"/{method.containing_service.full_name}/{method.name}"
+    if method.client_streaming or method.server_streaming:
+        raise ContractFault(f"{path} streams, and the gateway forwards single requests and answers only")
     policy = _method_policy(method, path)
     names = set(_response_datasets(method.output_type, path, frozenset(), covered=False))
     if missing := names - declared.keys():

@@ -42,10 +42,13 @@ def message_field(name: str, type_name: str, policy: FieldPolicy | None) -> Fiel
     return field
 
 
-def load(package: str, method: MethodPolicy | None, answer: DescriptorProto) -> MethodContract:
+def load(
+    package: str, method: MethodPolicy | None, answer: DescriptorProto, *, streams: bool = False
+) -> MethodContract:
     """Load the contract of a service with one method, `Ask`, that answers `answer`."""
     request = DescriptorProto(name="Request", field=[text_field("personal_number", None)])
     ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
+    ask.server_streaming = streams
     if method is not None:
         ask.options.Extensions[options_pb2.method].CopyFrom(method)
     file = FileDescriptorProto(
@@ -56,6 +59,12 @@ def load(package: str, method: MethodPolicy | None, answer: DescriptorProto) -> 
     made = descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
     system = System(PROVIDER, "", "", (f"{package}.Faulty",))
     return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]
+
+
+def test_a_method_that_streams_is_a_fault_because_streams_are_not_forwarded() -> None:
+    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="streams"):
+        load("test.streaming", WHOLE, answer, streams=True)
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))
