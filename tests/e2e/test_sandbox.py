@@ -37,6 +37,8 @@ def child_processes() -> set[str]:
 def can_be_bound(address: str) -> bool:
     host, _, port = address.removeprefix("https://").rpartition(":")
     with socket.socket() as probe:
+        # Connections that have ended linger in the kernel for a minute; they are nobody's.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, int(port)))
         except OSError:
