@@ -66,4 +66,4 @@ def test_verifying_a_stored_log_names_the_entry_that_was_altered(lienthong: str,
 def test_verifying_where_there_is_no_log_says_so(lienthong: str, tmp_path: Path) -> None:
     checked = verify(lienthong, tmp_path)
     assert checked.returncode == 1
-    assert "Not verified" in checked.stderr
+    assert "name the folder that was given to `lienthong up --data`" in " ".join(checked.stderr.split())

@@ -34,8 +34,9 @@ def verify(
     console = Console()
     folder = World(data).service_folder(members.GATEWAY)
     try:
+        _require(folder / "gateway.sqlite")
         verifier = VerifierKey.parse((key or folder / "log.vkey").read_text(encoding="utf-8"))
-        engine = _open(folder / "gateway.sqlite")
+        engine = open_database(sqlite_url(folder / "gateway.sqlite"), GatewayTable.metadata, version=SCHEMA_VERSION)
     except (OSError, CheckpointFault, SchemaMismatch) as error:
         Console(stderr=True).print(f"[bold red]Not verified:[/] {error}")
         raise typer.Exit(1) from error
@@ -51,10 +52,9 @@ def verify(
     console.print(f"root {verification.root.hex()}", style="dim")
 
 
-def _open(file: Path) -> Engine:
+def _require(file: Path) -> None:
     if not file.exists():
         raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
-    return open_database(sqlite_url(file), GatewayTable.metadata, version=SCHEMA_VERSION)
 
 
 def _verified(engine: Engine, verifier: VerifierKey, console: Console) -> Verification:
