@@ -8,6 +8,7 @@ from lienthong_sandbox.world import World
 
 DATABASE_URL_FILE = "database_url"
 _HOST = "postgres:5432"
+_PASSWORD_BYTES = 24
 
 
 def prepare(folder: Path, issuer: str) -> bool:
@@ -20,21 +21,21 @@ def prepare(folder: Path, issuer: str) -> bool:
     if world.exists():
         return False
     databases = folder / "postgres"
-    databases.mkdir(exist_ok=True)
+    databases.mkdir(parents=True, exist_ok=True)
     statements: list[str] = []
-    for name, system in ((service.name, service.system) for service in SERVICES):
-        password = secrets.token_urlsafe(24)
+    for service in SERVICES:
+        name, password = service.name, secrets.token_urlsafe(_PASSWORD_BYTES)
         statements += [
             f"CREATE ROLE {name} LOGIN PASSWORD '{password}';",
             f"CREATE DATABASE {name} OWNER {name};",
             f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;",
         ]
-        file = world.service_folder(system) / DATABASE_URL_FILE
+        file = world.service_folder(service.system) / DATABASE_URL_FILE
         file.parent.mkdir(exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(f"postgresql+psycopg://{name}:{password}@{_HOST}/{name}\n", encoding="utf-8")
     # Read by the database server's own account, from a volume that nobody else mounts.
     (databases / "databases.sql").write_text("\n".join(statements) + "\n", encoding="utf-8")
-    (databases / "password").write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    (databases / "password").write_text(secrets.token_urlsafe(_PASSWORD_BYTES), encoding="utf-8")
     world.create(issuer)
     return True

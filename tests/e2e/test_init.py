@@ -1,0 +1,25 @@
+import stat
+import subprocess
+from pathlib import Path
+
+
+def init(lienthong: str, data: Path) -> str:
+    command = [lienthong, "init", "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()
+
+
+def test_init_makes_a_world_for_containers_once(lienthong: str, tmp_path: Path) -> None:
+    data = tmp_path / "not" / "there" / "yet"
+    assert init(lienthong, data) == "world made"
+    made = {file: file.read_bytes() for file in data.rglob("*") if file.is_file()}
+    assert init(lienthong, data) == "the world is there already"
+    assert {file: file.read_bytes() for file in data.rglob("*") if file.is_file()} == made
+
+
+def test_nobody_else_reads_the_keys_and_secrets_that_init_makes(lienthong: str, tmp_path: Path) -> None:
+    init(lienthong, tmp_path)
+    secret = [*tmp_path.rglob("*.key"), *tmp_path.rglob("*.pem"), *tmp_path.rglob("client_secret")]
+    secret += tmp_path.rglob("database_url")
+    assert len(secret) > 10
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
