@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -67,3 +68,28 @@ def test_verifying_where_there_is_no_log_says_so(lienthong: str, tmp_path: Path)
     checked = verify(lienthong, tmp_path)
     assert checked.returncode == 1
     assert "name the folder that was given to `lienthong up --data`" in " ".join(checked.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--citizens", "2000000"], "1000000"),
+        (["--citizens", "0"], "--citizens"),
+        (["--first-port", "70000"], "--first-port"),
+        (["--first-port", "0", "--data", "/dev/null"], "Not started"),
+    ],
+)
+def test_what_up_cannot_do_is_said_without_a_traceback(lienthong: str, arguments: list[str], said: str) -> None:
+    command = [lienthong, "up", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_service_names_the_variable_that_it_does_not_understand(lienthong: str) -> None:
+    environment = {**os.environ, "LIENTHONG_CITIZENS": "many"}
+    command = [lienthong, "serve", "gateway"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("not started: LIENTHONG_CITIZENS: ")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
@@ -30,7 +31,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    settings = ServiceSettings()
+    settings = _settings()
     world = World(settings.data)
     setting = Setting(world, settings.endpoints(), SystemClock(), settings.identity_backchannel)
     database_url = _stored_database_url(world.service_folder(chosen.system))
@@ -55,9 +56,18 @@ def init(
     data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
 ) -> None:
     """Make keys, certificates and database passwords for containers, once."""
-    settings = ServiceSettings()
+    settings = _settings()
     made = prepare(data or settings.data, settings.endpoints().identity_url)
     typer.echo("world made" if made else "the world is there already")
+
+
+def _settings() -> ServiceSettings:
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        faults = (f"LIENTHONG_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors())
+        typer.echo(f"not started: {'; '.join(faults)}; see docs/configuration.md", err=True)
+        raise typer.Exit(1) from error
 
 
 def _stored_database_url(folder: Path) -> str:

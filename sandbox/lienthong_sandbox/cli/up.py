@@ -14,7 +14,9 @@ from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import FIRST_PORT
 from lienthong_seeds import members
+from lienthong_seeds.population import MOST_CITIZENS
 
+_LAST_FIRST_PORT = 65_530
 _OPEN = ("gateway", "portal")
 
 
@@ -22,9 +24,13 @@ def up(
     data: Annotated[
         Path | None, typer.Option(help="Folder that keeps everything across restarts; without it nothing is kept.")
     ] = None,
-    citizens: Annotated[int, typer.Option(min=1, help="How many citizens an empty database is filled with.")] = 10_000,
+    citizens: Annotated[
+        int, typer.Option(min=1, max=MOST_CITIZENS, help="How many citizens an empty database is filled with.")
+    ] = 10_000,
     seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
-    first_port: Annotated[int, typer.Option(help="Six ports in a row from here on; 0: any free ones.")] = FIRST_PORT,
+    first_port: Annotated[
+        int, typer.Option(min=0, max=_LAST_FIRST_PORT, help="Six ports in a row from here on; 0: any free ones.")
+    ] = FIRST_PORT,
 ) -> None:
     """Start every service and stay until Ctrl-C."""
     console = Console()
