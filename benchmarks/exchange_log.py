@@ -15,13 +15,13 @@ from benchmarks.report import Figure, Report, Tell
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock, SystemClock
 from lienthong_core.database import open_database, sqlite_url
+from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
 
 _RUNS = 5
 _ALONE = 200
@@ -73,7 +73,7 @@ class _Log:
 
 @contextmanager
 def _log(folder: Path, key: CheckpointKey) -> Generator[_Log]:
-    engine = open_database(sqlite_url(folder / "log.sqlite"), GatewayTable.metadata, version=SCHEMA_VERSION)
+    engine = open_database(sqlite_url(folder / "log.sqlite"), schema.metadata(), version=schema.VERSION)
     writer = LogWriter(engine, Appender(engine, key))
     writer.start()
     try:

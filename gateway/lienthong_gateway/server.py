@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -20,18 +19,20 @@ from lienthong_core.contracts import all_contracts
 from lienthong_core.database import open_database
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
+from lienthong_gateway import schema
 from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
-from lienthong_gateway.pipeline import Context, Pipeline
+from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.steps.authenticate import Authenticator
+from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
@@ -67,7 +68,7 @@ class GatewayServer:
         self._config = config
         self._clock = clock
         self._contracts = load_contracts(config.registration, all_contracts())
-        self.engine: Engine = open_database(config.database_url, GatewayTable.metadata, version=SCHEMA_VERSION)
+        self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
             self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
             """Entries handed in before `start` are written first."""
@@ -138,15 +139,13 @@ class _Running:
             ),
         )
         pipeline = Pipeline(
-            registration=registration,
             contracts=contracts,
             local=local_methods(services),
             identifier=Identifier(registration),
             authenticator=Authenticator(config.issuer, audience, keys, clock),
-            consents=consents,
+            decider=Decider(registration, consents, clock),
             forwarder=forwarder,
             recorder=Recorder(writer, clock),
-            clock=clock,
         )
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
@@ -169,7 +168,7 @@ async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) ->
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    server.add_generic_rpc_handlers((_EveryMethod(pipeline),))
+    server.add_generic_rpc_handlers((EveryMethod(pipeline),))
     try:
         server.add_secure_port(config.address, config.tls.server_credentials())
     except RuntimeError as error:
@@ -178,17 +177,3 @@ async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) ->
     for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server
-
-
-class _EveryMethod(grpc.GenericRpcHandler):
-    """Hands every call that is not health or reflection to the pipeline, as bytes."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, handler_call_details.method))
-
-
-async def _answer(pipeline: Pipeline, method: str, request: bytes, context: Context) -> bytes:
-    return await pipeline.answer(method, request, context)

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, insert
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_core.database import open_database, sqlite_url, writing
+from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
 
 _PAGE = 1_000
 _DEADLINE_S = 10.0
@@ -31,7 +31,7 @@ def copy_log(channel: grpc.Channel, file: Path) -> tuple[Engine, VerifierKey]:
     size = checkpoints[-1].tree_size
     # Reading is recorded as well, so the log has grown past the last checkpoint by now.
     entries = [entry for entry in _entries(stub) if entry.log_index < size]
-    engine = open_database(sqlite_url(file), GatewayTable.metadata, version=SCHEMA_VERSION)
+    engine = open_database(sqlite_url(file), schema.metadata(), version=schema.VERSION)
     with writing(engine) as connection:
         connection.execute(insert(ENTRIES), [_row(entry) for entry in entries])
         notes = [{"tree_size": c.tree_size, "note": c.note, "peaks": b""} for c in checkpoints]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, exists, select
 
-from lienthong_gateway.model import LogEntryRow
+from lienthong_gateway.log.model import LogEntryRow
 from lienthong_gateway.server import GatewayServer
 from lienthong_sandbox.services import Server, Setting
 from lienthong_seeds.history import record_history

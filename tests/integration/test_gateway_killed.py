@@ -11,9 +11,9 @@ import grpc
 
 from lienthong.client import CallContext, Receipt
 from lienthong_core.database import open_database, snapshot, sqlite_url
+from lienthong_gateway import schema
 from lienthong_gateway.log.store import all_entries
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
 from tests.support.gateway_process import GatewayProcess
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
 from tests.support.waiting import wait_until
@@ -63,7 +63,7 @@ def test_every_answer_that_was_received_has_its_entry_however_often_the_gateway_
         assert [caller.result() for caller in callers] == [None] * CALLERS
         key = world.config.checkpoint_key.verifier
 
-    engine = open_database(url, GatewayTable.metadata, version=SCHEMA_VERSION)
+    engine = open_database(url, schema.metadata(), version=schema.VERSION)
     try:
         with snapshot(engine) as connection:
             recorded = {entry.log_index: json.loads(entry.leaf) for entry in all_entries(connection)}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from lienthong.client import CallContext
 from lienthong_core.database import open_database, sqlite_url
+from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.merkle import leaf_hash
 from lienthong_gateway.log.verify import Fault, FaultKind, Verification, verify_log
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
 from lienthong_seeds import members
 from tests.support.gateway_world import gateway_world, refusal_of
 
@@ -47,7 +47,7 @@ class StoredLog:
 
 
 def verified(file: Path, key: VerifierKey) -> Verification:
-    engine = open_database(sqlite_url(file), GatewayTable.metadata, version=SCHEMA_VERSION)
+    engine = open_database(sqlite_url(file), schema.metadata(), version=schema.VERSION)
     try:
         return verify_log(engine, key)
     finally:

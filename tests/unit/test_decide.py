@@ -14,9 +14,10 @@ from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, StoredConsent, Terms
 from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.decisions.consent import decide_by_consent
+from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
 from lienthong_gateway.registration import AccessRight
-from lienthong_gateway.steps.decide import decide_by_consent, decide_by_law, find_right
 from lienthong_seeds import members
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)

@@ -76,23 +76,23 @@ def test_every_size_has_the_root_that_the_definition_gives() -> None:
 
 
 @given(leaves=st.lists(st.binary(max_size=8), max_size=80), cut=st.integers(0, 80))
-def test_a_tree_goes_on_from_its_packed_peaks_as_if_it_had_never_stopped(leaves: list[bytes], cut: int) -> None:
+def test_a_tree_goes_on_from_its_peaks_as_if_it_had_never_stopped(leaves: list[bytes], cut: int) -> None:
     before = tree_of(leaves[:cut])
 
-    resumed = Tree.unpack(before.size, before.packed_peaks())
+    resumed = Tree(before.size, before.peaks)
     for leaf in leaves[cut:]:
         resumed.append(leaf_hash(leaf))
 
     assert (resumed.size, resumed.root()) == (len(leaves), root_by_definition(leaves))
 
 
-@given(size=st.integers(0, 1_000), peaks=st.binary(max_size=400))
-def test_peaks_that_do_not_fit_the_size_are_refused(size: int, peaks: bytes) -> None:
-    if len(peaks) == 32 * size.bit_count():
-        assert Tree.unpack(size, peaks).packed_peaks() == peaks
+@given(size=st.integers(0, 1_000), peaks=st.lists(st.binary(min_size=31, max_size=33), max_size=12))
+def test_peaks_that_do_not_fit_the_size_are_refused(size: int, peaks: list[bytes]) -> None:
+    if len(peaks) == size.bit_count() and all(len(peak) == 32 for peak in peaks):
+        assert Tree(size, peaks).peaks == tuple(peaks)
     else:
         with pytest.raises(ValueError, match="peaks of 32 bytes"):
-            Tree.unpack(size, peaks)
+            Tree(size, peaks)
 
 
 @given(leaf=st.binary(max_size=70))

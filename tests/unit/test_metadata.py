@@ -9,8 +9,9 @@ from lienthong_core.certificates import Authority
 from lienthong_core.errors import Refusal
 from lienthong_core.metadata import single_header
 from lienthong_core.systems import SystemId
+from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Claim
-from lienthong_gateway.steps.identify import Identifier, Metadata, read_claim
+from lienthong_gateway.steps.identify import Identifier, read_claim
 from lienthong_seeds import members
 
 PORTAL_URI = members.PORTAL.spiffe_id.encode()

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select
 
 from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState
 from lienthong_core.errors import not_found, precondition
+from lienthong_gateway.consents.model import ConsentRequestRow, ConsentRow
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest, Terms
-from lienthong_gateway.model import ConsentRequestRow, ConsentRow
 
 _REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
 _CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]

@@ -33,13 +33,17 @@ class Tree:
             raise ValueError(message)
 
     @classmethod
-    def unpack(cls, size: int, peaks: bytes) -> Self:
-        """Go on from peaks packed by `packed_peaks`."""
-        return cls(size, (peaks[i : i + HASH_BYTES] for i in range(0, len(peaks), HASH_BYTES)))
+    def of(cls, hashed_leaves: Iterable[bytes]) -> Self:
+        """Return the tree of these leaf hashes; the hashes of inner nodes make the tree above them."""
+        tree = cls()
+        for hashed_leaf in hashed_leaves:
+            tree.append(hashed_leaf)
+        return tree
 
-    def packed_peaks(self) -> bytes:
-        """Return the peaks, joined."""
-        return b"".join(self._peaks)
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """The roots of the full subtrees, largest first."""
+        return tuple(self._peaks)
 
     def append(self, hashed_leaf: bytes) -> None:
         """Add a leaf by its hash."""

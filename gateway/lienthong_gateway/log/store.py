@@ -12,12 +12,14 @@ from sqlalchemy.types import NullType
 
 from lienthong_core.database import writing
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, CheckpointKey, VerifierKey
+from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth, Tile
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.model import CheckpointRow, LogEntryRow, SubjectSalt
+from lienthong_gateway.log.merkle import leaf_hash
+from lienthong_gateway.log.model import CheckpointRow, LogEntryRow, LogTileRow, SubjectSalt
 
 ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
 CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
+TILES = cast("Table", LogTileRow.__table__)  # type: ignore[attr-defined]
 SALTS = cast("Table", SubjectSalt.__table__)  # type: ignore[attr-defined]
 _SALT_BYTES = 32
 _CACHED_COMMITMENTS = 10_000
@@ -38,25 +40,37 @@ class Appender:
         self._commitments: OrderedDict[str, str] = OrderedDict()
         with writing(engine) as connection:
             if not read_checkpoints(connection, 0, 1):
-                self._save_checkpoint(connection, Tree())
-            self._tree: Tree | None = _last_tree(connection, key.verifier)
-        self._pending: Tree | None = None
+                self._save_checkpoint(connection, Growth.of_partial(()))
+            self._tree: Growth | None = load_growth(connection, key.verifier)
+        self._pending: Growth | None = None
 
     def append(self, connection: Connection, entries: Sequence[Entry]) -> range:
         """Append entries and the checkpoint that covers them; return their indexes.
 
         `committed` or `rolled_back` must follow, as the transaction ended.
         """
-        before = self._tree or _last_tree(connection, self._key.verifier)
-        tree = Tree.unpack(before.size, before.packed_peaks())
+        before = self._tree or load_growth(connection, self._key.verifier)
+        tree = before.copy()
         rows: list[dict[str, object]] = []
+        tiles: list[Tile] = []
         for entry in entries:
             subject = self._commitment(connection, entry.trace.subject)
             leaf = entry.leaf(subject)
             hashed = leaf_hash(leaf)
-            rows.append({"log_index": tree.size, "leaf": leaf, "leaf_hash": hashed, "subject": subject})
-            tree.append(hashed)
+            rows.append(
+                {
+                    "log_index": tree.size,
+                    "leaf": leaf,
+                    "leaf_hash": hashed,
+                    "subject": subject,
+                    "consumer": entry.trace.consumer,
+                    "provider": entry.trace.provider,
+                }
+            )
+            tiles += tree.append(hashed)
         connection.execute(insert(ENTRIES), rows)
+        if tiles:
+            connection.execute(insert(TILES), [_tile_row(tile) for tile in tiles])
         self._save_checkpoint(connection, tree)
         self._pending = tree
         return range(before.size, tree.size)
@@ -70,9 +84,8 @@ class Appender:
         self._tree = None
         self._commitments.clear()
 
-    def _save_checkpoint(self, connection: Connection, tree: Tree) -> None:
-        note = self._key.sign(Checkpoint(tree.size, tree.root()))
-        row = {"tree_size": tree.size, "note": note, "peaks": tree.packed_peaks()}
+    def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
+        row = {"tree_size": tree.size, "note": self._key.sign(Checkpoint(tree.size, tree.root()))}
         connection.execute(insert(CHECKPOINTS), row)
 
     def _commitment(self, connection: Connection, personal_number: str) -> str:
@@ -90,6 +103,10 @@ class Appender:
         if len(self._commitments) > _CACHED_COMMITMENTS:
             self._commitments.popitem(last=False)
         return value
+
+
+def _tile_row(tile: Tile) -> dict[str, object]:
+    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}
 
 
 def find_salt(connection: Connection, personal_number: str) -> bytes | None:
@@ -164,14 +181,24 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else -1
 
 
-def _last_tree(connection: Connection, key: VerifierKey) -> Tree:
-    columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note, CHECKPOINTS.c.peaks)
+def load_growth(connection: Connection, key: VerifierKey) -> Growth:
+    """Return the tree's right edge as stored; raises CheckpointFault if it is not the one that was signed last."""
+    columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
     row = connection.execute(columns.order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)).one()
     signed = key.open(row.note)
-    try:
-        tree = Tree.unpack(row.tree_size, bytes(row.peaks))
-    except ValueError as error:
-        raise CheckpointFault(f"the peaks stored with checkpoint {row.tree_size} are not those of a tree") from error
-    if signed != Checkpoint(tree.size, tree.root()):
+    tree = Growth.of_partial(list(_partial_tiles(connection, signed.size)))
+    if signed != Checkpoint(tree.size, tree.root()) or row.tree_size != tree.size:
         raise CheckpointFault(f"checkpoint {row.tree_size} is not the one that was signed for the stored tree")
     return tree
+
+
+def _partial_tiles(connection: Connection, size: int) -> Iterator[list[bytes]]:
+    """Give the hashes of each level's last tile, the one that is not full; level 0 first."""
+    first = size - size % TILE_WIDTH
+    hashes = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.log_index >= first).order_by(ENTRIES.c.log_index)
+    yield [bytes(value) for value in connection.execute(hashes).scalars()]
+    level = 0
+    while tiles := size >> TILE_HEIGHT * (level + 1):
+        roots = select(TILES.c.root).where(TILES.c.level == level, TILES.c.tile_index >= tiles - tiles % TILE_WIDTH)
+        yield [bytes(value) for value in connection.execute(roots.order_by(TILES.c.tile_index)).scalars()]
+        level += 1

@@ -13,8 +13,8 @@ from lienthong.client.context import Header
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import single_header
+from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Caller, TokenHolder
-from lienthong_gateway.steps.identify import Metadata
 
 _SCHEME = "bearer"
 _TOKEN_TYPES = {"at+jwt", "application/at+jwt"}

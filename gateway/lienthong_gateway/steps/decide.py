@@ -1,129 +1,32 @@
-"""Step 3, decide: does an access right exist, and does a consent or another legal basis cover the call?
+"""Step 3, decide: the facts of the decision are fetched here; the decision itself is in `decisions/`."""
 
-Pure: everything it needs is handed in, and every refusal has its own reason.
-"""
+import asyncio
 
-from collections.abc import Sequence
-from datetime import datetime
-
-from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
-from lienthong_core.errors import denied, invalid
-from lienthong_gateway.consents.rules import StoredConsent
+from lienthong_core.clock import Clock
+from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.decisions.consent import decide_by_consent
+from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration
+from lienthong_gateway.registration import Registration
 
 
-def find_right(caller: Caller, contract: MethodContract, claim: Claim, registration: Registration) -> AccessRight:
-    """Return the right that the call makes use of.
+class Decider:
+    """Decides on what is registered and on the consents that are stored."""
 
-    Refused: PURPOSE_MISSING, PURPOSE_UNKNOWN, ACCESS_RIGHT_MISSING, LEGAL_BASIS_UNKNOWN, LEGAL_BASIS_NOT_ALLOWED.
-    """
-    if not claim.purpose:
-        raise invalid("PURPOSE_MISSING", "The call names no purpose; send its code in lienthong-purpose.")
-    purpose = registration.purposes.get(claim.purpose)
-    if purpose is None:
-        raise invalid(
-            "PURPOSE_UNKNOWN", f"No purpose {claim.purpose!r} is registered; the catalogue lists those that are."
+    def __init__(self, registration: Registration, consents: ConsentStore, clock: Clock) -> None:
+        self._registration = registration
+        self._consents = consents
+        self._clock = clock
+
+    async def decide(
+        self, contract: MethodContract, caller: Caller, claim: Claim, holder: TokenHolder | None, subject: str
+    ) -> Grant:
+        """Return what the call is allowed; refused as the functions in `decisions/` say."""
+        right = find_right(caller, contract, claim, self._registration)
+        if claim.legal_basis != "consent":
+            return decide_by_law(contract, claim, right)
+        consents = await asyncio.to_thread(
+            self._consents.consents_between, subject, str(caller.system), str(contract.provider)
         )
-    right = registration.access_rights.get((caller.system, contract.path, claim.purpose))
-    if right is None:
-        message = f"{caller.system} has no right to call {contract.path} for purpose {claim.purpose}."
-        raise denied("ACCESS_RIGHT_MISSING", message)
-    basis = LEGAL_BASIS_HEADERS.get(claim.legal_basis)
-    if basis is None:
-        known = ", ".join(LEGAL_BASIS_HEADERS)
-        raise invalid("LEGAL_BASIS_UNKNOWN", f"lienthong-legal-basis must be one of: {known}.")
-    if basis not in right.legal_bases:
-        allowed = ", ".join(sorted(name for name, value in LEGAL_BASIS_HEADERS.items() if value in right.legal_bases))
-        message = (
-            f"The right to call {contract.path} for {claim.purpose} rests on {allowed}, not on {claim.legal_basis}."
-        )
-        raise denied("LEGAL_BASIS_NOT_ALLOWED", message)
-    return right
-
-
-def decide_by_law(contract: MethodContract, claim: Claim, right: AccessRight) -> Grant:
-    """Return what a legal basis other than consent allows.
-
-    Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING.
-    """
-    if not claim.legal_reference:
-        message = (
-            f"{claim.legal_basis} needs what it is invoked for, such as a dossier code, in lienthong-legal-reference."
-        )
-        raise invalid("LEGAL_REFERENCE_MISSING", message)
-    if not claim.officer:
-        raise invalid("OFFICER_MISSING", f"{claim.legal_basis} needs the officer who acts, in x-road-userid.")
-    basis = LEGAL_BASIS_HEADERS[claim.legal_basis]
-    return Grant(basis, claim.legal_reference, "", right.datasets & contract.datasets.keys())
-
-
-def decide_by_consent(
-    contract: MethodContract,
-    subject: str,
-    claim: Claim,
-    right: AccessRight,
-    holder: TokenHolder | None,
-    consents: Sequence[StoredConsent],
-    now: datetime,
-) -> Grant:
-    """Return what the citizen's consent allows; `consents` are all she gave this consumer for this provider.
-
-    Refused: CONSENT_NOT_APPLICABLE, SUBJECT_MISMATCH, ACCOUNT_LEVEL_TOO_LOW, CONSENT_MISSING,
-    CONSENT_FOR_OTHER_PURPOSE, CONSENT_REVOKED, CONSENT_EXPIRED, CONSENT_FOR_OTHER_DATASETS.
-    """
-    if not subject:
-        message = (
-            f"{contract.path} is about no citizen in particular, so consent cannot cover it; name another legal basis."
-        )
-        raise denied("CONSENT_NOT_APPLICABLE", message)
-    if holder is not None:
-        _check_holder(contract, subject, holder)
-    consent = _covering(consents, contract, right, claim.purpose, now)
-    if holder is None:
-        # A consent can be used while the citizen is away; then the level she approved it with is what counts.
-        _check_level(contract, consent.account_level)
-    datasets = consent.datasets & right.datasets & contract.datasets.keys()
-    return Grant(LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets)
-
-
-def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -> None:
-    if holder.personal_number != subject:
-        message = "The access token is one citizen's and the request is about another; ask about the token's citizen."
-        raise denied("SUBJECT_MISMATCH", message)
-    _check_level(contract, holder.account_level)
-
-
-def _check_level(contract: MethodContract, level: int) -> None:
-    needed = contract.policy.account_level
-    if level < needed:
-        message = (
-            f"{contract.path} needs an e-identity account of level {needed} and the citizen has level {level}; "
-            "she raises it in person at the police."
-        )
-        raise denied("ACCOUNT_LEVEL_TOO_LOW", message)
-
-
-def _covering(
-    consents: Sequence[StoredConsent], contract: MethodContract, right: AccessRight, purpose: str, now: datetime
-) -> StoredConsent:
-    wanted = right.datasets & contract.datasets.keys()
-    for_purpose = [consent for consent in consents if consent.purpose == purpose]
-    in_force = [consent for consent in for_purpose if consent.in_force(now)]
-    covering = [consent for consent in in_force if consent.datasets & wanted]
-    if covering:
-        return max(covering, key=lambda consent: (len(consent.datasets & wanted), consent.approved_at))
-    if in_force:
-        message = f"The citizen consented, but to none of what {contract.path} answers; ask for the datasets it needs."
-        raise denied("CONSENT_FOR_OTHER_DATASETS", message)
-    if for_purpose:
-        newest = max(for_purpose, key=lambda consent: consent.approved_at)
-        if newest.revoked_at is not None:
-            raise denied("CONSENT_REVOKED", "The citizen has revoked her consent; ask her again with RequestConsent.")
-        raise denied("CONSENT_EXPIRED", "The consent's period is over; ask the citizen again with RequestConsent.")
-    if any(consent.in_force(now) for consent in consents):
-        message = f"The citizen consented, but for another purpose than {purpose}; each purpose needs its own consent."
-        raise denied("CONSENT_FOR_OTHER_PURPOSE", message)
-    message = "The citizen has not consented to this; ask her with ConsentService.RequestConsent."
-    raise denied("CONSENT_MISSING", message)
+        return decide_by_consent(contract, subject, claim, right, holder, consents, self._clock.now())

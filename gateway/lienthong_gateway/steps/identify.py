@@ -1,7 +1,6 @@
 """Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
 
 from lienthong.client.context import Header
 from lienthong_core.certificates import certificate_thumbprint
@@ -9,10 +8,9 @@ from lienthong_core.errors import denied, invalid, unauthenticated
 from lienthong_core.metadata import single_header
 from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_core.systems import SystemId
+from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Caller, Claim
 from lienthong_gateway.registration import Registration
-
-Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 _MAX_VALUE = 128
 

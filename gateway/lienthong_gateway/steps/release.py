@@ -1,10 +1,11 @@
 """Step 7, release: what the caller is told beside the answer, in trailing metadata."""
 
 from lienthong.client.context import Header
+from lienthong_gateway.call import Trailer
 from lienthong_gateway.exchange import Released, Trace
 
 
-def trailing_metadata(trace: Trace, log_index: int | None, released: Released | None) -> tuple[tuple[str, str], ...]:
+def trailing_metadata(trace: Trace, log_index: int | None, released: Released | None) -> Trailer:
     """Return the receipt: exchange id, place in the log (unless it could not be written), request hash, datasets."""
     pairs = [
         (Header.EXCHANGE_ID, trace.exchange_id),

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import Engine
 
 from lienthong_core.database import SchemaMismatch, open_database, sqlite_url
+from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
 from lienthong_gateway.log.verify import Verification, verify_log
-from lienthong_gateway.model import SCHEMA_VERSION, GatewayTable
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
@@ -36,7 +36,7 @@ def verify(
     try:
         _require(folder / "gateway.sqlite")
         verifier = VerifierKey.parse((key or folder / "log.vkey").read_text(encoding="utf-8"))
-        engine = open_database(sqlite_url(folder / "gateway.sqlite"), GatewayTable.metadata, version=SCHEMA_VERSION)
+        engine = open_database(sqlite_url(folder / "gateway.sqlite"), schema.metadata(), version=schema.VERSION)
     except (OSError, CheckpointFault, SchemaMismatch) as error:
         Console(stderr=True).print(f"[bold red]Not verified:[/] {error}")
         raise typer.Exit(1) from error

@@ -1,0 +1,45 @@
+"""A call as the pipeline sees it, whichever way it came in, and what goes back."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lienthong_core.errors import Refusal
+
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
+Trailer: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class IncomingCall:
+    """One call: the method's path, the request's bytes, the headers, and what is known of the connection."""
+
+    method: str
+    request: bytes
+    metadata: Metadata
+    peer: Mapping[str, Iterable[bytes]]
+    """What gRPC calls the authentication context: `peer_uri` and `x509_pem_cert` of the client's certificate."""
+    expires_at: float | None
+    """Until when the caller waits, in the event loop's time; None: it did not say."""
+
+    def remaining_s(self) -> float | None:
+        """Return how long the caller still waits, seconds; None: it did not say."""
+        return None if self.expires_at is None else self.expires_at - asyncio.get_running_loop().time()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is released: the response's bytes, and what is said beside them."""
+
+    message: bytes
+    trailer: Trailer
+
+
+class Refused(Exception):  # noqa: N818 (an outcome, with its own name)
+    """The call was refused, and that has been recorded; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal, trailer: Trailer) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+        self.trailer = trailer

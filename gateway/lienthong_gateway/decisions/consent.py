@@ -1,0 +1,84 @@
+"""What does the citizen's consent allow?
+
+Pure: everything it needs is handed in, and every refusal has its own reason.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong_core.errors import denied
+from lienthong_gateway.consents.rules import StoredConsent
+from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.exchange import Claim, Grant, TokenHolder
+from lienthong_gateway.registration import AccessRight
+
+
+def decide_by_consent(
+    contract: MethodContract,
+    subject: str,
+    claim: Claim,
+    right: AccessRight,
+    holder: TokenHolder | None,
+    consents: Sequence[StoredConsent],
+    now: datetime,
+) -> Grant:
+    """Return what the citizen's consent allows; `consents` are all she gave this consumer for this provider.
+
+    Refused: CONSENT_NOT_APPLICABLE, SUBJECT_MISMATCH, ACCOUNT_LEVEL_TOO_LOW, CONSENT_MISSING,
+    CONSENT_FOR_OTHER_PURPOSE, CONSENT_REVOKED, CONSENT_EXPIRED, CONSENT_FOR_OTHER_DATASETS.
+    """
+    if not subject:
+        message = (
+            f"{contract.path} is about no citizen in particular, so consent cannot cover it; name another legal basis."
+        )
+        raise denied("CONSENT_NOT_APPLICABLE", message)
+    if holder is not None:
+        _check_holder(contract, subject, holder)
+    consent = _covering(consents, contract, right, claim.purpose, now)
+    if holder is None:
+        # A consent can be used while the citizen is away; then the level she approved it with is what counts.
+        _check_level(contract, consent.account_level)
+    datasets = consent.datasets & right.datasets & contract.datasets.keys()
+    return Grant(LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets)
+
+
+def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -> None:
+    if holder.personal_number != subject:
+        message = "The access token is one citizen's and the request is about another; ask about the token's citizen."
+        raise denied("SUBJECT_MISMATCH", message)
+    _check_level(contract, holder.account_level)
+
+
+def _check_level(contract: MethodContract, level: int) -> None:
+    needed = contract.policy.account_level
+    if level < needed:
+        message = (
+            f"{contract.path} needs an e-identity account of level {needed} and the citizen has level {level}; "
+            "she raises it in person at the police."
+        )
+        raise denied("ACCOUNT_LEVEL_TOO_LOW", message)
+
+
+def _covering(
+    consents: Sequence[StoredConsent], contract: MethodContract, right: AccessRight, purpose: str, now: datetime
+) -> StoredConsent:
+    wanted = right.datasets & contract.datasets.keys()
+    for_purpose = [consent for consent in consents if consent.purpose == purpose]
+    in_force = [consent for consent in for_purpose if consent.in_force(now)]
+    covering = [consent for consent in in_force if consent.datasets & wanted]
+    if covering:
+        return max(covering, key=lambda consent: (len(consent.datasets & wanted), consent.approved_at))
+    if in_force:
+        message = f"The citizen consented, but to none of what {contract.path} answers; ask for the datasets it needs."
+        raise denied("CONSENT_FOR_OTHER_DATASETS", message)
+    if for_purpose:
+        newest = max(for_purpose, key=lambda consent: consent.approved_at)
+        if newest.revoked_at is not None:
+            raise denied("CONSENT_REVOKED", "The citizen has revoked her consent; ask her again with RequestConsent.")
+        raise denied("CONSENT_EXPIRED", "The consent's period is over; ask the citizen again with RequestConsent.")
+    if any(consent.in_force(now) for consent in consents):
+        message = f"The citizen consented, but for another purpose than {purpose}; each purpose needs its own consent."
+        raise denied("CONSENT_FOR_OTHER_PURPOSE", message)
+    message = "The citizen has not consented to this; ask her with ConsentService.RequestConsent."
+    raise denied("CONSENT_MISSING", message)

@@ -1,0 +1,72 @@
+"""The tables of the exchange log."""
+
+from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger
+from sqlmodel import Field
+
+from lienthong_gateway.model import GatewayTable
+
+
+class LogHeadRow(GatewayTable, table=True):
+    """The log's end, one row: whoever writes locks it first, so that replicas of the gateway write one after another.
+
+    An epoch counts the changes of one kind that were ever made. A decision that was made in an epoch still holds
+    while the number is the same; see `log/writer.py`.
+    """
+
+    __tablename__ = "log_head"  # pyright: ignore[reportAssignmentType]
+
+    head_id: int = Field(default=1, primary_key=True)
+    tree_size: int = Field(default=0, sa_type=BigInteger)
+    consent_epoch: int = Field(default=0, sa_type=BigInteger)
+    registration_epoch: int = Field(default=0, sa_type=BigInteger)
+
+
+class LogEntryRow(GatewayTable, table=True):
+    """One entry of the exchange log: the leaf as hashed, its RFC 6962 hash, and what it is looked up by."""
+
+    __tablename__ = "log_entry"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("log_entry_by_subject", "subject", "log_index"),
+        Index("log_entry_by_consumer", "consumer", "log_index"),
+        Index("log_entry_by_provider", "provider", "log_index"),
+    )
+
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    leaf_hash: bytes = Field(sa_type=LargeBinary)
+    subject: str = ""
+    """Salted commitment to the citizen it is about; empty if it is about nobody in particular."""
+    consumer: str = ""
+    provider: str = ""
+
+
+class LogTileRow(GatewayTable, table=True):
+    """A full tile of the tree: 256 hashes of one level, as C2SP `tlog-tiles` cuts it. Partial tiles are not stored.
+
+    Level 0 holds leaf hashes; level L holds the roots of the full tiles of level L - 1.
+    """
+
+    __tablename__ = "log_tile"  # pyright: ignore[reportAssignmentType]
+
+    level: int = Field(primary_key=True, sa_type=SmallInteger)
+    tile_index: int = Field(primary_key=True, sa_type=BigInteger)
+    hashes: bytes = Field(sa_type=LargeBinary)
+    root: bytes = Field(sa_type=LargeBinary)
+
+
+class CheckpointRow(GatewayTable, table=True):
+    """The log's state after one batch, signed."""
+
+    __tablename__ = "checkpoint"  # pyright: ignore[reportAssignmentType]
+
+    tree_size: int = Field(primary_key=True, sa_type=BigInteger)
+    note: str
+
+
+class SubjectSalt(GatewayTable, table=True):
+    """The salt of the commitments to one citizen; deleting it makes her entries unlinkable."""
+
+    __tablename__ = "subject_salt"  # pyright: ignore[reportAssignmentType]
+
+    personal_number: str = Field(primary_key=True, max_length=12)
+    salt: bytes = Field(sa_type=LargeBinary)
