@@ -1,12 +1,11 @@
 """One exchange from its first step to its last, and what happens when a step refuses."""
 
 import asyncio
-import hashlib
 import logging
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import grpc
@@ -19,6 +18,7 @@ from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
@@ -50,8 +50,7 @@ class Pipeline:
 
         Raises Refused, and nothing else, once the refusal has been recorded.
         """
-        digest = hashlib.sha256(call.request).hexdigest()
-        trace = Trace(str(uuid.uuid4()), call.method, request_hash=digest, request_bytes=len(call.request))
+        trace = Trace.begin(call.method, call.request)
         try:
             caller = self._identified(trace, call)
             check_size(call.request)
@@ -72,31 +71,32 @@ class Pipeline:
 
     async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
         try:
-            released = await self._released(contract, call, trace, caller)
+            decision, released = await self._released(contract, call, trace, caller)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
-        log_index = await self.recorder.exchange(trace, released)
+        log_index = await self.recorder.exchange(trace, released, partial(self.decider.confirm, decision))
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
-    async def _released(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Released:
+    async def _released(
+        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
+    ) -> tuple[Decision, Released]:
         watch = _StopWatch(trace)
         trace.provider = str(contract.provider)
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         watch.lap("authenticate")
         trace.subject = _subject(contract, call.request)
-        grant = await self.decider.decide(contract, caller, claim, holder, trace.subject)
-        trace.consent_id = grant.consent_id
+        decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
+        trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
         watch.lap("decide")
         answer = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
         watch.lap("forward")
-        released = minimise(contract, answer, grant.datasets)
-        trace.response_hash = hashlib.sha256(released.message).hexdigest()
-        trace.response_bytes = len(released.message)
+        released = minimise(contract, answer, decision.grant.datasets)
+        trace.answered(released.message)
         watch.lap("minimise")
-        return released
+        return decision, released
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
         caller = self.identifier.identify(call.peer, call.metadata)

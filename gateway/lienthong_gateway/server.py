@@ -26,8 +26,8 @@ from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
@@ -143,7 +143,7 @@ class _Running:
             local=local_methods(services),
             identifier=Identifier(registration),
             authenticator=Authenticator(config.issuer, audience, keys, clock),
-            decider=Decider(registration, consents, clock),
+            decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
             recorder=Recorder(writer, clock),
         )
