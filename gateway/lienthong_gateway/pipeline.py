@@ -55,7 +55,8 @@ class Pipeline:
             caller = self._identified(trace, call)
             check_size(call.request)
             if call.method in self.contracts:
-                return await self._exchange(self.contracts[call.method], call, trace, caller)
+                with self.recorder.expecting():
+                    return await self._exchange(self.contracts[call.method], call, trace, caller)
             if call.method in self.local:
                 return await self._answer_locally(self.local[call.method], call, trace, caller)
             raise unknown_method(call.method)

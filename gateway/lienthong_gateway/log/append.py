@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, insert, update
+from sqlalchemy import Connection, Engine, insert
 
 from lienthong_core.database import writing
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.growth import Growth, Tile
-from lienthong_gateway.log.head import HEAD, Head, create_head, lock_head
+from lienthong_gateway.log.head import Head, create_head, lock_head, save_head
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import leaf_hash
 from lienthong_gateway.log.statements import Prepared
@@ -18,6 +18,7 @@ from lienthong_gateway.log.store import (
     TILES,
     commitment_to,
     go_on,
+    last_size,
     load_growth,
     read_checkpoints,
 )
@@ -35,16 +36,6 @@ class Appender:
             engine, insert(ENTRIES), ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
         )
         self._add_checkpoint = Prepared(engine, insert(CHECKPOINTS), ("tree_size", "note"))
-        self._set_head = Prepared(
-            engine,
-            update(HEAD)
-            .where(HEAD.c.head_id == bindparam("head"))
-            .values(
-                tree_size=bindparam("size"),
-                consent_epoch=bindparam("consents"),
-                registration_epoch=bindparam("registration"),
-            ),
-        )
         self._commitments: OrderedDict[str, str] = OrderedDict()
         self._commitments_epoch = -1
         with writing(engine) as connection:
@@ -53,15 +44,15 @@ class Appender:
                 self._save_checkpoint(connection, Growth.of_partial(()))
             self._tree: Growth | None = load_growth(connection, key.verifier)
             self.head: Head = lock_head(connection)
-            """The log's end as this replica saw it last."""
+            """The head as this replica saw it last."""
         self._pending = self._tree, self.head
 
     def begin(self, connection: Connection) -> Head:
-        """Lock the log for the transaction and return its end, gone on from if another replica has written."""
+        """Lock the log for the transaction, go on from what other replicas have written, and return the head."""
         head = lock_head(connection)
         if self._tree is None:
             self._tree = load_growth(connection, self._key.verifier)
-        elif self._tree.size != head.tree_size:
+        elif self._tree.size != last_size(connection):
             self._tree = go_on(connection, self._key.verifier, self._tree)
         if head.registration_epoch != self._commitments_epoch:
             # A citizen may have been erased: her old commitment must not be used again.
@@ -87,9 +78,9 @@ class Appender:
         if tiles:
             connection.execute(insert(TILES), [_tile_row(tile) for tile in tiles])
         self._save_checkpoint(connection, tree)
-        epochs = {"consents": head.consent_epoch, "registration": head.registration_epoch}
-        self._set_head.run(connection, [{"head": 1, "size": tree.size, **epochs}])
-        self._pending = tree, Head(tree.size, head.consent_epoch, head.registration_epoch)
+        if head != self.head:
+            save_head(connection, head)
+        self._pending = tree, head
         return range(before.size, tree.size)
 
     def committed(self) -> None:

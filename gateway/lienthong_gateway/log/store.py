@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
@@ -19,6 +19,7 @@ TILES = cast("Table", LogTileRow.__table__)  # type: ignore[attr-defined]
 SALTS = cast("Table", SubjectSalt.__table__)  # type: ignore[attr-defined]
 _SALT_BYTES = 32
 _PAGE = 1_000
+_LAST_SIZE = select(func.max(CHECKPOINTS.c.tree_size))
 
 
 def commitment(salt: bytes, personal_number: str) -> str:
@@ -112,6 +113,11 @@ def load_growth(connection: Connection, key: VerifierKey) -> Growth:
     tree = Growth.of_partial(list(_partial_tiles(connection, _last_checkpoint(connection, key).size)))
     _check_end(connection, key, tree)
     return tree
+
+
+def last_size(connection: Connection) -> int:
+    """Return how many entries the last checkpoint covers."""
+    return _number(connection.execute(_LAST_SIZE).scalar_one())
 
 
 def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> Growth:

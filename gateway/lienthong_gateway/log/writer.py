@@ -1,7 +1,8 @@
 """The one thread that writes the gateway's database: log entries, and the changes of state that they record.
 
-Calls that arrive while a batch is being committed form the next batch, so one durable commit and one signature serve
-all of them. A change of state (a consent given or revoked) is made in the same transaction as the entry about it.
+A durable commit and a signature cost the same for one entry as for many. So a batch waits, a moment at most, until a
+quarter of the exchanges that are under way are ready to be recorded; one alone does not wait. A change of state (a
+consent given or revoked) is made in the same transaction as the entry about it.
 
 The order of the log is the order of decisions, on every replica. A batch begins by locking the log's end, which counts
 the changes of consents and registrations. An exchange is recorded, and so released, only if what it was decided on has
@@ -12,14 +13,15 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
 
-from lienthong_core.database import writing
+from lienthong_core.database import WritingConnection
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_core.failures import log_failure
 from lienthong_gateway.log.append import Appender
@@ -28,6 +30,9 @@ from lienthong_gateway.log.leaf import Entry
 
 LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
 _MAX_BATCH = 256
+_GATHERED = 4
+"""One of how many exchanges under way has to be ready before a batch is written."""
+_GATHER_S = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -60,14 +65,25 @@ class LogWriter:
     """Appends entries durably, in the order they were handed in."""
 
     def __init__(self, engine: Engine, appender: Appender) -> None:
-        self._engine = engine
+        self._database = WritingConnection(engine)
         self._appender = appender
         self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._under_way = 0
+        self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name="exchange-log", daemon=True)
+
+    @contextmanager
+    def expecting(self) -> Generator[None]:
+        """Say that an exchange is under way which will hand in an entry before the block ends. For one event loop."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     @property
     def head(self) -> Head:
-        """The log's end as this replica saw it last."""
+        """The head as this replica saw it last."""
         return self._appender.head
 
     def start(self) -> None:
@@ -77,6 +93,7 @@ class LogWriter:
     def stop(self) -> None:
         """Write what was handed in, then end. Nothing may be handed in afterwards."""
         self._jobs.put(None)
+        self._enough.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -85,7 +102,7 @@ class LogWriter:
         done: Future[int] = Future()
         # Running: whoever waits for it may go away, but it cannot be cancelled any more.
         done.set_running_or_notify_cancel()
-        self._jobs.put(_Waiting(job, done))
+        self._hand_in(_Waiting(job, done))
         return done
 
     async def write(self, job: Job) -> int:
@@ -95,7 +112,7 @@ class LogWriter:
         the log cannot be written.
         """
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Waiting(job, done))
+        self._hand_in(_Waiting(job, done))
         return await done
 
     def _run(self) -> None:
@@ -105,10 +122,23 @@ class LogWriter:
             if batch:
                 self._write(batch)
                 _deliver(batch)
+        self._database.close()
+
+    def _hand_in(self, waiting: _Waiting) -> None:
+        self._jobs.put(waiting)
+        if self._are_enough():
+            self._enough.set()
+
+    def _are_enough(self) -> bool:
+        # One has been taken from the queue already by whoever waits for more.
+        return (self._jobs.qsize() + 1) * _GATHERED >= self._under_way
 
     def _next_batch(self) -> tuple[list[_Waiting], bool]:
         batch: list[_Waiting] = []
         waiting = self._jobs.get()
+        self._enough.clear()
+        if not self._are_enough():
+            self._enough.wait(_GATHER_S)
         while waiting is not None:
             batch.append(waiting)
             if len(batch) == _MAX_BATCH:
@@ -121,7 +151,7 @@ class LogWriter:
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
-            with writing(self._engine) as connection:
+            with self._database.transaction() as connection:
                 accepted = self._append(connection, batch)
         except Exception as error:  # noqa: BLE001 (no failure may end this thread or leave a caller waiting)
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.

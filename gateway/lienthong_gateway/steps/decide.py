@@ -59,7 +59,7 @@ class Decider:
 
         Refused: as the functions in `decisions/` say, and DECISION_OUTDATED if less or something else is allowed now.
         """
-        if decision.head.same_epochs(head):
+        if decision.head == head:
             return
         by_consent = decision.question.claim.legal_basis == "consent"
         consents = consents_between(connection, *_parties(decision.question)) if by_consent else ()

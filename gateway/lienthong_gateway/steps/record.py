@@ -1,5 +1,7 @@
 """Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
 
+from contextlib import AbstractContextManager
+
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
@@ -14,6 +16,10 @@ class Recorder:
     def __init__(self, writer: LogWriter, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
+
+    def expecting(self) -> AbstractContextManager[None]:
+        """Say that an exchange is under way, so that those that are can be written together."""
+        return self._writer.expecting()
 
     async def exchange(self, trace: Trace, released: Released, confirm: Check) -> int:
         """Record an exchange that is about to be released; return its log index once it is durable.
