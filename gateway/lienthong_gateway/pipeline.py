@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -45,6 +45,10 @@ class Pipeline:
     forwarder: Forwarder
     recorder: Recorder
 
+    def streams(self, method: str) -> bool:
+        """Return whether a method answers with any number of messages: `stream` answers it, and `answer` all others."""
+        return method in self.contracts and self.contracts[method].streams
+
     async def answer(self, call: IncomingCall) -> Answer:
         """Answer one call, whatever it is: an exchange, a call to the gateway itself, or nothing that exists.
 
@@ -60,30 +64,60 @@ class Pipeline:
             if call.method in self.local:
                 return await self._answer_locally(self.local[call.method], call, trace, caller)
             raise unknown_method(call.method)
-        except Refusal as refusal:
-            await self._refuse(refusal, trace)
-        except SQLAlchemyError as error:
-            log_failure(_log, f"exchange {trace.exchange_id}", error)
-            message = "The gateway cannot read its consents or its log now; try again."
-            await self._refuse(unavailable("STORE_UNAVAILABLE", message), trace)
-        except Exception as error:  # noqa: BLE001 (a failure nobody foresaw is recorded and answered like the others)
-            log_failure(_log, f"exchange {trace.exchange_id}", error)
-            await self._refuse(internal(), trace)
+        except Exception as error:
+            raise await self._refused(_refusal(error, trace), trace) from error
+
+    async def stream(self, call: IncomingCall) -> AsyncGenerator[Answer]:
+        """Answer a call of a method that streams, message by message, each of them recorded before it is released.
+
+        What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
+        """
+        trace = Trace.begin(call.method, call.request)
+        try:
+            caller = self._identified(trace, call)
+            check_size(call.request)
+            async with aclosing(self._stream(self.contracts[call.method], call, trace, caller)) as answers:
+                async for answer in answers:
+                    yield answer
+        except Exception as error:
+            raise await self._refused(_refusal(error, trace), trace) from error
 
     async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
+        watch = _StopWatch(trace)
         try:
-            decision, released = await self._released(contract, call, trace, caller)
+            decision = await self._decided(contract, call, trace, caller, watch)
+            message = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
+            watch.lap("forward")
+            released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
-        log_index = await self.recorder.exchange(trace, released, partial(self.decider.confirm, decision))
-        return Answer(released.message, trailing_metadata(trace, log_index, released))
+        return await self._released(decision, released, trace)
 
-    async def _released(
+    async def _stream(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
-    ) -> tuple[Decision, Released]:
+    ) -> AsyncGenerator[Answer]:
         watch = _StopWatch(trace)
+        try:
+            decision = await self._decided(contract, call, trace, caller, watch)
+            messages = self.forwarder.stream(contract.provider, call.request, trace, call.remaining_s())
+            async with aclosing(messages):
+                async for message in messages:
+                    watch.lap("forward")
+                    released = _minimised(decision, message, trace, watch)
+                    yield await self._released(decision, released, trace)
+                    trace.sequence += 1
+            if not trace.sequence:
+                # An answer of nothing is an answer: the log says who was given it.
+                await self._released(decision, Released(b"", (), (), ()), trace)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.recorder.note(trace, _caller_gone())
+            raise
+
+    async def _decided(
+        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: "_StopWatch"
+    ) -> Decision:
         trace.provider = str(contract.provider)
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
@@ -92,12 +126,11 @@ class Pipeline:
         decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
         trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
         watch.lap("decide")
-        answer = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
-        watch.lap("forward")
-        released = minimise(contract, answer, decision.grant.datasets)
-        trace.answered(released.message)
-        watch.lap("minimise")
-        return decision, released
+        return decision
+
+    async def _released(self, decision: Decision, released: Released, trace: Trace) -> Answer:
+        log_index = await self.recorder.exchange(trace, released, partial(self.decider.confirm, decision))
+        return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
         caller = self.identifier.identify(call.peer, call.metadata)
@@ -110,7 +143,8 @@ class Pipeline:
         answer = await method.answer(LocalCall(caller, holder, trace), _parsed(method.request_type, call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
 
-    async def _refuse(self, refusal: Refusal, trace: Trace) -> NoReturn:
+    async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:
+        """Record a refusal and return it as what ends the call."""
         log_index = None
         about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
         if refusal.reason == LOG_UNAVAILABLE:
@@ -122,7 +156,24 @@ class Pipeline:
                 about["log_index"] = str(log_index)
             except Refusal as unrecorded:
                 refusal = unrecorded
-        raise Refused(refusal.with_metadata(**about), trailing_metadata(trace, log_index, None)) from refusal
+        return Refused(refusal.with_metadata(**about), trailing_metadata(trace, log_index, None))
+
+
+def _refusal(error: Exception, trace: Trace) -> Refusal:
+    """Return what an exchange is refused with when a step failed."""
+    if isinstance(error, Refusal):
+        return error
+    log_failure(_log, f"exchange {trace.exchange_id}", error)
+    if isinstance(error, SQLAlchemyError):
+        return unavailable("STORE_UNAVAILABLE", "The gateway cannot read its consents or its log now; try again.")
+    return internal()
+
+
+def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:
+    released = minimise(decision.question.contract, message, decision.grant.datasets)
+    trace.answered(released.message)
+    watch.lap("minimise")
+    return released
 
 
 class _StopWatch:

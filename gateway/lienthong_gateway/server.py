@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
@@ -58,6 +59,8 @@ class GatewayConfig:
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
+    """Where the providers' services are defined."""
 
 
 class GatewayServer:
@@ -67,7 +70,7 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, all_contracts())
+        self._contracts = load_contracts(config.registration, config.contracts)
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
             self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
