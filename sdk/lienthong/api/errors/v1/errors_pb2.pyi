@@ -129,6 +129,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
     """INVALID_ARGUMENT: the page size is out of its range."""
+    ERROR_REASON_TILE_UNKNOWN: _ErrorReason.ValueType  # 160
+    """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -237,4 +239,6 @@ ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
+ERROR_REASON_TILE_UNKNOWN: ErrorReason.ValueType  # 160
+"""NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
