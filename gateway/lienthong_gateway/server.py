@@ -27,6 +27,7 @@ from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
@@ -58,6 +59,8 @@ class GatewayConfig:
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    witnesses: tuple[WitnessKey, ...] = ()
+    """Those whose cosignatures on checkpoints are taken."""
 
 
 class GatewayServer:
@@ -135,7 +138,9 @@ class _Running:
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-                LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+                LogAnswers(
+                    registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
+                ).answers(),
             ),
         )
         pipeline = Pipeline(
