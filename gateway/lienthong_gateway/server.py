@@ -29,6 +29,7 @@ from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
@@ -61,6 +62,8 @@ class GatewayConfig:
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
     contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
     """Where the providers' services are defined."""
+    witnesses: tuple[WitnessKey, ...] = ()
+    """Those whose cosignatures on checkpoints are taken."""
 
 
 class GatewayServer:
@@ -138,7 +141,9 @@ class _Running:
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-                LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+                LogAnswers(
+                    registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
+                ).answers(),
             ),
         )
         pipeline = Pipeline(
