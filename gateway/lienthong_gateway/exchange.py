@@ -31,6 +31,7 @@ class Claim:
     legal_basis: str
     legal_reference: str
     officer: str
+    represented_party: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Trace:
     provider: str = ""
     message_id: str = ""
     officer: str = ""
+    represented_party: str = ""
+    """Whom the consumer acts for, if it says so: class and code, such as `GOV/G09`."""
     subject: str = ""
     """Personal number of the citizen it is about; the log holds a salted commitment to it only."""
     purpose: str = ""

@@ -16,7 +16,7 @@ from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
-from lienthong_core.database import open_database
+from lienthong_core.database import open_database, writing
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
@@ -31,6 +31,8 @@ from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.store import fill_if_empty, load_registration
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
@@ -52,6 +54,7 @@ class GatewayConfig:
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
     registration: Registration
+    """What an empty database is filled with; one that holds a registration rules itself."""
     providers: Mapping[SystemId, str]
     """Address of each providing system."""
     identity_provider: SystemId
@@ -67,9 +70,12 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, all_contracts())
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
+            with writing(self.engine) as connection:
+                fill_if_empty(connection, config.registration)
+                self._registration = CurrentRegistration(load_registration(connection))
+            self._contracts = load_contracts(self._registration.value, all_contracts())
             self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
             """Entries handed in before `start` are written first."""
         except BaseException:
@@ -83,7 +89,9 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self.log, self._clock))
+        self._running = self._await(
+            _Running.begin(self._config, self._registration, self._contracts, self.engine, self.log, self._clock)
+        )
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -113,6 +121,7 @@ class _Running:
     async def begin(
         cls,
         config: GatewayConfig,
+        registration: CurrentRegistration,
         contracts: Mapping[str, MethodContract],
         engine: Engine,
         writer: LogWriter,
@@ -123,7 +132,6 @@ class _Running:
         forwarder = Forwarder(config.providers, config.tls)
         consents = ConsentStore(engine)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        registration = config.registration
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
@@ -131,7 +139,7 @@ class _Running:
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                CatalogueAnswers(registration, contracts).answers(),
+                CatalogueAnswers(registration, contracts, clock).answers(),
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],

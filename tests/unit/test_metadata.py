@@ -11,6 +11,7 @@ from lienthong_core.metadata import single_header
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Claim
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.identify import Identifier, read_claim
 from lienthong_seeds import members
 
@@ -21,7 +22,7 @@ PURPOSE = (str(Header.PURPOSE), "1.004222")
 
 def identify(metadata: Metadata, *uris: bytes) -> object:
     peer = {"peer_uri": list(uris), "x509_pem_cert": [CERTIFICATE.certificate]}
-    return Identifier(members.registration()).identify(peer, metadata)
+    return Identifier(CurrentRegistration(members.registration())).identify(peer, metadata)
 
 
 def reason_of(metadata: Metadata) -> str:
@@ -76,8 +77,17 @@ def test_a_legal_reference_contradicts_consent(basis: list[tuple[str, str]]) -> 
     assert reason_of([PURPOSE, *basis, (str(Header.LEGAL_REFERENCE), "H26.1-20261121-0000001")]) == "HEADER_INVALID"
 
 
+def test_whom_the_call_is_made_for_is_read() -> None:
+    assert read_claim([PURPOSE, (str(Header.REPRESENTED_PARTY), "GOV/G09")]).represented_party == "GOV/G09"
+
+
+@pytest.mark.parametrize("party", ["G09", "GOV/", "GOV/G09/portal", "GOV/G 09", "/", "099190000001"])
+def test_a_represented_party_that_is_no_class_and_code_is_refused(party: str) -> None:
+    assert reason_of([PURPOSE, (str(Header.REPRESENTED_PARTY), party)]) == "HEADER_INVALID"
+
+
 def test_the_caller_is_the_system_that_its_certificate_names() -> None:
-    caller = Identifier(members.registration()).identify(
+    caller = Identifier(CurrentRegistration(members.registration())).identify(
         {"peer_uri": [PORTAL_URI], "x509_pem_cert": [CERTIFICATE.certificate]}, [("x-road-id", "m-1")]
     )
 
@@ -125,4 +135,4 @@ def test_a_dns_name_in_the_certificate_cannot_claim_a_system() -> None:
         "x509_pem_cert": [CERTIFICATE.certificate],
     }
 
-    assert Identifier(members.registration()).identify(peer, []).system == members.PORTAL
+    assert Identifier(CurrentRegistration(members.registration())).identify(peer, []).system == members.PORTAL

@@ -6,15 +6,16 @@ from lienthong_core.clock import Clock
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.consent import decide_by_consent
+from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
-from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
 
 
 class Decider:
     """Decides on what is registered and on the consents that are stored."""
 
-    def __init__(self, registration: Registration, consents: ConsentStore, clock: Clock) -> None:
+    def __init__(self, registration: CurrentRegistration, consents: ConsentStore, clock: Clock) -> None:
         self._registration = registration
         self._consents = consents
         self._clock = clock
@@ -23,9 +24,11 @@ class Decider:
         self, contract: MethodContract, caller: Caller, claim: Claim, holder: TokenHolder | None, subject: str
     ) -> Grant:
         """Return what the call is allowed; refused as the functions in `decisions/` say."""
-        right = find_right(caller, contract, claim, self._registration)
+        registration, now = self._registration.value, self._clock.now()
+        right = find_right(caller, contract, claim, registration, now)
         if claim.legal_basis != "consent":
-            return decide_by_law(contract, claim, right)
+            return decide_by_law(contract, claim, right, registration, now)
+        check_not_restricted(contract, subject, registration)
         consents = await asyncio.to_thread(
             self._consents.consents_between, subject, str(caller.system), str(contract.provider)
         )

@@ -19,7 +19,8 @@ from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, Registration
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
+from lienthong_gateway.registry.current import CurrentRegistration
 
 _ACCESSES, _MOST_ACCESSES = 50, 500
 _ENTRIES, _MOST_ENTRIES = 100, 1_000
@@ -29,7 +30,7 @@ class LogAnswers:
     """Answers ExchangeLogService."""
 
     def __init__(
-        self, registration: Registration, engine: Engine, writer: LogWriter, key: VerifierKey, clock: Clock
+        self, registration: CurrentRegistration, engine: Engine, writer: LogWriter, key: VerifierKey, clock: Clock
     ) -> None:
         self._registration = registration
         self._engine = engine
@@ -92,7 +93,7 @@ class LogAnswers:
             return store.read_checkpoints(connection, start_size, limit)
 
     def _check_auditor(self, call: LocalCall) -> None:
-        if call.caller.system not in self._registration.auditors:
+        if call.caller.system not in self._registration.value.auditors:
             raise denied("CALLER_NOT_ALLOWED", f"{call.caller.system} is not registered as an auditor of the log.")
 
     async def _record_reading(self, call: LocalCall) -> None:
@@ -100,7 +101,7 @@ class LogAnswers:
         await asyncio.shield(asyncio.wrap_future(self._writer.append(entry)))
 
     def _access(self, log_index: int, leaf: Mapping[str, Any]) -> pb.Access:
-        purpose = self._registration.purposes.get(leaf["purpose"])
+        purpose = self._registration.value.purposes.get(leaf["purpose"])
         return pb.Access(
             log_index=log_index,
             time=timestamp(datetime.fromisoformat(leaf["time"])),
@@ -123,7 +124,7 @@ class LogAnswers:
         )
 
     def _name_of(self, system_id: str) -> str:
-        system = self._registration.systems.get(SystemId.parse(system_id)) if system_id else None
+        system = self._registration.value.systems.get(SystemId.parse(system_id)) if system_id else None
         return system.name_vi if system else ""
 
 

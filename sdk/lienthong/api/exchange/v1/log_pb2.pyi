@@ -39,6 +39,10 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     """A consent was asked for, given, denied or revoked."""
     LOG_EVENT_LOG_READ: _LogEvent.ValueType  # 4
     """The log was read."""
+    LOG_EVENT_ACCESS_RIGHT: _LogEvent.ValueType  # 5
+    """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
+    LOG_EVENT_RIGHTS_REQUEST: _LogEvent.ValueType  # 6
+    """A citizen's request about her data was made, answered or withdrawn."""
 
 class LogEvent(_LogEvent, metaclass=_LogEventEnumTypeWrapper):
     """What an entry of the log records."""
@@ -53,6 +57,10 @@ LOG_EVENT_CONSENT: LogEvent.ValueType  # 3
 """A consent was asked for, given, denied or revoked."""
 LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
 """The log was read."""
+LOG_EVENT_ACCESS_RIGHT: LogEvent.ValueType  # 5
+"""What is registered was changed: a purpose, a legal ground, an access right, an officer."""
+LOG_EVENT_RIGHTS_REQUEST: LogEvent.ValueType  # 6
+"""A citizen's request about her data was made, answered or withdrawn."""
 Global___LogEvent: _TypeAlias = LogEvent  # noqa: Y015
 
 @_typing.final
