@@ -54,6 +54,10 @@ class Period:
         day = civil_date(now)
         return self.first <= day and (self.last is None or day <= self.last)
 
+    def is_over(self, now: datetime) -> bool:
+        """Return whether its last day has passed."""
+        return self.last is not None and self.last < civil_date(now)
+
 
 SINCE_THE_LAW = Period(date(2026, 1, 1))
 """From the day on which Law 91/2025 came into force."""

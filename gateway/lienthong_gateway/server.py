@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
-from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
@@ -32,6 +32,7 @@ from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.service import AdministrationAnswers
 from lienthong_gateway.registry.store import fill_if_empty, load_registration
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
@@ -140,6 +141,10 @@ class _Running:
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
                 CatalogueAnswers(registration, contracts, clock).answers(),
+            ),
+            (
+                administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
+                AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],

@@ -1,7 +1,7 @@
 """What is registered, in the gateway's tables. Changes take a connection: the log writer's transaction."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
@@ -88,9 +88,10 @@ def add_legal_ground(connection: Connection, ground: LegalGround) -> None:
     connection.execute(insert(_GROUNDS).values(values))
 
 
-def end_legal_ground(connection: Connection, code: str, last_day: date) -> None:
-    """Set the last day of a legal ground."""
-    connection.execute(update(_GROUNDS).where(_GROUNDS.c.code == code).values(effective_until=last_day))
+def end_legal_ground(connection: Connection, ground: LegalGround) -> None:
+    """Store the new end of a legal ground."""
+    where = _GROUNDS.c.code == ground.code
+    connection.execute(update(_GROUNDS).where(where).values(effective_until=ground.period.last))
 
 
 def put_access_right(connection: Connection, right: AccessRight) -> None:
