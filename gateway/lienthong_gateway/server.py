@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
+from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
@@ -39,6 +40,8 @@ from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
 
@@ -77,7 +80,9 @@ class GatewayServer:
                 fill_if_empty(connection, config.registration)
                 self._registration = CurrentRegistration(load_registration(connection))
             self._contracts = load_contracts(self._registration.value, all_contracts())
-            self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+            appender = Appender(self.engine, config.checkpoint_key)
+            self._erasure = Erasure(appender.forget)
+            self.log = LogWriter(self.engine, appender)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -90,9 +95,8 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        self._running = self._await(
-            _Running.begin(self._config, self._registration, self._contracts, self.engine, self.log, self._clock)
-        )
+        state = _State(self.engine, self.log, self._registration, self._erasure)
+        self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -111,6 +115,16 @@ class GatewayServer:
 
 
 @dataclass(frozen=True)
+class _State:
+    """What a gateway keeps, and what is registered at it now."""
+
+    engine: Engine
+    writer: LogWriter
+    registration: CurrentRegistration
+    erasure: Erasure
+
+
+@dataclass(frozen=True)
 class _Running:
     """What lives in the event loop."""
 
@@ -122,12 +136,11 @@ class _Running:
     async def begin(
         cls,
         config: GatewayConfig,
-        registration: CurrentRegistration,
+        state: _State,
         contracts: Mapping[str, MethodContract],
-        engine: Engine,
-        writer: LogWriter,
         clock: Clock,
     ) -> "_Running":
+        engine, writer, registration = state.engine, state.writer, state.registration
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
@@ -149,6 +162,10 @@ class _Running:
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
                 LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+            ),
+            (
+                rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
+                SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
             ),
         )
         pipeline = Pipeline(

@@ -84,6 +84,10 @@ class Appender:
         self._tree = None
         self._commitments.clear()
 
+    def forget(self, personal_number: str) -> None:
+        """Forget the commitment to a citizen; called in the transaction that deletes her salt."""
+        self._commitments.pop(personal_number, None)
+
     def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
         row = {"tree_size": tree.size, "note": self._key.sign(Checkpoint(tree.size, tree.root()))}
         connection.execute(insert(CHECKPOINTS), row)

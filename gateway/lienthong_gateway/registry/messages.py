@@ -1,13 +1,12 @@
 """What is registered, as the contract's messages."""
 
-from datetime import date, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from datetime import date
 
 from lienthong.api.exchange.v1 import administration_pb2
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
 from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.messages import timestamp
 from lienthong_gateway.registration import AccessRight, LegalGround, Purpose
 
 
@@ -45,7 +44,7 @@ def access_right_message(right: AccessRight, purpose: Purpose) -> pb.AccessRight
         datasets=sorted(right.datasets),
         valid_from=date_message(right.period.first),
         valid_until=None if right.period.last is None else date_message(right.period.last),
-        withdrawn_at=None if right.withdrawn_at is None else _timestamp(right.withdrawn_at),
+        withdrawn_at=None if right.withdrawn_at is None else timestamp(right.withdrawn_at),
     )
 
 
@@ -57,9 +56,3 @@ def officer_message(system: SystemId, officer_id: str) -> administration_pb2.Off
 def date_message(day: date) -> PartialDate:
     """Return a whole date as the contract's message."""
     return PartialDate(year=day.year, month=day.month, day=day.day)
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message

@@ -18,6 +18,7 @@ from lienthong_gateway.registration import (
     System,
 )
 from lienthong_gateway.registry.model import AccessRightRow, LegalGroundRow, OfficerRow, PurposeRow, SystemRow
+from lienthong_gateway.subjects.store import load_restrictions
 
 _SYSTEMS = cast("Table", SystemRow.__table__)  # type: ignore[attr-defined]
 _PURPOSES = cast("Table", PurposeRow.__table__)  # type: ignore[attr-defined]
@@ -58,6 +59,7 @@ def load_registration(connection: Connection) -> Registration:
         officers=[(SystemId.parse(row.system_id), row.officer_id) for row in officers],
         auditors=[SystemId.parse(row.system_id) for row in systems if row.is_auditor],
         administrators=[SystemId.parse(row.system_id) for row in systems if row.is_administrator],
+        restrictions=load_restrictions(connection),
     )
 
 

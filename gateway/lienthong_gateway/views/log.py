@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.clock import Clock
-from lienthong_core.errors import denied, invalid, unauthenticated
+from lienthong_core.errors import denied, unauthenticated
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.messages import timestamp
 from lienthong_gateway.local import Answer, LocalCall
@@ -19,6 +19,7 @@ from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.paging import page_size, read_cursor
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
 from lienthong_gateway.registry.current import CurrentRegistration
 
@@ -50,8 +51,8 @@ class LogAnswers:
         if call.holder is None:
             message = "Only a citizen sees who accessed her data; send her access token in `authorization: Bearer`."
             raise unauthenticated("TOKEN_MISSING", message)
-        size = _page_size(request.page_size, _ACCESSES, _MOST_ACCESSES)
-        before = _index(request.cursor)
+        size = page_size(request.page_size, _ACCESSES, _MOST_ACCESSES)
+        before = read_cursor(request.cursor)
         call.trace.subject = call.holder.personal_number
         await self._record_reading(call)
         found = await asyncio.to_thread(self._entries_about, call.holder.personal_number, before, size + 1)
@@ -61,7 +62,7 @@ class LogAnswers:
 
     async def _list_entries(self, call: LocalCall, request: pb.ListEntriesRequest) -> pb.ListEntriesResponse:
         self._check_auditor(call)
-        size = _page_size(request.page_size, _ENTRIES, _MOST_ENTRIES)
+        size = page_size(request.page_size, _ENTRIES, _MOST_ENTRIES)
         await self._record_reading(call)
         found = await asyncio.to_thread(self._entries_from, request.start, size)
         entries = [pb.LogEntry(log_index=e.log_index, leaf=e.leaf, leaf_hash=e.leaf_hash) for e in found]
@@ -71,7 +72,7 @@ class LogAnswers:
         self, call: LocalCall, request: pb.ListCheckpointsRequest
     ) -> pb.ListCheckpointsResponse:
         self._check_auditor(call)
-        size = _page_size(request.page_size, _ENTRIES, _MOST_ENTRIES)
+        size = page_size(request.page_size, _ENTRIES, _MOST_ENTRIES)
         found = await asyncio.to_thread(self._checkpoints_from, request.start_size, size)
         checkpoints = [pb.Checkpoint(tree_size=tree_size, note=note) for tree_size, note in found]
         return pb.ListCheckpointsResponse(checkpoints=checkpoints, verifier_key=str(self._key))
@@ -126,17 +127,3 @@ class LogAnswers:
     def _name_of(self, system_id: str) -> str:
         system = self._registration.value.systems.get(SystemId.parse(system_id)) if system_id else None
         return system.name_vi if system else ""
-
-
-def _page_size(asked: int, usual: int, most: int) -> int:
-    if not 0 <= asked <= most:
-        raise invalid("PAGE_SIZE_INVALID", f"page_size must be from 1 to {most}, or 0 for {usual}.")
-    return asked or usual
-
-
-def _index(cursor: str) -> int | None:
-    if not cursor:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(1 << 63))):
-        raise invalid("CURSOR_INVALID", "The cursor is not one that this method gave; send next_cursor as it came.")
-    return int(cursor)
