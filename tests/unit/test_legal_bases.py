@@ -151,9 +151,21 @@ def test_the_example_of_a_form_has_that_form_and_no_other(form: ReferenceForm.Va
     assert example in describe(frozenset({form})).vi
 
 
-@pytest.mark.parametrize("code", ["H07.15-240101-0001", "G09.20-20260609-0092637", "G01.99-20261121-0000001"])
-def test_dossier_codes_as_they_were_seen_have_the_form_of_one(code: str) -> None:
-    assert has_form(code, frozenset({ReferenceForm.REFERENCE_FORM_DOSSIER}))
+@pytest.mark.parametrize(
+    ("form", "reference"),
+    [
+        (ReferenceForm.REFERENCE_FORM_DOSSIER, "H07.15-240101-0001"),
+        (ReferenceForm.REFERENCE_FORM_DOSSIER, "G09.20-20260609-0092637"),
+        (ReferenceForm.REFERENCE_FORM_DOSSIER, "000.00.04.G18-240101-0001"),
+        (ReferenceForm.REFERENCE_FORM_DOSSIER, "H26.1-20261121-0000001"),
+        (ReferenceForm.REFERENCE_FORM_DECISION, "766/QD-TTg"),
+        (ReferenceForm.REFERENCE_FORM_LEGISLATION, "91/2025/QH15"),
+        (ReferenceForm.REFERENCE_FORM_LEGISLATION, "116/2026/TT-BCA"),
+        (ReferenceForm.REFERENCE_FORM_LEGISLATION, "19/2025/QD-TTg"),
+    ],
+)
+def test_references_as_they_were_seen_have_the_form_of_one(form: ReferenceForm.ValueType, reference: str) -> None:
+    assert has_form(reference, frozenset({form}))
 
 
 @given(reference=st.text(max_size=20))

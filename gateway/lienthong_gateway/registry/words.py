@@ -60,17 +60,19 @@ class Form:
 REFERENCE_FORMS: Mapping[ReferenceForm.ValueType, Form] = MappingProxyType(
     {
         ReferenceForm.REFERENCE_FORM_DOSSIER: Form(
-            re.compile(r"[A-Z][A-Z0-9]{1,3}(\.[A-Z0-9]{1,4}){0,3}-[0-9]{6}([0-9]{2})?-[0-9]{4,7}"),
+            re.compile(
+                r"([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.)?[A-Z][0-9]{2}(\.[0-9]{1,3}){0,2}-[0-9]{6}([0-9]{2})?-[0-9]{4,7}"
+            ),
             Words("mã hồ sơ", "the code of a dossier"),
             "G01.99-20261121-0000001",
         ),
         ReferenceForm.REFERENCE_FORM_DECISION: Form(
-            re.compile(r"[1-9][0-9]{0,5}/QD-[A-Z0-9]{2,15}"),
+            re.compile(r"[1-9][0-9]{0,5}/QD-[A-Za-z0-9]{2,15}"),
             Words("số quyết định, viết D thay Đ", "the number of a decision, with D for Đ"),
             "123/QD-UBND",
         ),
         ReferenceForm.REFERENCE_FORM_LEGISLATION: Form(
-            re.compile(r"[1-9][0-9]{0,3}/(19|20)[0-9]{2}/[A-Z]{2}[A-Z0-9-]{1,15}"),
+            re.compile(r"[1-9][0-9]{0,3}/(19|20)[0-9]{2}/(QH[0-9]{1,2}|(PL|NQ|ND|QD|TT|TTLT)-[A-Za-z0-9-]{2,15})"),
             Words("số văn bản quy phạm pháp luật, viết D thay Đ", "the number of a law or decree, with D for Đ"),
             "356/2025/ND-CP",
         ),

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lienthong.api.exchange.v1 import administration_pb2 as pb
 from lienthong.api.exchange.v1.administration_pb2_grpc import AdministrationServiceStub
@@ -23,7 +24,8 @@ app = typer.Typer(help="The access rights of a running gateway.", no_args_is_hel
 
 _DEADLINE_S = 10.0
 _HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
-_COLUMNS = ("consumer", "method", "purpose", "legal bases", "datasets", "from", "until", "state")
+_WITHDRAWN = "withdrawn"
+_NARROW = ("purpose", "legal bases", "datasets", "days")
 
 Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of a running `lienthong up --data`.")]
 Gateway: TypeAlias = Annotated[
@@ -46,7 +48,10 @@ def list_rights(
     gateway: Gateway = None,
     certificate: Certificate = None,
 ) -> None:
-    """List access rights, those withdrawn or over as well: a table, or in a pipe one line each, split by tabs."""
+    """List access rights, those withdrawn or over as well: a table.
+
+    In a pipe each is a line: consumer, method, purpose, bases, datasets, first day, last day, state, split by tabs.
+    """
     with gateway_channel(data, gateway, certificate, members.ADMINISTRATION) as channel:
         request = pb.ListAccessRightsRequest(consumer=consumer, method=method)
         answer = AdministrationServiceStub(channel).ListAccessRights(request, timeout=_DEADLINE_S)
@@ -129,15 +134,26 @@ def _print(rights: Iterable[AccessRight]) -> None:
     console = Console()
     if not console.is_terminal:
         for right in rights:
-            typer.echo("\t".join(_row(right)))
+            typer.echo("\t".join(_cells(right)))
         return
-    table = Table(*_COLUMNS)
+    table = Table(Column("consumer and method", no_wrap=True), *_NARROW, box=SIMPLE_HEAD)
     for right in rights:
-        table.add_row(*_row(right))
+        consumer, method, purpose, bases, datasets, first, last, state = _cells(right)
+        called = method.rpartition(".")[2]
+        days = state if state == _WITHDRAWN else f"from {first}{f' to {last}' if last else ''}"
+        table.add_row(
+            f"{consumer}\n{called}",
+            purpose,
+            bases.replace(",", ", "),
+            datasets.replace(",", ", "),
+            days,
+            style="dim" if state == _WITHDRAWN else "",
+        )
     console.print(table)
 
 
-def _row(right: AccessRight) -> tuple[str, ...]:
+def _cells(right: AccessRight) -> tuple[str, str, str, str, str, str, str, str]:
+    """Return what is shown of a right, as the lines in a pipe have it."""
     return (
         right.consumer,
         right.method,
@@ -146,5 +162,5 @@ def _row(right: AccessRight) -> tuple[str, ...]:
         ",".join(right.datasets),
         to_text(right.valid_from),
         to_text(right.valid_until) if right.HasField("valid_until") else "",
-        "withdrawn" if right.HasField("withdrawn_at") else "granted",
+        _WITHDRAWN if right.HasField("withdrawn_at") else "granted",
     )
