@@ -25,7 +25,6 @@ app = typer.Typer(help="The access rights of a running gateway.", no_args_is_hel
 _DEADLINE_S = 10.0
 _HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
 _WITHDRAWN = "withdrawn"
-_NARROW = ("purpose", "legal bases", "datasets", "days")
 
 Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of a running `lienthong up --data`.")]
 Gateway: TypeAlias = Annotated[
@@ -136,7 +135,8 @@ def _print(rights: Iterable[AccessRight]) -> None:
         for right in rights:
             typer.echo("\t".join(_cells(right)))
         return
-    table = Table(Column("consumer and method", no_wrap=True), *_NARROW, box=SIMPLE_HEAD)
+    folded = [Column(name, overflow="fold") for name in ("purpose", "legal bases", "datasets", "days")]
+    table = Table(Column("consumer and method", no_wrap=True), *folded, box=SIMPLE_HEAD)
     for right in rights:
         consumer, method, purpose, bases, datasets, first, last, state = _cells(right)
         called = method.rpartition(".")[2]
