@@ -38,6 +38,7 @@ class Claim:
     legal_basis: str
     legal_reference: str
     officer: str
+    represented_party: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class Trace:
     provider: str = ""
     message_id: str = ""
     officer: str = ""
+    represented_party: str = ""
+    """Whom the consumer acts for, if it says so: class and code, such as `GOV/G09`."""
     subject: str = ""
     """Personal number of the citizen it is about; the log holds a salted commitment to it only."""
     purpose: str = ""
     legal_basis: str = ""
     legal_reference: str = ""
-    represented_party: str = ""
-    """Whom the consumer acts for, if it says so."""
     consent_id: str = ""
     consent_digest: str = ""
     """Digest of the consent's revision that was relied on, or made."""

@@ -13,11 +13,12 @@ from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
-from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
+from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
-from lienthong_core.database import open_database
+from lienthong_core.database import open_database, writing
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
@@ -30,14 +31,20 @@ from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.cosignature import WitnessKey
+from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.service import AdministrationAnswers
+from lienthong_gateway.registry.store import fill_if_empty
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
 
@@ -54,6 +61,7 @@ class GatewayConfig:
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
     registration: Registration
+    """What an empty database is filled with; one that holds a registration rules itself."""
     providers: Mapping[SystemId, str]
     """Address of each providing system."""
     identity_provider: SystemId
@@ -73,10 +81,16 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, config.contracts)
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
-            self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+            with writing(self.engine) as connection:
+                fill_if_empty(connection, config.registration)
+                create_head(connection)
+            self._registration = CurrentRegistration.of(self.engine)
+            self._contracts = load_contracts(self._registration.value, config.contracts)
+            appender = Appender(self.engine, config.checkpoint_key)
+            self._erasure = Erasure(appender.forget)
+            self.log = LogWriter(self.engine, appender)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -89,7 +103,8 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self.log, self._clock))
+        state = _State(self.engine, self.log, self._registration, self._erasure)
+        self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -108,6 +123,16 @@ class GatewayServer:
 
 
 @dataclass(frozen=True)
+class _State:
+    """What a gateway keeps, and what is registered at it now."""
+
+    engine: Engine
+    writer: LogWriter
+    registration: CurrentRegistration
+    erasure: Erasure
+
+
+@dataclass(frozen=True)
 class _Running:
     """What lives in the event loop."""
 
@@ -119,17 +144,16 @@ class _Running:
     async def begin(
         cls,
         config: GatewayConfig,
+        state: _State,
         contracts: Mapping[str, MethodContract],
-        engine: Engine,
-        writer: LogWriter,
         clock: Clock,
     ) -> "_Running":
+        engine, writer, registration = state.engine, state.writer, state.registration
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
         consents = ConsentStore(engine)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        registration = config.registration
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
@@ -137,13 +161,21 @@ class _Running:
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                CatalogueAnswers(registration, contracts).answers(),
+                CatalogueAnswers(registration, contracts, clock).answers(),
+            ),
+            (
+                administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
+                AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
                 LogAnswers(
                     registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
                 ).answers(),
+            ),
+            (
+                rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
+                SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
             ),
         )
         pipeline = Pipeline(

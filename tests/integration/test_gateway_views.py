@@ -135,7 +135,7 @@ def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_system
         assert method.provider == str(members.POPULATION)
         assert method.account_level == 2
         assert "identity.basic" in {dataset.name for dataset in method.datasets}
-        return [(right.consumer, right.purpose) for right in method.access_rights]
+        return [(call.access_right.consumer, call.access_right.purpose) for call in method.allowed_calls]
 
     assert (str(members.PORTAL), PURPOSE) in rights(members.PORTAL)
     assert {consumer for consumer, _ in rights(members.BANK)} == {str(members.BANK)}

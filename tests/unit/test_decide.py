@@ -33,7 +33,7 @@ RIGHT = REGISTRATION.access_rights[members.PORTAL, GET_CITIZEN.path, PURPOSE]
 STATE_RIGHT = REGISTRATION.access_rights[members.PORTAL, UPDATE_RESIDENCE.path, PURPOSE]
 
 BY_CONSENT = Claim(PURPOSE, "consent", "", "")
-BY_LAW = Claim(PURPOSE, "state_19_1_c", "H26.1-20261121-0000001", "officer-7")
+BY_LAW = Claim(PURPOSE, "state_19_1_c", "H26.1-20261121-0000001", members.OFFICER)
 LEVEL_2 = TokenHolder(LAN, 2)
 
 
@@ -82,31 +82,31 @@ def test_a_call_without_a_right_is_refused(
     system: SystemId, claim: Claim, reason: str, status: grpc.StatusCode
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        find_right(caller(system), GET_CITIZEN, claim, REGISTRATION)
+        find_right(caller(system), GET_CITIZEN, claim, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == (reason, status)
 
 
 def test_the_right_of_system_method_and_purpose_is_found() -> None:
-    assert find_right(caller(), GET_CITIZEN, BY_CONSENT, REGISTRATION) == RIGHT
+    assert find_right(caller(), GET_CITIZEN, BY_CONSENT, REGISTRATION, NOW) == RIGHT
 
 
 def test_the_law_as_basis_grants_what_the_right_and_the_contract_have_in_common() -> None:
-    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, STATE_RIGHT)
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, STATE_RIGHT, REGISTRATION, NOW)
 
     assert grant == Grant(LegalBasis.LEGAL_BASIS_STATE_BODY, BY_LAW.legal_reference, "", frozenset({"residence"}))
 
 
 def test_the_law_as_basis_needs_its_reference() -> None:
     with pytest.raises(Refusal) as caught:
-        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, legal_reference=""), STATE_RIGHT)
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, legal_reference=""), STATE_RIGHT, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == ("LEGAL_REFERENCE_MISSING", INVALID)
 
 
 def test_the_law_as_basis_needs_the_officer_who_acts() -> None:
     with pytest.raises(Refusal) as caught:
-        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, officer=""), STATE_RIGHT)
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, officer=""), STATE_RIGHT, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == ("OFFICER_MISSING", INVALID)
 
@@ -225,6 +225,6 @@ def test_a_grant_never_exceeds_consent_right_and_contract(
 
 @given(right=st.frozensets(st.sampled_from(DATASETS)))
 def test_what_the_law_grants_never_exceeds_right_and_contract(right: frozenset[str]) -> None:
-    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right))
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right), REGISTRATION, NOW)
 
     assert grant.datasets == right & UPDATE_RESIDENCE.datasets.keys()

@@ -22,7 +22,7 @@ from lienthong_gateway.local import Answer, LocalCall
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import Job, LogWriter
-from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.authenticate import IssuerKeys
 
 _STATE = pb.ConsentRequestState
@@ -43,7 +43,7 @@ class ConsentAnswers:
 
     def __init__(
         self,
-        registration: Registration,
+        registration: CurrentRegistration,
         contracts: Mapping[str, MethodContract],
         consents: store.ConsentStore,
         writer: LogWriter,
@@ -56,7 +56,6 @@ class ConsentAnswers:
         self._writer = writer
         self._provider = provider
         self._clock = clock
-        self._messages = ConsentMessages(registration.purposes)
 
     def answers(self) -> Mapping[str, Answer]:
         """Return what answers each method of the service."""
@@ -71,7 +70,7 @@ class ConsentAnswers:
 
     async def _request_consent(self, call: LocalCall, request: pb.RequestConsentRequest) -> pb.RequestConsentResponse:
         terms = self._terms(call, request)
-        rules.check_terms(terms, self._provider_datasets.get(terms.provider, frozenset()), self._registration)
+        rules.check_terms(terms, self._provider_datasets.get(terms.provider, frozenset()), self._registration.value)
         now = self._clock.now()
         stored = StoredRequest(
             consent_request_id=str(uuid.uuid4()),
@@ -82,13 +81,13 @@ class ConsentAnswers:
             consent_id="",
         )
         await self._record(call, terms, "CONSENT_REQUESTED", lambda connection: store.add_request(connection, stored))
-        return pb.RequestConsentResponse(consent_request=self._messages.request(stored, now))
+        return pb.RequestConsentResponse(consent_request=self._messages().request(stored, now))
 
     async def _fetch_consent_request(
         self, call: LocalCall, request: pb.FetchConsentRequestRequest
     ) -> pb.FetchConsentRequestResponse:
         stored = await self._visible_request(call, request.consent_request_id)
-        return pb.FetchConsentRequestResponse(consent_request=self._messages.request(stored, self._clock.now()))
+        return pb.FetchConsentRequestResponse(consent_request=self._messages().request(stored, self._clock.now()))
 
     async def _record_decision(self, call: LocalCall, request: pb.RecordDecisionRequest) -> pb.RecordDecisionResponse:
         if call.caller.system != self._provider.system:
@@ -125,7 +124,7 @@ class ConsentAnswers:
         now = self._clock.now()
         closed = replace(request, state=approved, consent_id=consent.consent_id)
         return pb.RecordDecisionResponse(
-            consent_request=self._messages.request(closed, now), consent=self._messages.consent(consent, now)
+            consent_request=self._messages().request(closed, now), consent=self._messages().consent(consent, now)
         )
 
     async def _denied(self, call: LocalCall, request: StoredRequest) -> pb.RecordDecisionResponse:
@@ -135,19 +134,19 @@ class ConsentAnswers:
             store.close_request(connection, request.consent_request_id, state)
 
         await self._record(call, request.terms, "CONSENT_DENIED", change)
-        closed = self._messages.request(replace(request, state=state), self._clock.now())
+        closed = self._messages().request(replace(request, state=state), self._clock.now())
         return pb.RecordDecisionResponse(consent_request=closed)
 
     async def _get_consent(self, call: LocalCall, request: pb.GetConsentRequest) -> pb.GetConsentResponse:
         consent = await self._visible_consent(call, request.consent_id)
-        return pb.GetConsentResponse(consent=self._messages.consent(consent, self._clock.now()))
+        return pb.GetConsentResponse(consent=self._messages().consent(consent, self._clock.now()))
 
     async def _list_consents(self, call: LocalCall, request: pb.ListConsentsRequest) -> pb.ListConsentsResponse:
         rules.check_personal_number(request.subject_number)
         now = self._clock.now()
         found = await asyncio.to_thread(self._consents.consents_of, request.subject_number)
         visible = [consent for consent in found if self._may_see(call, consent.terms)]
-        return pb.ListConsentsResponse(consents=[self._messages.consent(consent, now) for consent in visible])
+        return pb.ListConsentsResponse(consents=[self._messages().consent(consent, now) for consent in visible])
 
     async def _revoke_consent(self, call: LocalCall, request: pb.RevokeConsentRequest) -> pb.RevokeConsentResponse:
         consent = await self._visible_consent(call, request.consent_id)
@@ -164,7 +163,7 @@ class ConsentAnswers:
                     raise
                 # Somebody else ended it in between, which is as good.
             consent = await self._visible_consent(call, request.consent_id)
-        return pb.RevokeConsentResponse(consent=self._messages.consent(consent, now))
+        return pb.RevokeConsentResponse(consent=self._messages().consent(consent, now))
 
     def _terms(self, call: LocalCall, request: pb.RequestConsentRequest) -> Terms:
         has_period = request.HasField("valid_for")
@@ -194,6 +193,9 @@ class ConsentAnswers:
 
     def _may_see(self, call: LocalCall, terms: Terms) -> bool:
         return rules.may_see(call.caller.system, terms.consumer, self._provider.system)
+
+    def _messages(self) -> ConsentMessages:
+        return ConsentMessages(self._registration.value.purposes)
 
     async def _record(
         self, call: LocalCall, terms: Terms, reason: str, change: Callable[[Connection], None], consent_id: str = ""
