@@ -13,6 +13,7 @@ from lienthong_gateway.registration import Period, Registration
 from lienthong_gateway.registry import store
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_seeds import members
+from lienthong_seeds.legal_grounds import LEGAL_GROUNDS
 
 REGISTRATION = members.registration()
 RIGHT = members.ACCESS_RIGHTS[0]
@@ -46,7 +47,7 @@ def test_a_database_that_holds_a_registration_rules_itself(engine: Engine) -> No
 
 
 def test_periods_and_times_are_kept_exactly(engine: Engine) -> None:
-    ended = replace(members.LEGAL_GROUNDS[0], period=Period(date(2026, 1, 1), date(2026, 11, 20)))
+    ended = replace(LEGAL_GROUNDS[0], period=Period(date(2026, 1, 1), date(2026, 11, 20)))
     granted = replace(RIGHT, period=Period(date(2026, 2, 28), date(2028, 2, 29)), datasets=frozenset())
     with writing(engine) as connection:
         store.end_legal_ground(connection, ended)
