@@ -1,6 +1,7 @@
 """What is registered is changed while the gateway runs: by whom, what takes effect, and what the log says of it."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lienthong.api.exchange.v1.administration_pb2_grpc import AdministrationServ
 from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis, LegalGround, Purpose, ReferenceForm
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.types.v1.types_pb2 import PartialDate
-from lienthong.client import CallContext
+from lienthong.client import CallContext, explain
 from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
 from lienthong_core.working_days import civil_date
@@ -265,6 +266,23 @@ def test_only_an_administrator_lists_what_is_registered_for_others(world: Gatewa
         assert refusal_of(call).reason == "CALLER_NOT_ALLOWED"
 
 
+def test_of_many_who_grant_the_same_right_at_once_one_does(world: GatewayWorld) -> None:
+    stub = administration(world)
+
+    def outcome(_number: int) -> str:
+        try:
+            grant(stub)
+        except grpc.RpcError as error:
+            return explain(error).reason
+        return "granted"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = sorted(pool.map(outcome, range(8)))
+
+    assert outcomes == [*["REGISTERED_ALREADY"] * 7, "granted"]
+    assert [entry["reason"] for entry in world.entries()].count("ACCESS_RIGHT_GRANTED") == 1
+
+
 TOMORROW, YESTERDAY = date(2100, 1, 2), date(2100, 1, 1)
 REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
     "a right of nobody": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, consumer="VN-SANDBOX/GOV/G77/nobody")),
@@ -358,11 +376,17 @@ def test_the_catalogue_says_what_to_send_and_follows_every_change(world: Gateway
     stub = administration(world)
     catalogue = CatalogueServiceStub(world.channel(members.SHOP))
 
+    def methods() -> list[catalogue_pb2.Method]:
+        return list(catalogue.ListMethods(catalogue_pb2.ListMethodsRequest(), timeout=TIMEOUT_S).methods)
+
     def allowed() -> list[catalogue_pb2.AllowedCall]:
-        methods = catalogue.ListMethods(catalogue_pb2.ListMethodsRequest(), timeout=TIMEOUT_S).methods
-        return [call for method in methods for call in method.allowed_calls]
+        return [call for method in methods() for call in method.allowed_calls]
 
     assert allowed() == []
+    (method,) = [method for method in methods() if method.method == GET_CITIZEN]
+    codes = {right.purpose for right in members.ACCESS_RIGHTS if right.method == GET_CITIZEN}
+    assert [purpose.code for purpose in method.purposes] == sorted(codes)
+    assert members.EKYC.title_en in {purpose.title_en for purpose in method.purposes}
     grant(stub, legal_bases=[CONSENT, CONTRACT])
     register_ground(stub)
 

@@ -125,6 +125,7 @@ def test_the_catalogue_lists_the_registered_systems(world: GatewayWorld) -> None
     systems = stub.ListSystems(catalogue_pb2.ListSystemsRequest(), timeout=TIMEOUT_S).systems
 
     assert [system.system_id for system in systems] == sorted(str(system.system_id) for system in members.SYSTEMS)
+    assert {system.member for system in systems if "/G01/" in system.system_id} == {"VN-SANDBOX/GOV/G01"}
 
 
 def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_systems_rights(world: GatewayWorld) -> None:
