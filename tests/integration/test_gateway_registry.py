@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
+from lienthong_gateway.log.head import Touches, create_head, lock_head, save_head
 from lienthong_gateway.registration import Period, Registration
 from lienthong_gateway.registry import store
 from lienthong_gateway.registry.current import CurrentRegistration
@@ -24,6 +25,7 @@ NOW = datetime(2026, 11, 21, 8, 30, 15, 123456, tzinfo=UTC)
 def engine(database_url: str) -> Iterator[Engine]:
     engine = open_database(database_url, schema.metadata(), version=schema.VERSION)
     with writing(engine) as connection:
+        create_head(connection)
         store.fill_if_empty(connection, REGISTRATION)
     yield engine
     engine.dispose()
@@ -61,11 +63,13 @@ def test_periods_and_times_are_kept_exactly(engine: Engine) -> None:
 
 
 def test_who_has_read_what_is_registered_keeps_it_while_others_see_the_change(engine: Engine) -> None:
-    current = CurrentRegistration(loaded(engine))
+    current = CurrentRegistration.of(engine)
     before = current.value
     with writing(engine) as connection:
         store.add_officer(connection, members.SHOP, "nv-01")
-        current.reload(connection)
+        save_head(connection, lock_head(connection).after(Touches.REGISTRATION))
+
+    current.refresh()
 
     assert (members.SHOP, "nv-01") not in before.officers
     assert (members.SHOP, "nv-01") in current.value.officers

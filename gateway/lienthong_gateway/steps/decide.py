@@ -73,7 +73,9 @@ class Decider:
         consents: Sequence[StoredConsent] | None = ()
         if _by_consent(question):
             consents = self._cache.find(_parties(question), head.consent_epoch)
-        return None if consents is None else Decision(question, self._answer(question, registration.value, consents), head)
+        return (
+            None if consents is None else Decision(question, self._answer(question, registration.value, consents), head)
+        )
 
     def _read(self, question: Question) -> Decision:
         """Decide on what is stored, and remember it."""
