@@ -1,6 +1,7 @@
 """What flows through the steps of one exchange."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
@@ -34,6 +35,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class UseLimit:
+    """How often a consent may be used: `uses` times in each `per`, or in its whole period where that is None."""
+
+    consent_id: str
+    uses: int
+    per: timedelta | None
+
+
+@dataclass(frozen=True)
 class Grant:
     """What a call was allowed: on which basis, and which datasets may leave."""
 
@@ -41,6 +51,10 @@ class Grant:
     legal_reference: str
     consent_id: str
     datasets: frozenset[str]
+    consent_digest: str = ""
+    """Digest of the consent's revision that the call rests on."""
+    consent_limit: UseLimit | None = None
+    """Set if the exchange must be counted when it is recorded."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,9 @@ class Trace:
     legal_basis: str = ""
     legal_reference: str = ""
     consent_id: str = ""
+    consent_digest: str = ""
+    """Digest of the consent's revision: the one relied on, or the one that was made."""
+    consent_limit: UseLimit | None = None
     request_hash: str = ""
     request_bytes: int = 0
     response_hash: str = ""

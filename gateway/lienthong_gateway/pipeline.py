@@ -88,7 +88,8 @@ class Pipeline:
         watch.lap("authenticate")
         trace.subject = _subject(contract, call.request)
         grant = await self.decider.decide(contract, caller, claim, holder, trace.subject)
-        trace.consent_id = grant.consent_id
+        trace.consent_id, trace.consent_digest = grant.consent_id, grant.consent_digest
+        trace.consent_limit = grant.consent_limit
         watch.lap("decide")
         answer = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
         watch.lap("forward")

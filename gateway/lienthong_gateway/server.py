@@ -20,7 +20,8 @@ from lienthong_core.database import open_database
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
-from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
+from lienthong_gateway.consents.asking import IdentityProvider
+from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.grpc_calls import EveryMethod
@@ -127,7 +128,7 @@ class _Running:
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-                ConsentAnswers(registration, contracts, consents, writer, provider, clock).answers(),
+                consent_answers(registration, contracts, consents, writer, provider, clock, str(config.system)),
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],

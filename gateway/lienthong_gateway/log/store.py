@@ -94,11 +94,7 @@ class Appender:
         known = self._commitments.get(personal_number)
         if known is not None:
             return known
-        salt = find_salt(connection, personal_number)
-        if salt is None:
-            salt = secrets.token_bytes(_SALT_BYTES)
-            connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": salt})
-        value = commitment(salt, personal_number)
+        value = commitment_to(connection, personal_number)
         self._commitments[personal_number] = value
         if len(self._commitments) > _CACHED_COMMITMENTS:
             self._commitments.popitem(last=False)
@@ -113,6 +109,17 @@ def find_salt(connection: Connection, personal_number: str) -> bytes | None:
     """Return the salt of the commitments to a citizen, or None if there are no entries about her."""
     query = select(SALTS.c.salt).where(SALTS.c.personal_number == personal_number)
     return connection.execute(query).scalar_one_or_none()
+
+
+def commitment_to(connection: Connection, personal_number: str) -> str:
+    """Return the salted commitment to a citizen, making her salt if there is none; empty for nobody."""
+    if not personal_number:
+        return ""
+    salt = find_salt(connection, personal_number)
+    if salt is None:
+        salt = secrets.token_bytes(_SALT_BYTES)
+        connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": salt})
+    return commitment(salt, personal_number)
 
 
 class StoredEntry(NamedTuple):

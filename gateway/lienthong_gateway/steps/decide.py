@@ -26,7 +26,8 @@ class Decider:
         right = find_right(caller, contract, claim, self._registration)
         if claim.legal_basis != "consent":
             return decide_by_law(contract, claim, right)
+        now = self._clock.now()
         consents = await asyncio.to_thread(
-            self._consents.consents_between, subject, str(caller.system), str(contract.provider)
+            self._consents.consents_between, subject, str(caller.system), str(contract.provider), now
         )
-        return decide_by_consent(contract, subject, claim, right, holder, consents, self._clock.now())
+        return decide_by_consent(contract, subject, claim, right, holder, consents, now)

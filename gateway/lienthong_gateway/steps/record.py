@@ -1,10 +1,12 @@
 """Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
 
 import asyncio
+from functools import partial
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
+from lienthong_gateway.consents.store import Change, take_use
 from lienthong_gateway.exchange import Released, Trace
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
@@ -20,10 +22,11 @@ class Recorder:
     async def exchange(self, trace: Trace, released: Released) -> int:
         """Record an exchange that is about to be released; return its log index once it is durable.
 
-        Refused: EXCHANGE_LOG_UNAVAILABLE.
+        Refused: EXCHANGE_LOG_UNAVAILABLE, CONSENT_USED_UP.
         """
+        now, limit = self._clock.now(), trace.consent_limit
         entry = Entry(
-            time=self._clock.now(),
+            time=now,
             event=LogEvent.LOG_EVENT_EXCHANGE,
             trace=trace,
             status="OK",
@@ -31,7 +34,9 @@ class Recorder:
             datasets_withheld=released.withheld,
             fields_released=released.fields,
         )
-        return await self._append(entry)
+        if limit is None:
+            return await self._append(entry)
+        return await self._append(entry, partial(take_use, limit=limit, exchange_id=trace.exchange_id, now=now))
 
     async def refusal(self, trace: Trace, refusal: Refusal) -> int:
         """Record a refusal; return its log index once it is durable.
@@ -47,6 +52,6 @@ class Recorder:
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
 
-    async def _append(self, entry: Entry) -> int:
+    async def _append(self, entry: Entry, change: Change | None = None) -> int:
         # Shielded: a caller that goes away does not undo what happened.
-        return await asyncio.shield(asyncio.wrap_future(self._writer.append(entry)))
+        return await asyncio.shield(asyncio.wrap_future(self._writer.append(entry, change)))
