@@ -81,7 +81,9 @@ def test_a_representative_decides_for_a_child_under_seven(vn: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("first", [SUBJECT, REPRESENTATIVE])
-def test_from_seven_on_child_and_representative_both_approve_in_either_order(vn: Sandbox, first: int) -> None:
+def test_from_seven_on_child_and_representative_both_approve_in_either_order(
+    vn: Sandbox, first: Capacity.ValueType
+) -> None:
     vn.clock.set(EIGHT + timedelta(days=first))
     mother, _ = parents(vn)
     bank = vn.system("ekyc")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import Connection, Engine, MetaData, select
+from sqlalchemy import Connection, Engine, MetaData, delete, select
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentState
 from lienthong_core.database import open_database, writing
@@ -27,7 +27,7 @@ from lienthong_gateway.consents.rules import REQUEST_LIFETIME, StoredRequest
 from lienthong_gateway.consents.states import Change, SubjectAge
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.log.model import SubjectSalt
+from lienthong_gateway.log.store import SALTS
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 CHILD, MOTHER, OTHER = "099318000005", "099190000122", "099190000001"
@@ -44,7 +44,7 @@ PERIOD = timedelta(hours=1)
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Engine]:
+def opened(url: str) -> Generator[Engine]:
     engine = open_database(url, schema.metadata(), version=schema.VERSION)
     try:
         yield engine
@@ -138,8 +138,7 @@ def test_erasing_a_citizen_ends_her_consents_and_leaves_nothing_that_names_her(e
 
     with writing(engine) as connection:
         assert erase_subject(connection, OTHER, NOW, KEEPER) == 1
-        salts = SubjectSalt.__table__  # type: ignore[attr-defined]
-        connection.execute(salts.delete().where(salts.c.personal_number == OTHER))
+        connection.execute(delete(SALTS).where(SALTS.c.personal_number == OTHER))
 
     assert OTHER not in everything_stored(engine)
     for record in (consent_id, request_id, pending.consent_request_id):

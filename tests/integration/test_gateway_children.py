@@ -37,8 +37,8 @@ def by_child(world: GatewayWorld, request: pb.ConsentRequest, **changes: object)
 
 
 def by_mother(world: GatewayWorld, request: pb.ConsentRequest, age: str = "child_from_7", **changes: object) -> str:
-    about = {"subject_age": age, "approved_by": MAI, "approves_as": "representative"}
-    return world.approval(request, **{**about, **changes})
+    about: dict[str, object] = {"subject_age": age, "approved_by": MAI, "approves_as": "representative"}
+    return world.approval(request, 2, **about, **changes)
 
 
 def fetched(world: GatewayWorld, request: pb.ConsentRequest) -> pb.ConsentRequest:
@@ -134,7 +134,8 @@ def test_child_and_representative_who_approve_at_the_same_moment_both_count(worl
     statements = [(r.consent_request_id, sign(world, r)) for r in requests for sign in (by_child, by_mother)]
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda pair: world.decide(*pair), statements))
+        calls = [pool.submit(world.decide, request_id, statement) for request_id, statement in statements]
+    assert all(call.result().consent_request for call in calls)
 
     assert {fetched(world, request).state for request in requests} == {APPROVED}
 

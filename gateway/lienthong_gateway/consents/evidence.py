@@ -32,10 +32,8 @@ class EvidenceAnswers:
     async def _list_revisions(
         self, call: LocalCall, request: pb.ListConsentRevisionsRequest
     ) -> pb.ListConsentRevisionsResponse:
-        store = self._records.store
-        consent = await asyncio.to_thread(store.find_consent, request.id)
-        found = consent or await asyncio.to_thread(store.find_request, request.id)
-        if found is None or not self._records.may_see(call, found[0].terms):
+        terms = await asyncio.to_thread(self._records.store.find_terms, request.id)
+        if terms is None or not self._records.may_see(call, terms):
             raise unknown_consent()
         revisions = await self._revisions(request.id)
         return pb.ListConsentRevisionsResponse(revisions=[revision_message(revision) for revision in revisions])

@@ -55,6 +55,13 @@ class ConsentStore:
             consent = find_consent(connection, consent_id)
             return None if consent is None else (consent, approvals_of(connection, consent.consent_request_id))
 
+    def find_terms(self, record_id: str) -> Terms | None:
+        """Return what a consent or a request for one is about, or None if there is neither of that id."""
+        if (consent := self.find_consent(record_id)) is not None:
+            return consent[0].terms
+        request = self.find_request(record_id)
+        return None if request is None else request[0].terms
+
     def consents_between(
         self, subject_number: str, consumer: str, provider: str, now: datetime
     ) -> Sequence[StoredConsent]:
