@@ -18,6 +18,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import LoginRefused, Sandbox, SystemClient
 from lienthong_seeds.personas import persona
+from tests.support.documents import ROOT, blocks
 
 DEADLINE_S = 10.0
 HAN = persona("le-gia-han").personal_number
@@ -119,6 +120,11 @@ def test_either_may_say_no(vn: Sandbox, who: str) -> None:
     fetch = FetchConsentRequestRequest(consent_request_id=request_id)
     asked = ConsentServiceStub(bank.channel).FetchConsentRequest(fetch, timeout=DEADLINE_S).consent_request
     assert (asked.state, asked.consent_id) == (DENIED, "")
+
+
+def test_the_example_in_the_documents_works() -> None:
+    (example,) = blocks(ROOT / "docs" / "consents.md", "python")
+    exec(example, {})  # noqa: S102 (our own page, which asserts what it says)
 
 
 def test_the_log_says_that_the_identity_provider_asked_who_represents_the_child(vn: Sandbox) -> None:
