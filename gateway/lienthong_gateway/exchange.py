@@ -5,6 +5,7 @@ import hmac
 import secrets
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
@@ -42,6 +43,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class UseLimit:
+    """How often a consent may be used: `uses` times in each `per`, or in its whole period where that is None."""
+
+    consent_id: str
+    uses: int
+    per: timedelta | None
+
+
+@dataclass(frozen=True)
 class Grant:
     """What a call was allowed: on which basis, and which datasets may leave."""
 
@@ -51,6 +61,8 @@ class Grant:
     datasets: frozenset[str]
     consent_digest: str = ""
     """Digest of the consent's revision that it rests on."""
+    consent_limit: UseLimit | None = None
+    """Set if the exchange must be counted when it is recorded."""
 
 
 @dataclass(frozen=True)

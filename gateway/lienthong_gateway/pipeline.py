@@ -129,7 +129,8 @@ class Pipeline:
         return decision
 
     async def _released(self, decision: Decision, released: Released, trace: Trace) -> Answer:
-        log_index = await self.recorder.exchange(trace, released, partial(self.decider.confirm, decision))
+        confirm = partial(self.decider.confirm, decision)
+        log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:

@@ -22,7 +22,8 @@ from lienthong_core.database import open_database, writing
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
-from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
+from lienthong_gateway.consents.asking import IdentityProvider
+from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.grpc_calls import EveryMethod
@@ -89,7 +90,7 @@ class GatewayServer:
             self._registration = CurrentRegistration.of(self.engine)
             self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)
-            self._erasure = Erasure(appender.forget)
+            self._erasure = Erasure(config.system, appender.forget)
             self.log = LogWriter(self.engine, appender)
             """Entries handed in before `start` are written first."""
         except BaseException:
@@ -157,7 +158,7 @@ class _Running:
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-                ConsentAnswers(registration, contracts, consents, writer, provider, clock).answers(),
+                consent_answers(registration, contracts, consents, writer, provider, clock, str(config.system)),
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],

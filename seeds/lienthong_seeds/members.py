@@ -90,7 +90,13 @@ INTEGRATION_TEST = Purpose(
         }
     ),
 )
-PURPOSES = (PERMANENT_RESIDENCE, TEMPORARY_RESIDENCE, EKYC, MARKETING, INTEGRATION_TEST)
+CONSENT_REPRESENTATION = Purpose(
+    "consent-representation",
+    "Xác định người đại diện của trẻ em khi đồng ý chia sẻ dữ liệu",
+    "Finding out who represents a child in a consent",
+    frozenset({"identity.basic", "family"}),
+)
+PURPOSES = (PERMANENT_RESIDENCE, TEMPORARY_RESIDENCE, EKYC, MARKETING, INTEGRATION_TEST, CONSENT_REPRESENTATION)
 
 _CONSENT = frozenset({LegalBasis.LEGAL_BASIS_CONSENT})
 _STATE_BODY = frozenset({LegalBasis.LEGAL_BASIS_STATE_BODY})
@@ -111,6 +117,15 @@ ACCESS_RIGHTS = (
     *_rights(PORTAL, ("GetCitizen", "GetHousehold"), TEMPORARY_RESIDENCE, _CONSENT),
     *_rights(PORTAL, ("UpdateResidence",), PERMANENT_RESIDENCE, _STATE_BODY),
     *_rights(PORTAL, ("UpdateResidence",), TEMPORARY_RESIDENCE, _STATE_BODY),
+    # GetCitizen answers name and birth date here, and not the family beside them.
+    AccessRight(
+        IDENTITY,
+        f"/{_POPULATION_SERVICE}/GetCitizen",
+        CONSENT_REPRESENTATION.code,
+        _STATE_BODY,
+        frozenset({"identity.basic"}),
+    ),
+    *_rights(IDENTITY, ("VerifyRelationship",), CONSENT_REPRESENTATION, _STATE_BODY),
     *_rights(BANK, ("VerifyCitizen", "GetCitizen"), EKYC, _CONSENT),
     *_rights(BANK, ("GetCitizen",), MARKETING, _CONSENT),
     *_rights(YOUR_SYSTEM, (*_READS, "GetAccount"), INTEGRATION_TEST, _EVERY_BASIS),

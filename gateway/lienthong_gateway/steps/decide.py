@@ -60,7 +60,7 @@ class Decider:
         if decision.head == head:
             return
         by_consent = _by_consent(decision.question)
-        consents = consents_between(connection, *_parties(decision.question)) if by_consent else ()
+        consents = consents_between(connection, *_parties(decision.question), self._clock.now()) if by_consent else ()
         if self._answer(decision.question, load_registration(connection), consents) != decision.grant:
             message = "The consent or the access right was changed while the provider answered; make the call again."
             raise unavailable("DECISION_OUTDATED", message)
@@ -85,8 +85,10 @@ class Decider:
             # In this order: consents that are newer than the epoch they are kept under are only read again too soon.
             consent_epoch = read_head(connection).consent_epoch
             if _by_consent(question):
-                consents = consents_between(connection, *_parties(question))
-                self._cache.keep(_parties(question), consent_epoch, consents)
+                consents = consents_between(connection, *_parties(question), self._clock.now())
+                # How often a consent has been used changes with every use, so what is limited is not remembered.
+                if not any(consent.limit for consent in consents):
+                    self._cache.keep(_parties(question), consent_epoch, consents)
         grant = self._answer(question, self._registration.value, consents)
         return Decision(question, grant, Head(consent_epoch, self._registration.epoch))
 

@@ -145,7 +145,7 @@ class SubjectRightsAnswers:
         def make(connection: Connection) -> None:
             store.save_request(connection, step.move(_stored(connection, before)))
             if erases:
-                self._erasure.erase(connection, subject)
+                self._erasure.erase(connection, subject, self._clock.now())
 
         # The entry of an erasure is about nobody: one about her would be the first of new ones.
         await self._record(call, replace(before, subject_number="") if erases else before, step.name, make)
@@ -165,8 +165,9 @@ class SubjectRightsAnswers:
         )
         kind = pb.RightsRequestKind.Name(request.kind).removeprefix(_KIND)
         entry = Entry(self._clock.now(), LogEvent.LOG_EVENT_RIGHTS_REQUEST, trace, "OK", f"{kind}_{step}")
-        # Restrictions are part of what decisions rest on, and commitments are forgotten with the registration.
-        await self._writer.write(Job(entry, change, Touches.REGISTRATION))
+        # Restrictions are part of what decisions rest on; an erasure ends consents, and the other replicas forget the
+        # commitments they keep when what is registered changes.
+        await self._writer.write(Job(entry, change, Touches.REGISTRATION | Touches.CONSENTS))
         await asyncio.to_thread(self._registration.refresh)
 
     async def _find(self, request_id: str) -> StoredRequest | None:

@@ -167,6 +167,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such request about a citizen's own data, or not the caller's."""
     ERROR_REASON_RIGHTS_REQUEST_MOVE_NOT_ALLOWED: _ErrorReason.ValueType  # 131
     """FAILED_PRECONDITION: the request's state does not allow it."""
+    ERROR_REASON_APPROVAL_REPLAYED: _ErrorReason.ValueType  # 100
+    """FAILED_PRECONDITION: this approval was recorded already, or the same person approved before; others are missing."""
+    ERROR_REASON_CONSENT_ENDED: _ErrorReason.ValueType  # 101
+    """FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
+    ERROR_REASON_FREQUENCY_INVALID: _ErrorReason.ValueType  # 102
+    """INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+    ERROR_REASON_RETENTION_INVALID: _ErrorReason.ValueType  # 103
+    """INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+    ERROR_REASON_PURPOSE_REFERENCE_INVALID: _ErrorReason.ValueType  # 104
+    """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
+    ERROR_REASON_CONSENT_PAUSED: _ErrorReason.ValueType  # 105
+    """PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+    ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
+    """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -313,4 +327,18 @@ ERROR_REASON_RIGHTS_REQUEST_UNKNOWN: ErrorReason.ValueType  # 130
 """NOT_FOUND: no such request about a citizen's own data, or not the caller's."""
 ERROR_REASON_RIGHTS_REQUEST_MOVE_NOT_ALLOWED: ErrorReason.ValueType  # 131
 """FAILED_PRECONDITION: the request's state does not allow it."""
+ERROR_REASON_APPROVAL_REPLAYED: ErrorReason.ValueType  # 100
+"""FAILED_PRECONDITION: this approval was recorded already, or the same person approved before; others are missing."""
+ERROR_REASON_CONSENT_ENDED: ErrorReason.ValueType  # 101
+"""FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
+ERROR_REASON_FREQUENCY_INVALID: ErrorReason.ValueType  # 102
+"""INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+ERROR_REASON_RETENTION_INVALID: ErrorReason.ValueType  # 103
+"""INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+ERROR_REASON_PURPOSE_REFERENCE_INVALID: ErrorReason.ValueType  # 104
+"""INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
+ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
+"""PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
+"""PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
