@@ -17,7 +17,6 @@ from lienthong_core.errors import Refusal, internal, unavailable
 from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
-from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
@@ -27,6 +26,8 @@ from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier, read_claim
 from lienthong_gateway.steps.minimise import minimise
+from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_gateway.steps.read_request import read_request
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
 
@@ -86,13 +87,14 @@ class Pipeline:
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         watch.lap("authenticate")
-        trace.subject = _subject(contract, call.request)
+        request = read_request(contract, call.request)
+        trace.subject = request.subject
         grant = await self.decider.decide(contract, caller, claim, holder, trace.subject)
         trace.consent_id = grant.consent_id
         watch.lap("decide")
-        answer = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
+        answer = await self.forwarder.forward(contract.provider, request.canonical, trace, call.remaining_s())
         watch.lap("forward")
-        released = minimise(contract, answer, grant.datasets)
+        released = minimise(contract, read_answer(contract, answer, trace.subject), grant.datasets)
         trace.response_hash = hashlib.sha256(released.message).hexdigest()
         trace.response_bytes = len(released.message)
         watch.lap("minimise")
@@ -148,13 +150,6 @@ def _claimed(trace: Trace, metadata: Metadata) -> Claim:
 def _caller_gone() -> Refusal:
     message = "The caller went away, or its deadline passed, before there was an answer."
     return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
-
-
-def _subject(contract: MethodContract, request: bytes) -> str:
-    subject = contract.subject_of(_parsed(contract.request_type, request))
-    if contract.policy.subject:
-        check_personal_number(subject)
-    return subject
 
 
 def _parsed(message_type: type[Message], request: bytes) -> Message:
