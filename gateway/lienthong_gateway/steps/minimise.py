@@ -40,8 +40,9 @@ class _Sieve:
         for descriptor, value in message.ListFields():
             rule = rules.fields.get(descriptor.number)
             if rule is None:
-                # What is set and known, but not by the message's own type, is an extension.
-                message.ClearExtension(descriptor)  # type: ignore[arg-type] (the stubs know only generated ones)
+                # What is set and known, but not by the message's own type, is an extension; the stubs know generated
+                # ones only.
+                message.ClearExtension(descriptor)  # type: ignore[arg-type]
             elif rule.dataset and rule.dataset not in self.granted:
                 message.ClearField(rule.name)
                 self.withheld.add(rule.dataset)
