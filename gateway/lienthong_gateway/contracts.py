@@ -33,6 +33,8 @@ class MethodContract:
     """The field of its request that names the citizen it is about; None: it is about nobody in particular."""
     answer_subjects: tuple[FieldPath, ...]
     """The fields of its response one of which names the citizen asked for; none: no field could."""
+    streams: bool = False
+    """Whether it answers with any number of messages."""
 
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
@@ -60,8 +62,8 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
 
 def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:
     path = f"/{method.containing_service.full_name}/{method.name}"
-    if method.client_streaming or method.server_streaming:
-        raise ContractFault(f"{path} streams, and the gateway forwards single requests and answers only")
+    if method.client_streaming:
+        raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
     policy = _method_policy(method, path)
     response = response_rules(method.output_type, path)
     if missing := response.datasets - declared.keys():
@@ -73,6 +75,7 @@ def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[st
         policy=policy,
         request_type=message_factory.GetMessageClass(method.input_type),
         response_type=message_factory.GetMessageClass(method.output_type),
+        streams=method.server_streaming,
         datasets={name: declared[name] for name in sorted(response.datasets)},
         rules=response.rules,
         subject=_subject(method, policy, path),

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
@@ -28,8 +29,9 @@ from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import local_methods
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.log.store import Appender
+from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
@@ -60,6 +62,10 @@ class GatewayConfig:
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
+    """Where the providers' services are defined."""
+    witnesses: tuple[WitnessKey, ...] = ()
+    """Those whose cosignatures on checkpoints are taken."""
 
 
 class GatewayServer:
@@ -69,7 +75,7 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, all_contracts())
+        self._contracts = load_contracts(config.registration, config.contracts)
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
             self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
@@ -137,7 +143,9 @@ class _Running:
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-                LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+                LogAnswers(
+                    registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
+                ).answers(),
             ),
         )
         pipeline = Pipeline(
@@ -145,7 +153,7 @@ class _Running:
             local=local_methods(services),
             identifier=Identifier(registration),
             authenticator=Authenticator(config.issuer, audience, keys, clock),
-            decider=Decider(registration, consents, clock),
+            decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
             recorder=Recorder(writer, clock),
         )

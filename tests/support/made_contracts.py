@@ -72,14 +72,18 @@ def load(
     enums: Iterable[EnumDescriptorProto] = (),
     extensions: Iterable[FieldDescriptorProto] = (),
     syntax: str = "proto3",
-    streams: bool = False,
+    requests: bool = False,
+    answers: bool = False,
 ) -> MethodContract:
-    """Load a contract file with the service; `others` are further messages. Raises ContractFault."""
+    """Load a contract file with the service; `requests` and `answers`: whether they stream.
+
+    `others` are further messages. Raises ContractFault.
+    """
     request = DescriptorProto(
         name="Request", field=[plain_field("personal_number", None), plain_field("note", None, number=2)]
     )
     ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
-    ask.server_streaming = streams
+    ask.client_streaming, ask.server_streaming = requests, answers
     if method is not None:
         ask.options.Extensions[options_pb2.method].CopyFrom(method)
     file = FileDescriptorProto(

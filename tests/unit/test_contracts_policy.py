@@ -28,10 +28,17 @@ POPULATION = "/lienthong.api.population.v1.PopulationService/"
 FREE_FORM = ["Any", "Struct", "Value", "ListValue"]
 
 
-def test_a_method_that_streams_is_a_fault_because_streams_are_not_forwarded() -> None:
+def test_a_method_may_answer_with_a_stream() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
-    with pytest.raises(ContractFault, match="streams"):
-        load("test.streaming", WHOLE, answer, streams=True)
+    contract = load("test.streaming", WHOLE, answer, answers=True)
+
+    assert contract.streams
+
+
+def test_a_method_that_takes_a_stream_is_a_fault_because_one_request_is_decided_about() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="one request at a time"):
+        load("test.requests", WHOLE, answer, requests=True)
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))

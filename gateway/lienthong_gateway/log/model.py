@@ -7,7 +7,7 @@ from lienthong_gateway.model import GatewayTable
 
 
 class LogHeadRow(GatewayTable, table=True):
-    """The log's end, one row: whoever writes locks it first, so that replicas of the gateway write one after another.
+    """One row, which whoever writes locks first, so that replicas of the gateway write one after another.
 
     An epoch counts the changes of one kind that were ever made. A decision that was made in an epoch still holds
     while the number is the same; see `log/writer.py`.
@@ -16,7 +16,6 @@ class LogHeadRow(GatewayTable, table=True):
     __tablename__ = "log_head"  # pyright: ignore[reportAssignmentType]
 
     head_id: int = Field(default=1, primary_key=True)
-    tree_size: int = Field(default=0, sa_type=BigInteger)
     consent_epoch: int = Field(default=0, sa_type=BigInteger)
     registration_epoch: int = Field(default=0, sa_type=BigInteger)
 
@@ -28,7 +27,6 @@ class LogEntryRow(GatewayTable, table=True):
     __table_args__ = (
         Index("log_entry_by_subject", "subject", "log_index"),
         Index("log_entry_by_consumer", "consumer", "log_index"),
-        Index("log_entry_by_provider", "provider", "log_index"),
     )
 
     log_index: int = Field(primary_key=True, sa_type=BigInteger)
@@ -70,3 +68,31 @@ class SubjectSalt(GatewayTable, table=True):
 
     personal_number: str = Field(primary_key=True, max_length=12)
     salt: bytes = Field(sa_type=LargeBinary)
+
+
+class CosignatureRow(GatewayTable, table=True):
+    """A witness's cosignature on a checkpoint: the signature line of its note."""
+
+    __tablename__ = "checkpoint_cosignature"  # pyright: ignore[reportAssignmentType]
+
+    tree_size: int = Field(primary_key=True, sa_type=BigInteger)
+    witness: str = Field(primary_key=True)
+    line: str
+
+
+class DailySummaryRow(GatewayTable, table=True):
+    """How many entries of full level-0 tiles are alike; those after the last one are counted when somebody asks."""
+
+    __tablename__ = "log_daily_summary"  # pyright: ignore[reportAssignmentType]
+
+    day: str = Field(primary_key=True, max_length=10)
+    """Of the entry's time, UTC: `2026-03-01`."""
+    consumer: str = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    dataset: str = Field(primary_key=True)
+    """Empty for a refusal."""
+    outcome: str = Field(primary_key=True)
+    """`RELEASED`, `WITHHELD` or `REFUSED`."""
+    reason: str = Field(primary_key=True)
+    """Of a refusal."""
+    entries: int = Field(sa_type=BigInteger)

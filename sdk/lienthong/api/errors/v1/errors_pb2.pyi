@@ -125,10 +125,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
     """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+    ERROR_REASON_DECISION_OUTDATED: _ErrorReason.ValueType  # 86
+    """UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
     """INVALID_ARGUMENT: the page size is out of its range."""
+    ERROR_REASON_TILE_UNKNOWN: _ErrorReason.ValueType  # 160
+    """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
+    ERROR_REASON_LOG_ENTRY_UNKNOWN: _ErrorReason.ValueType  # 161
+    """NOT_FOUND: the log has no such entry in the tree asked for, or it is not the caller's; the index is in the exchange's
+    trailing metadata.
+    """
+    ERROR_REASON_TREE_SIZE_UNKNOWN: _ErrorReason.ValueType  # 162
+    """NOT_FOUND: the log has no tree or no checkpoint of that size; GetCheckpoint gives the newest."""
+    ERROR_REASON_LOG_FILTER_INVALID: _ErrorReason.ValueType  # 163
+    """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
+    ERROR_REASON_COSIGNATURE_INVALID: _ErrorReason.ValueType  # 164
+    """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
     ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
     """INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
     exchange id to whoever runs the provider.
@@ -243,10 +257,24 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
 """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+ERROR_REASON_DECISION_OUTDATED: ErrorReason.ValueType  # 86
+"""UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
+ERROR_REASON_TILE_UNKNOWN: ErrorReason.ValueType  # 160
+"""NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
+ERROR_REASON_LOG_ENTRY_UNKNOWN: ErrorReason.ValueType  # 161
+"""NOT_FOUND: the log has no such entry in the tree asked for, or it is not the caller's; the index is in the exchange's
+trailing metadata.
+"""
+ERROR_REASON_TREE_SIZE_UNKNOWN: ErrorReason.ValueType  # 162
+"""NOT_FOUND: the log has no tree or no checkpoint of that size; GetCheckpoint gives the newest."""
+ERROR_REASON_LOG_FILTER_INVALID: ErrorReason.ValueType  # 163
+"""INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
+ERROR_REASON_COSIGNATURE_INVALID: ErrorReason.ValueType  # 164
+"""INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
 ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
 """INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
 exchange id to whoever runs the provider.
