@@ -22,7 +22,7 @@ from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
-from lienthong_gateway.steps.decide import Decider
+from lienthong_gateway.steps.decide import STORE_UNAVAILABLE, Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier, read_claim
 from lienthong_gateway.steps.minimise import minimise
@@ -150,8 +150,8 @@ class Pipeline:
         """Record a refusal and return it as what ends the call."""
         log_index = None
         about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
-        if refusal.reason == LOG_UNAVAILABLE:
-            # Waiting for a log that has just failed would keep the caller a second time.
+        if refusal.reason in {LOG_UNAVAILABLE, STORE_UNAVAILABLE}:
+            # Waiting for a database that has just failed would keep the caller a second time.
             self.recorder.note(trace, refusal)
         else:
             try:

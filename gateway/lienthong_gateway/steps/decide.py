@@ -25,6 +25,10 @@ from lienthong_gateway.log.head import Head, read_head
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import Registration
 
+STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+_LONGEST_S = 10.0
+"""How long is waited for consents at most: a database that hangs gives no error."""
+
 
 class Decider:
     """Decides on what is registered and on the consents that are stored."""
@@ -37,7 +41,7 @@ class Decider:
         self._cache = ConsentCache()
 
     async def decide(self, question: Question) -> Decision:
-        """Return what the call is allowed; refused as the functions in `decisions/` say."""
+        """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
         seen = self._writer.head
         if question.claim.legal_basis != "consent":
             return Decision(question, self._answer(question, ()), seen)
@@ -50,7 +54,11 @@ class Decider:
             except Refusal:
                 # Another replica may have recorded a consent that this one has not heard of.
                 pass
-        head, consents = await asyncio.to_thread(self._read, parties)
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                head, consents = await asyncio.to_thread(self._read, parties)
+        except TimeoutError:
+            raise unavailable("STORE_UNAVAILABLE", "The gateway's database hangs; try again.") from None
         self._cache.keep(parties, head.consent_epoch, consents)
         return Decision(question, self._answer(question, consents), head)
 
