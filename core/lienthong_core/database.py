@@ -28,6 +28,8 @@ _WRITES = "lienthong_writes"
 _BUSY_TIMEOUT_MS = 5_000
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
+# A server that vanished without a word is taken for gone after some 15 seconds (libpq's names).
+_DEAD_PEER = {"tcp_user_timeout": 15_000, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2}
 
 
 class SchemaMismatch(Exception):  # noqa: N818 (names what is wrong)
@@ -163,6 +165,7 @@ def _postgresql(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,
+            **_DEAD_PEER,
             "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
         },
     )

@@ -16,17 +16,18 @@ from lienthong_core.errors import Refusal, internal, unavailable
 from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
-from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
-from lienthong_gateway.steps.decide import Decider
+from lienthong_gateway.steps.decide import STORE_UNAVAILABLE, Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier, read_claim, read_officer
 from lienthong_gateway.steps.minimise import minimise
+from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_gateway.steps.read_request import read_request
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
 
@@ -85,8 +86,8 @@ class Pipeline:
     async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
         watch = _StopWatch(trace)
         try:
-            decision = await self._decided(contract, call, trace, caller, watch)
-            message = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
+            decision, request = await self._decided(contract, call, trace, caller, watch)
+            message = await self.forwarder.forward(contract.provider, request, trace, call.remaining_s())
             watch.lap("forward")
             released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
@@ -100,8 +101,8 @@ class Pipeline:
     ) -> AsyncGenerator[Answer]:
         watch = _StopWatch(trace)
         try:
-            decision = await self._decided(contract, call, trace, caller, watch)
-            messages = self.forwarder.stream(contract.provider, call.request, trace, call.remaining_s())
+            decision, request = await self._decided(contract, call, trace, caller, watch)
+            messages = self.forwarder.stream(contract.provider, request, trace, call.remaining_s())
             async with aclosing(messages):
                 async for message in messages:
                     watch.lap("forward")
@@ -117,16 +118,18 @@ class Pipeline:
 
     async def _decided(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: "_StopWatch"
-    ) -> Decision:
+    ) -> tuple[Decision, bytes]:
+        """Return what was decided, and the request as it is forwarded."""
         trace.provider = str(contract.provider)
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         watch.lap("authenticate")
-        trace.subject = _subject(contract, call.request)
+        request = read_request(contract, call.request)
+        trace.subject = request.subject
         decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
         trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
         watch.lap("decide")
-        return decision
+        return decision, request.canonical
 
     async def _released(self, decision: Decision, released: Released, trace: Trace) -> Answer:
         confirm = partial(self.decider.confirm, decision)
@@ -149,8 +152,8 @@ class Pipeline:
         """Record a refusal and return it as what ends the call."""
         log_index = None
         about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
-        if refusal.reason == LOG_UNAVAILABLE:
-            # Waiting for a log that has just failed would keep the caller a second time.
+        if refusal.reason in {LOG_UNAVAILABLE, STORE_UNAVAILABLE}:
+            # Waiting for a database that has just failed would keep the caller a second time.
             self.recorder.note(trace, refusal)
         else:
             try:
@@ -172,7 +175,8 @@ def _refusal(error: Exception, trace: Trace) -> Refusal:
 
 
 def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:
-    released = minimise(decision.question.contract, message, decision.grant.datasets)
+    contract = decision.question.contract
+    released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
     trace.answered(released.message)
     watch.lap("minimise")
     return released
@@ -203,13 +207,6 @@ def _claimed(trace: Trace, metadata: Metadata) -> Claim:
 def _caller_gone() -> Refusal:
     message = "The caller went away, or its deadline passed, before there was an answer."
     return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
-
-
-def _subject(contract: MethodContract, request: bytes) -> str:
-    subject = contract.subject_of(_parsed(contract.request_type, request))
-    if contract.policy.subject:
-        check_personal_number(subject)
-    return subject
 
 
 def _parsed(message_type: type[Message], request: bytes) -> Message:

@@ -19,6 +19,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
 from lienthong_core.database import open_database, writing
+from lienthong_core.failures import keep_header_values_out_of_logs
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
@@ -28,6 +29,7 @@ from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
+from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
@@ -137,7 +139,7 @@ class _State:
 class _Running:
     """What lives in the event loop."""
 
-    server: grpc.aio.Server
+    server: KeptServer
     keys: JwksKeys
     forwarder: Forwarder
 
@@ -191,7 +193,8 @@ class _Running:
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
         try:
-            server = await _serve(config, pipeline, names)
+            server = KeptServer(lambda: _serve(config, pipeline, names), _GRACE_S)
+            await server.start()
         except BaseException:
             await forwarder.close()
             await keys.close()
@@ -199,12 +202,13 @@ class _Running:
         return cls(server, keys, forwarder)
 
     async def end(self) -> None:
-        await self.server.stop(_GRACE_S)
+        await self.server.stop()
         await self.forwarder.close()
         await self.keys.close()
 
 
 async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
+    keep_header_values_out_of_logs()
     server = grpc.aio.server(options=SERVER_OPTIONS)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -18,7 +18,7 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.systems import SystemId
 from lienthong_gateway.registration import AccessRight, Purpose, Registration, System
 from lienthong_seeds import members
-from tests.support.citizens import LAN
+from tests.support.citizens import LAN, MAI
 from tests.support.gateway_world import HOST, TIMEOUT_S, GatewayWorld, gateway_world
 from tests.support.streaming import FOLLOW, SERVICE, FollowDouble, message, name_in, stream_contract
 from tests.support.waiting import wait_until
@@ -76,8 +76,12 @@ def following(folder: Path, answers: Sequence[Any]) -> Generator[Following]:
         yield Following(world, double)
 
 
+def about(number: str, name: str) -> Any:  # noqa: ANN401 (a class made at run time)
+    return message("FollowResponse", personal_number=number, name=name, kin="secret kin")
+
+
 def two_answers() -> list[Any]:
-    return [message("FollowResponse", name=name, kin="secret kin") for name in ("Lan", "Lan Anh")]
+    return [about(LAN, name) for name in ("Lan", "Lan Anh")]
 
 
 def test_every_message_is_minimised_and_recorded_by_itself(tmp_path: Path) -> None:
@@ -105,6 +109,19 @@ def test_a_consent_revoked_in_the_middle_ends_the_stream(tmp_path: Path) -> None
 
         assert explain(caught.value).reason == "CONSENT_REVOKED"
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CONSENT_REVOKED")]
+
+
+def test_a_message_about_another_citizen_ends_the_stream_and_is_not_released(tmp_path: Path) -> None:
+    with following(tmp_path, [about(LAN, "Lan"), about(MAI, "Mai")]) as place:
+        place.double.go_on.set()
+        call = place.follow()
+        assert name_in(next(call)) == "Lan"
+
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+
+        assert explain(caught.value).reason == "PROVIDER_ANSWER_MISMATCH"
+        assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "PROVIDER_ANSWER_MISMATCH")]
 
 
 def test_a_stream_of_nothing_is_recorded_too(tmp_path: Path) -> None:

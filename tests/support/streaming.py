@@ -23,11 +23,15 @@ _LONGEST_S = 15.0
 
 
 def stream_contract() -> FileDescriptor:
-    """Return the contract: `Follow(personal_number)` answers a stream of `name` (identity.basic) and `kin` (family)."""
+    """Return the contract: `Follow(personal_number)` answers a stream of records of the citizen.
+
+    A record has her `personal_number` and `name` (identity.basic), and her `kin` (family).
+    """
     file = FileDescriptorProto(name="lienthong/test/stream/v1/stream.proto", package=_PACKAGE, syntax="proto3")
     file.dependency.append("lienthong/api/options/v1/options.proto")
     _message(file, "FollowRequest", personal_number=None)
-    answer = {"name": FieldPolicy(dataset="identity.basic"), "kin": FieldPolicy(dataset="family")}
+    basic, family = FieldPolicy(dataset="identity.basic"), FieldPolicy(dataset="family")
+    answer = {"personal_number": basic, "name": basic, "kin": family}
     _message(file, "FollowResponse", **answer)
     method = file.service.add(name="FollowService").method.add(
         name="Follow",
@@ -36,6 +40,7 @@ def stream_contract() -> FileDescriptor:
         server_streaming=True,
     )
     policy = MethodPolicy(subject="personal_number", account_level=2, access=AccessKind.ACCESS_KIND_READ)
+    policy.answer_subject.append("personal_number")
     policy.title_vi, policy.title_en = "Theo dõi", "Follow"
     method.options.Extensions[options_pb2.method].CopyFrom(policy)
     return descriptor_pool.Default().AddSerializedFile(file.SerializeToString())

@@ -33,6 +33,8 @@ _MAX_BATCH = 256
 _GATHERED = 4
 """One of how many exchanges under way has to be ready before a batch is written."""
 _GATHER_S = 0.01
+_LONGEST_S = 10.0
+"""How long is waited for an entry at most: a database that hangs gives no error."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,11 +111,15 @@ class LogWriter:
         """Write an entry and return its index once it is durable. A caller that goes away does not undo it.
 
         Refused: what the job's change or check refuses, and then nothing of it is stored; EXCHANGE_LOG_UNAVAILABLE, if
-        the log cannot be written.
+        the log cannot be written, or not in time; in that case the entry may still be written later.
         """
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._hand_in(_Waiting(job, done))
-        return await done
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await done
+        except TimeoutError:
+            raise _unwritten() from None
 
     def _run(self) -> None:
         ended = False

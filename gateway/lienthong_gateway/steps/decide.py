@@ -28,6 +28,10 @@ from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.store import load_registration
 
+STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+_LONGEST_S = 10.0
+"""How long is waited for consents at most: a database that hangs gives no error."""
+
 
 class Decider:
     """Decides on what is registered and on the consents that are stored."""
@@ -40,7 +44,7 @@ class Decider:
         self._cache = ConsentCache()
 
     async def decide(self, question: Question) -> Decision:
-        """Return what the call is allowed; refused as the functions in `decisions/` say."""
+        """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
         # What changes a register cannot be taken back when the decision is not confirmed: nothing from memory there.
         if question.contract.policy.access != AccessKind.ACCESS_KIND_WRITE:
             try:
@@ -50,7 +54,11 @@ class Decider:
                 remembered = None
             if remembered is not None:
                 return remembered
-        return await asyncio.to_thread(self._read, question)
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await asyncio.to_thread(self._read, question)
+        except TimeoutError:
+            raise unavailable(STORE_UNAVAILABLE, "The gateway's database hangs; try again.") from None
 
     def confirm(self, decision: Decision, connection: Connection, head: Head) -> None:
         """Refuse a decision that no longer holds; `connection` holds the log's end, which is `head`.

@@ -181,6 +181,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
     ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
     """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+    ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
+    """INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
+    exchange id to whoever runs the provider.
+    """
+    ERROR_REASON_SUBJECT_AMBIGUOUS: _ErrorReason.ValueType  # 181
+    """INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
+    ERROR_REASON_REQUEST_FIELD_UNKNOWN: _ErrorReason.ValueType  # 182
+    """INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
+    the client from the contracts that the gateway serves.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -341,4 +351,14 @@ ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
 """PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
 ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
 """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
+"""INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
+exchange id to whoever runs the provider.
+"""
+ERROR_REASON_SUBJECT_AMBIGUOUS: ErrorReason.ValueType  # 181
+"""INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
+ERROR_REASON_REQUEST_FIELD_UNKNOWN: ErrorReason.ValueType  # 182
+"""INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
+the client from the contracts that the gateway serves.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
