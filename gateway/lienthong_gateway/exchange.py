@@ -73,5 +73,9 @@ class Trace:
     request_bytes: int = 0
     response_hash: str = ""
     response_bytes: int = 0
+    trace_id: str = ""
+    """W3C trace id: the caller's, or one made here; 32 hexadecimal digits."""
+    outgoing: tuple[tuple[str, str], ...] = ()
+    """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
     """Time spent in each step that was reached, microseconds."""

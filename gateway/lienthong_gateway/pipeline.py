@@ -19,6 +19,7 @@ from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
@@ -44,17 +45,26 @@ class Pipeline:
     decider: Decider
     forwarder: Forwarder
     recorder: Recorder
+    edge: Edge
 
     async def answer(self, call: IncomingCall) -> Answer:
         """Answer one call, whatever it is: an exchange, a call to the gateway itself, or nothing that exists.
 
-        Raises Refused, and nothing else, once the refusal has been recorded.
+        Raises Refused, and nothing else, once the refusal has been recorded (docs/limits.md: calls beyond the limits
+        are recorded summarised).
         """
-        digest = hashlib.sha256(call.request).hexdigest()
-        trace = Trace(str(uuid.uuid4()), call.method, request_hash=digest, request_bytes=len(call.request))
+        trace = Trace(str(uuid.uuid4()), call.method)
+        async with self.edge.passage(call, trace):
+            return await self._answer(call, trace)
+
+    async def _answer(self, call: IncomingCall, trace: Trace) -> Answer:
+        trace.request_hash = hashlib.sha256(call.request).hexdigest()
+        trace.request_bytes = len(call.request)
         try:
             caller = self._identified(trace, call)
             check_size(call.request)
+            if call.fault is not None:
+                raise call.fault
             if call.method in self.contracts:
                 return await self._exchange(self.contracts[call.method], call, trace, caller)
             if call.method in self.local:
@@ -77,7 +87,9 @@ class Pipeline:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
+        watch = _StopWatch(trace)
         log_index = await self.recorder.exchange(trace, released)
+        watch.lap("record")
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     async def _released(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Released:

@@ -2,8 +2,11 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import grpc.aio
@@ -23,6 +26,9 @@ from lienthong_gateway import schema
 from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
@@ -36,8 +42,17 @@ from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.telemetry.access_log import AccessLog
+from lienthong_gateway.telemetry.metrics import Metrics
+from lienthong_gateway.telemetry.telemetry import Spans, Telemetry
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
+from lienthong_gateway.web.app import GatewayPages, create_app
+from lienthong_gateway.web.calls import ConnectCalls
+from lienthong_gateway.web.codecs import method_types
+from lienthong_gateway.web.openapi import openapi_document
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.server import GatewayWebServer
 
 _GRACE_S = 2.0
 
@@ -48,6 +63,8 @@ class GatewayConfig:
 
     system: SystemId
     address: str
+    web_host: str
+    web_port: int
     database_url: str
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
@@ -58,6 +75,9 @@ class GatewayConfig:
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    limits: Limits = field(default_factory=Limits)
+    spans: Spans | None = None
+    """What traces of exchanges are handed to, closed when the gateway stops; None: none are made."""
 
 
 class GatewayServer:
@@ -69,8 +89,10 @@ class GatewayServer:
         self._clock = clock
         self._contracts = load_contracts(config.registration, all_contracts())
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
+        self._metrics = Metrics()
         try:
-            self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+            appender = Appender(self.engine, config.checkpoint_key)
+            self.log = LogWriter(self.engine, appender, self._metrics.observe_batch)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -83,7 +105,8 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self.log, self._clock))
+        begin = _Running.begin(self._config, self._contracts, self.engine, self.log, self._metrics, self._clock)
+        self._running = self._await(begin)
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -95,6 +118,8 @@ class GatewayServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
+        if self._config.spans is not None:
+            self._config.spans.close()
         self.engine.dispose()
 
     def _await(self, coroutine: "Coroutine[Any, Any, Any]") -> Any:  # noqa: ANN401 (whatever the coroutine gives)
@@ -106,6 +131,8 @@ class _Running:
     """What lives in the event loop."""
 
     server: grpc.aio.Server
+    web: GatewayWebServer
+    edge: Edge
     keys: JwksKeys
     forwarder: Forwarder
 
@@ -116,6 +143,7 @@ class _Running:
         contracts: Mapping[str, MethodContract],
         engine: Engine,
         writer: LogWriter,
+        metrics: Metrics,
         clock: Clock,
     ) -> "_Running":
         audience = config.system.spiffe_id
@@ -138,37 +166,55 @@ class _Running:
                 LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
             ),
         )
+        types = method_types(contracts, [service for service, _ in services])
+        recorder = Recorder(writer, clock)
+        edge = _edge(config, recorder, Telemetry(metrics, AccessLog(types), types, config.spans))
+        metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
+        metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
+        identifier = Identifier(registration)
         pipeline = Pipeline(
             contracts=contracts,
             local=local_methods(services),
-            identifier=Identifier(registration),
+            identifier=identifier,
             authenticator=Authenticator(config.issuer, audience, keys, clock),
             decider=Decider(registration, consents, clock),
             forwarder=forwarder,
-            recorder=Recorder(writer, clock),
+            recorder=recorder,
+            edge=edge,
         )
+        peers = Peers()
+        calls = ConnectCalls(pipeline, types, config.limits, peers)
+        pages = GatewayPages(identifier, peers, metrics, cache(partial(openapi_document, contracts, types)))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(keys.close)
+            undo.push_async_callback(forwarder.close)
+            web = GatewayWebServer(config.web_host, config.web_port, config.tls, create_app(calls, pages))
+            undo.push_async_callback(web.stop)
             server = await _serve(config, pipeline, names)
-        except BaseException:
-            await forwarder.close()
-            await keys.close()
-            raise
-        return cls(server, keys, forwarder)
+            await web.start()
+            undo.pop_all()
+        return cls(server, web, edge, keys, forwarder)
 
     async def end(self) -> None:
-        await self.server.stop(_GRACE_S)
+        await asyncio.gather(self.server.stop(_GRACE_S), self.web.stop())
+        self.edge.record_shed(final=True)
         await self.forwarder.close()
         await self.keys.close()
 
 
+def _edge(config: GatewayConfig, recorder: Recorder, telemetry: Telemetry) -> Edge:
+    return Edge(config.limits, Admission(config.limits, time.monotonic), recorder, telemetry)
+
+
 async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
-    server = grpc.aio.server(options=SERVER_OPTIONS)
+    streams = ("grpc.max_concurrent_streams", config.limits.streams_per_connection)
+    server = grpc.aio.server(options=(*SERVER_OPTIONS, streams))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    server.add_generic_rpc_handlers((EveryMethod(pipeline),))
+    server.add_generic_rpc_handlers((EveryMethod(pipeline, config.limits),))
     try:
         server.add_secure_port(config.address, config.tls.server_credentials())
     except RuntimeError as error:

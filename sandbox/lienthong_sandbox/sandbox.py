@@ -32,7 +32,7 @@ class Sandbox:
         """Take `citizens` synthetic people made from `seed`.
 
         `data`: a folder to keep everything in; without it, a temporary one that is removed at the end.
-        `first_port`: six ports in a row from there on; 0: free ones.
+        `first_port`: seven ports in a row from there on; 0: free ones.
         """
         self.clock = SandboxClock()
         self._filling = Filling(seed, citizens)

@@ -239,7 +239,7 @@ def gateway_world(
 ) -> Generator[GatewayWorld]:
     """Run a gateway and its neighbours; `changes` are fields of its configuration."""
     with ExitStack() as stack:
-        ports = [stack.enter_context(reserved_port(HOST)) for _ in range(3)]
+        ports = [stack.enter_context(reserved_port(HOST)) for _ in range(4)]
         authority = Authority.create()
         key_set = KeySetDouble([SigningKey.create()])
         population = PopulationDouble()
@@ -252,6 +252,8 @@ def gateway_world(
         settings: Mapping[str, Any] = {
             "system": members.GATEWAY,
             "address": f"{HOST}:{ports[0]}",
+            "web_host": HOST,
+            "web_port": ports[3],
             "database_url": database_url,
             "tls": authority.issue(members.GATEWAY),
             "checkpoint_key": CheckpointKey.create(),

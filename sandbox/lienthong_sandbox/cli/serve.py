@@ -1,6 +1,5 @@
 """`lienthong serve` and `lienthong init`: what the containers run."""
 
-import logging
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
+from lienthong_core.json_lines import write_json_lines
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
@@ -27,13 +27,20 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         chosen = service_named(service)
     except KeyError as error:
         raise typer.BadParameter(str(error.args[0])) from error
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_json_lines(sys.stderr)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
     settings = _settings()
     world = World(settings.data)
-    setting = Setting(world, settings.endpoints(), SystemClock(), settings.identity_backchannel)
+    setting = Setting(
+        world,
+        settings.endpoints(),
+        SystemClock(),
+        settings.identity_backchannel,
+        settings.limits(),
+        settings.otlp_endpoint,
+    )
     database_url = _stored_database_url(world.service_folder(chosen.system))
     listen = Listen(f"{settings.host}:{chosen.port}", settings.host, chosen.web_port, database_url)
     try:

@@ -1,0 +1,82 @@
+"""An HTTPS server in the gateway's own event loop that knows its clients' certificates."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, bound_socket, tls_context
+
+_LARGEST_HEAD = 16 << 10
+
+
+class GatewayWebServer:
+    """Serves one application on one address, with clients' certificates taken but not demanded."""
+
+    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp) -> None:
+        """Bind the address; raises OSError if it cannot be had."""
+        self._socket = bound_socket(host, port)
+        config = uvicorn.Config(
+            app,
+            http=_CertificateProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=_LARGEST_HEAD,
+            server_header=False,
+        )
+        config.load()
+        config.ssl = _context(tls)
+        self._server = PromptServer(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer requests from now on."""
+        self._socket.listen(BACKLOG)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def stop(self) -> None:
+        """Finish the requests under way, within two seconds, and give the address back."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()
+
+
+def certificate_chain(scope: Scope) -> Iterable[str]:
+    """Return the client's certificate, PEM, as the ASGI extension for TLS names it; empty if it showed none."""
+    chain: Iterable[str] = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
+    return chain
+
+
+class _CertificateProtocol(H11Protocol):
+    """Hands the client's certificate on, which uvicorn itself keeps back.
+
+    https://asgi.readthedocs.io/en/latest/specs/tls.html
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        connection = transport.get_extra_info("ssl_object")
+        der = connection.getpeercert(binary_form=True) if connection else None
+        chain = (ssl.DER_cert_to_PEM_cert(der),) if der else ()
+        app = self.app
+
+        async def with_certificate(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (uvicorn's own type)
+            scope.setdefault("extensions", {})["tls"] = {"client_cert_chain": chain}
+            await app(scope, receive, send)
+
+        self.app = with_certificate
+
+
+def _context(tls: TlsIdentity) -> ssl.SSLContext:
+    context = tls_context(tls)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(cadata=tls.authority.decode())
+    return context
