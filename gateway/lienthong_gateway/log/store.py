@@ -140,6 +140,12 @@ def read_checkpoints(connection: Connection, start_size: int, limit: int) -> lis
     return [(_number(row.tree_size), str(row.note)) for row in connection.execute(query)]
 
 
+def read_latest_note(connection: Connection) -> str:
+    """Return the newest checkpoint's signed note."""
+    query = select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)
+    return str(connection.execute(query).scalar_one())
+
+
 def read_entries_about(connection: Connection, subject: str, before: int | None, limit: int) -> list[tuple[int, bytes]]:
     """Return index and leaf of the newest entries with a commitment, those before index `before` if given."""
     query = select(ENTRIES.c.log_index, ENTRIES.c.leaf).where(ENTRIES.c.subject == subject)

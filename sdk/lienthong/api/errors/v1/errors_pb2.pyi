@@ -141,6 +141,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNIMPLEMENTED: over HTTP, the request is compressed in a way that the gateway does not read; send it as it is, or gzip."""
     ERROR_REASON_CERTIFICATE_MISSING: _ErrorReason.ValueType  # 145
     """UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
+    ERROR_REASON_TILE_UNKNOWN: _ErrorReason.ValueType  # 160
+    """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -261,4 +263,6 @@ ERROR_REASON_ENCODING_UNKNOWN: ErrorReason.ValueType  # 144
 """UNIMPLEMENTED: over HTTP, the request is compressed in a way that the gateway does not read; send it as it is, or gzip."""
 ERROR_REASON_CERTIFICATE_MISSING: ErrorReason.ValueType  # 145
 """UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
+ERROR_REASON_TILE_UNKNOWN: ErrorReason.ValueType  # 160
+"""NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,175 @@
+"""The log as C2SP `tlog-tiles`: tiles of 256 hashes and bundles of 256 entries, which any such monitor can follow.
+
+https://c2sp.org/tlog-tiles. A tile or bundle at the log's right edge is partial; it stays available at every width that
+it ever had, because a wider one begins with the narrower.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select
+
+from lienthong_core.database import snapshot
+from lienthong_core.errors import Refusal, not_found
+from lienthong_gateway.log.growth import TILE_WIDTH
+from lienthong_gateway.log.merkle import HASH_BYTES
+from lienthong_gateway.log.store import ENTRIES, TILES, read_latest_note
+
+_LENGTH_BYTES = 2
+_MAX_ENTRY = (1 << 8 * _LENGTH_BYTES) - 1
+_MAX_LEVEL = 63
+_ENTRIES = "entries"
+_DIGITS = 3
+_PATH = re.compile(
+    r"tile/(?P<level>0|[1-9][0-9]?|entries)"
+    r"/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
+    re.ASCII,
+)
+
+
+class LogDamaged(Exception):  # noqa: N818 (names what is wrong)
+    """What is stored cannot be a log: verify it."""
+
+
+@dataclass(frozen=True)
+class TilePath:
+    """Where a tile or a bundle of entries is; `level` None: it is a bundle."""
+
+    level: int | None
+    index: int
+    width: int = TILE_WIDTH
+
+    @classmethod
+    def parse(cls, path: str) -> "TilePath | None":
+        """Read a path such as `tile/0/x001/x234/067.p/13`; None if it is not written exactly as specified."""
+        match = _PATH.fullmatch(path)
+        if match is None:
+            return None
+        level = None if match["level"] == _ENTRIES else int(match["level"])
+        parsed = cls(level, int(re.sub(r"[x/]", "", match["index"])), int(match["width"] or TILE_WIDTH))
+        return parsed if str(parsed) == path and (level or 0) <= _MAX_LEVEL else None
+
+    def __str__(self) -> str:
+        """Write the path."""
+        digits = str(self.index)
+        digits = digits.zfill(-(-len(digits) // _DIGITS) * _DIGITS)
+        *above, last = (digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
+        level = _ENTRIES if self.level is None else self.level
+        partial = "" if self.width == TILE_WIDTH else f".p/{self.width}"
+        return f"tile/{level}/{''.join(f'x{part}/' for part in above)}{last}{partial}"
+
+
+class StoredTiles:
+    """The hashes of the stored tree, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """Return the first `width` hashes of a tile, 32 bytes each.
+
+        Raises IndexError if there are not so many yet, LogDamaged if something else than a hash is stored.
+        """
+        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
+        full = self._connection.execute(query).scalar_one_or_none()
+        hashes = bytes(full) if full is not None else b"".join(self._partial(level, index, width))
+        if len(hashes) % HASH_BYTES or (full is not None and len(hashes) != TILE_WIDTH * HASH_BYTES):
+            raise LogDamaged(f"tile {index} of level {level} does not hold hashes of {HASH_BYTES} bytes")
+        if len(hashes) < width * HASH_BYTES:
+            raise IndexError(f"tile {index} of level {level} is not {width} hashes wide")
+        return hashes[: width * HASH_BYTES]
+
+    def _partial(self, level: int, index: int, width: int) -> Sequence[bytes]:
+        first = index * TILE_WIDTH
+        if level == 0:
+            query = select(ENTRIES.c.leaf_hash).order_by(ENTRIES.c.log_index)
+            query = query.where(ENTRIES.c.log_index >= first, ENTRIES.c.log_index < first + width)
+        else:
+            query = select(TILES.c.root).where(TILES.c.level == level - 1).order_by(TILES.c.tile_index)
+            query = query.where(TILES.c.tile_index >= first, TILES.c.tile_index < first + width)
+        hashes = [bytes(value) for value in self._connection.execute(query).scalars()]
+        if any(len(value) != HASH_BYTES for value in hashes):
+            raise LogDamaged(f"tile {index} of level {level} does not hold hashes of {HASH_BYTES} bytes")
+        return hashes
+
+
+class TileSource:
+    """The log's files, for whoever serves them. Every method reads the database and may be called in any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read(self, path: str) -> bytes:
+        """Return the file at a path without a leading slash: `checkpoint`, `tile/0/000`, `tile/entries/000.p/7`.
+
+        Refused: TILE_UNKNOWN, also for a path that is not written as specified.
+        """
+        if path == "checkpoint":
+            return self.checkpoint()
+        parsed = TilePath.parse(path)
+        if parsed is None:
+            message = "There is no such file: the log has checkpoint, tile/LEVEL/INDEX and tile/entries/INDEX."
+            raise not_found("TILE_UNKNOWN", message)
+        if parsed.level is None:
+            return self.entries(parsed.index, parsed.width)
+        return self.tile(parsed.level, parsed.index, parsed.width)
+
+    def checkpoint(self) -> bytes:
+        """Return the newest signed note, with the witnesses' cosignatures on it."""
+        with snapshot(self._engine) as connection:
+            return read_latest_note(connection).encode()
+
+    def tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
+        """Return `width` hashes of 32 bytes each. Refused: TILE_UNKNOWN, for what lies beyond the log."""
+        _check(level, index, width)
+        try:
+            with snapshot(self._engine) as connection:
+                return StoredTiles(connection).tile(level, index, width)
+        except IndexError:
+            raise _beyond() from None
+
+    def entries(self, index: int, width: int = TILE_WIDTH) -> bytes:
+        """Return `width` leaves, each behind its length (two bytes, big-endian).
+
+        Refused: TILE_UNKNOWN, for what lies beyond the log.
+        """
+        _check(0, index, width)
+        first = index * TILE_WIDTH
+        query = select(ENTRIES.c.leaf).where(ENTRIES.c.log_index >= first, ENTRIES.c.log_index < first + width)
+        with snapshot(self._engine) as connection:
+            leaves = [bytes(leaf) for leaf in connection.execute(query.order_by(ENTRIES.c.log_index)).scalars()]
+        if len(leaves) < width:
+            raise _beyond()
+        return bundle(leaves)
+
+
+def bundle(leaves: Sequence[bytes]) -> bytes:
+    """Return leaves as an entry bundle; raises LogDamaged if one is longer than two bytes can say."""
+    if any(len(leaf) > _MAX_ENTRY for leaf in leaves):
+        raise LogDamaged(f"an entry is longer than the {_MAX_ENTRY} bytes that a bundle can hold")
+    return b"".join(len(leaf).to_bytes(_LENGTH_BYTES, "big") + leaf for leaf in leaves)
+
+
+def unbundle(data: bytes) -> list[bytes]:
+    """Return the leaves of an entry bundle; raises ValueError if it is cut short."""
+    leaves: list[bytes] = []
+    at = 0
+    while at < len(data):
+        first = at + _LENGTH_BYTES
+        at = first + int.from_bytes(data[first - _LENGTH_BYTES : first], "big")
+        if first > len(data) or at > len(data):
+            raise ValueError("an entry bundle is cut short")
+        leaves.append(data[first:at])
+    return leaves
+
+
+def _check(level: int, index: int, width: int) -> None:
+    if not (0 <= level <= _MAX_LEVEL and 0 <= index < 1 << 54 and 1 <= width <= TILE_WIDTH):
+        raise _beyond()
+
+
+def _beyond() -> Refusal:
+    message = "The log does not reach that far yet; the checkpoint says how many entries it has."
+    return not_found("TILE_UNKNOWN", message)

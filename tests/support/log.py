@@ -1,0 +1,58 @@
+"""Logs to look into, written as the gateway writes them but without a gateway."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_core.database import open_database, writing
+from lienthong_gateway import schema
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.store import Appender
+
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+CONSUMERS = ("VN-SANDBOX/COM/BANK01/ekyc", "VN-SANDBOX/GOV/G02/portal")
+PROVIDER = "VN-SANDBOX/GOV/G01/population"
+
+
+def entry(number: int) -> Entry:
+    """Return an entry of an exchange; every seventh is a refusal."""
+    trace = Trace(
+        exchange_id=f"exchange-{number}",
+        method="/lienthong.api.population.v1.PopulationService/GetCitizen",
+        consumer=CONSUMERS[number % 2],
+        provider=PROVIDER,
+        subject=f"{number % 5:012}",
+        purpose="ekyc",
+        legal_basis="consent",
+        officer=f"officer-{number % 3}",
+    )
+    time = BEGIN + timedelta(minutes=number)
+    if number % 7 == 6:
+        return Entry(time, LogEvent.LOG_EVENT_REFUSAL, trace, "PERMISSION_DENIED", "CONSENT_MISSING")
+    return Entry(
+        time, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", "", ("identity.basic",), ("residence",), ("citizen.name",)
+    )
+
+
+def filled(
+    url: str, size: int, key: CheckpointKey | None = None, batch: int = 37, make: Callable[[int], Entry] = entry
+) -> Engine:
+    """Return a new database with a log of `size` entries, `batch` of them to a checkpoint."""
+    engine = open_database(url, schema.metadata(), version=schema.VERSION)
+    extend(engine, 0, size, key or CheckpointKey.create(), batch, make)
+    return engine
+
+
+def extend(
+    engine: Engine, start: int, end: int, key: CheckpointKey, batch: int = 37, make: Callable[[int], Entry] = entry
+) -> None:
+    """Append entries `start` up to `end` to a log."""
+    appender = Appender(engine, key)
+    for first in range(start, end, batch):
+        with writing(engine) as connection:
+            appender.append(connection, [make(number) for number in range(first, min(end, first + batch))])
+        appender.committed()
