@@ -34,6 +34,7 @@ from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.store import Appender
+from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
@@ -50,6 +51,7 @@ from lienthong_gateway.views.log import LogAnswers
 from lienthong_gateway.web.app import GatewayPages, create_app
 from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.codecs import method_types
+from lienthong_gateway.web.log_files import LogFiles, LogRoutes
 from lienthong_gateway.web.openapi import openapi_document
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import GatewayWebServer
@@ -187,10 +189,12 @@ class _Running:
         pages = GatewayPages(identifier, peers, metrics, cache(partial(openapi_document, contracts, types)))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
+        files = LogFiles(TileSource(engine), writer, registration.auditors, clock)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)
-            web = GatewayWebServer(config.web_host, config.web_port, config.tls, create_app(calls, pages))
+            app = create_app(calls, pages, LogRoutes(files, edge.admission, identifier, peers))
+            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app)
             undo.push_async_callback(web.stop)
             server = await _serve(config, pipeline, names)
             await web.start()

@@ -16,6 +16,7 @@ from lienthong_gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 from lienthong_gateway.web import problems
 from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.home import home_page
+from lienthong_gateway.web.log_files import LogRoutes
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
 
@@ -51,13 +52,15 @@ class GatewayPages:
         return peer
 
 
-def create_app(calls: ConnectCalls, pages: GatewayPages) -> Starlette:
+def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Starlette:
     """Return the application."""
     return Starlette(
         routes=[
             Route("/", pages.home),
             Route("/openapi.json", pages.openapi),
             Route("/metrics", pages.metrics),
+            Route("/checkpoint", log.answer),
+            Route("/tile/{path:path}", log.answer),
             Route("/{service}/{method}", calls.answer, methods=["POST"]),
         ],
         middleware=[Middleware(SafeHeaders)],

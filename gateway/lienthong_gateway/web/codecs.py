@@ -62,6 +62,9 @@ class JsonCodec:
 
     def request(self, types: MethodTypes, body: bytes) -> bytes:
         """Return the request in binary form; refused: REQUEST_MALFORMED."""
+        if not body.lstrip().startswith(b"{"):
+            # The library takes an empty list for an empty message.
+            raise _malformed(types, "it is no JSON object")
         message = types.request()
         try:
             json_format.Parse(body.decode(), message, max_recursion_depth=_DEEPEST)

@@ -10,6 +10,9 @@ _ROWS = (
     ),
     ("GET /openapi.json", "Mô tả OpenAPI của mọi phương thức", "OpenAPI document of every method"),
     ("GET /metrics", "Số đo Prometheus; cần chứng thư", "Prometheus metrics; needs a client certificate"),
+    ("GET /checkpoint", "Điểm kiểm của nhật ký, có chữ ký", "The log's signed checkpoint"),
+    ("GET /tile/LEVEL/INDEX", "Các giá trị băm của nhật ký (tlog-tiles)", "The log's hashes (tlog-tiles)"),
+    ("GET /tile/entries/INDEX", "Các mục nhật ký; chỉ cho kiểm toán", "The log's entries; for auditors only"),
 )
 _PAGE = """<!doctype html>
 <html lang="vi">

@@ -1,6 +1,7 @@
 """What is answered where there is no call to refuse: problem documents (RFC 9457)."""
 
 import json
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -34,7 +35,9 @@ def refusal_response(_request: Request, error: Exception) -> Response:
     """Answer a Refusal outside a call, with its reason."""
     if not isinstance(error, Refusal):
         raise error
-    return _response(http_status(error.status), error.message, {"reason": error.reason}, None)
+    retry_s = error.retry_after_s
+    headers = None if retry_s is None else {"Retry-After": str(math.ceil(retry_s))}
+    return _response(http_status(error.status), error.message, {"reason": error.reason}, headers)
 
 
 def not_found(request: Request, _error: Exception) -> Response:
