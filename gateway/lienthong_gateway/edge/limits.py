@@ -27,6 +27,8 @@ class Limits:
     rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
     headers: int = 64
     """Of one call (HEADERS_TOO_MANY)."""
+    header_bytes: int = 16 << 10
+    """Of all headers of one call together (HEADERS_TOO_MANY; gRPC itself refuses them before)."""
     deadline_s: float = 30.0
     """The longest that one call is worked on, whatever its caller would wait (DEADLINE_PASSED)."""
     streams_per_connection: int = 256
@@ -39,11 +41,15 @@ class Limits:
         return self.rate if system is None else self.rates.get(system, self.rate)
 
     def header_fault(self, metadata: Metadata) -> Refusal | None:
-        """Return the refusal of a call with too many headers, or None if it has few enough."""
-        if len(metadata) <= self.headers:
-            return None
-        text = f"The call carries {len(metadata)} headers and at most {self.headers} are read; send fewer."
-        return exhausted("HEADERS_TOO_MANY", text)
+        """Return the refusal of a call with too many headers or too long ones, or None."""
+        if len(metadata) > self.headers:
+            text = f"The call carries {len(metadata)} headers and at most {self.headers} are read; send fewer."
+            return exhausted("HEADERS_TOO_MANY", text)
+        size = sum(len(key) + len(value) for key, value in metadata)
+        if size > self.header_bytes:
+            text = f"The call's headers have {size} bytes and at most {self.header_bytes} are read; send less."
+            return exhausted("HEADERS_TOO_MANY", text)
+        return None
 
 
 class TokenBucket:
