@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lienthong_core.certificates import TlsIdentity
 
@@ -25,6 +26,7 @@ class WebServer:
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             app,
+            http=QuietProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -50,6 +52,14 @@ class WebServer:
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+class QuietProtocol(H11Protocol):
+    """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+        super().__init__(*args, **kwargs)
+        self.access_log = False
 
 
 class PromptServer(uvicorn.Server):

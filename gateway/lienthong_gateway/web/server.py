@@ -7,10 +7,9 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, bound_socket, tls_context
+from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietProtocol, bound_socket, tls_context
 
 _LARGEST_HEAD = 16 << 10
 
@@ -55,7 +54,7 @@ def certificate_chain(scope: Scope) -> Iterable[str]:
     return chain
 
 
-class _CertificateProtocol(H11Protocol):
+class _CertificateProtocol(QuietProtocol):
     """Hands the client's certificate on, which uvicorn itself keeps back.
 
     https://asgi.readthedocs.io/en/latest/specs/tls.html
