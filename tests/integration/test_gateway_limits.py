@@ -2,7 +2,7 @@
 
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def full(tmp_path: Path) -> Iterator[GatewayWorld]:
 
 
 @contextmanager
-def filled(world: GatewayWorld) -> Iterator[list[Any]]:
+def filled(world: GatewayWorld) -> Generator[list[Any]]:
     """Keep as many calls under way as the gateway takes, all waiting for a provider."""
     stub = PopulationServiceStub(world.channel(members.PORTAL))
     metadata = CallContext(PURPOSE, world.token()).metadata()
@@ -120,7 +120,7 @@ def test_a_system_that_calls_too_often_is_refused_and_the_others_are_not(tmp_pat
 
 def test_a_call_with_too_many_headers_is_refused_and_recorded(full: GatewayWorld) -> None:
     stub = CatalogueServiceStub(full.channel(members.BANK))
-    metadata = [(f"h-{number}", "1") for number in range(65)]
+    metadata = tuple((f"h-{number}", "1") for number in range(65))
     why = refusal_of(lambda: stub.ListSystems(ListSystemsRequest(), metadata=metadata, timeout=TIMEOUT_S))
     assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "HEADERS_TOO_MANY")
     assert full.entries()[-2]["reason"] == "HEADERS_TOO_MANY"
@@ -128,7 +128,7 @@ def test_a_call_with_too_many_headers_is_refused_and_recorded(full: GatewayWorld
 
 def test_grpc_refuses_headers_that_are_too_large_itself(full: GatewayWorld) -> None:
     stub = CatalogueServiceStub(full.channel(members.BANK))
-    metadata = [("h", "1" * (32 << 10))]
+    metadata = (("h", "1" * (32 << 10)),)
     with pytest.raises(grpc.RpcError) as caught:
         stub.ListSystems(ListSystemsRequest(), metadata=metadata, timeout=TIMEOUT_S)
     assert explain(caught.value).status == grpc.StatusCode.RESOURCE_EXHAUSTED

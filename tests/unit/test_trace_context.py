@@ -17,6 +17,7 @@ def read(*parents: str | bytes, states: tuple[str, ...] = ()) -> TraceContext | 
 
 def test_a_callers_context_is_read_and_carried_on_as_it_came() -> None:
     context = read(PARENT, states=("vendor=one", "other=two"))
+    assert context is not None
     assert context == TraceContext(TRACE, SPAN, sampled=True, state="vendor=one,other=two")
     assert context.headers() == (("traceparent", PARENT), ("tracestate", "vendor=one,other=two"))
 

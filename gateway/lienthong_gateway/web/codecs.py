@@ -30,7 +30,10 @@ class MethodTypes:
 class Codec(Protocol):
     """One form of messages, and the content type that names it."""
 
-    content_type: str
+    @property
+    def content_type(self) -> str:
+        """What the form is named by."""
+        ...
 
     def request(self, types: MethodTypes, body: bytes) -> bytes:
         """Return the request in binary form; refused: REQUEST_MALFORMED."""
@@ -42,15 +45,15 @@ class Codec(Protocol):
 
 
 class BinaryCodec:
-    """`application/proto`: as over gRPC."""
+    """`application/proto`: as over gRPC, whatever the method's types are."""
 
     content_type = "application/proto"
 
-    def request(self, _types: MethodTypes, body: bytes) -> bytes:
+    def request(self, types: MethodTypes, body: bytes) -> bytes:  # noqa: ARG002 (as every form takes it)
         """Return the body as it is: the pipeline reads it."""
         return body
 
-    def answer(self, _types: MethodTypes, message: bytes) -> bytes:
+    def answer(self, types: MethodTypes, message: bytes) -> bytes:  # noqa: ARG002 (as above)
         """Return the message as it is."""
         return message
 

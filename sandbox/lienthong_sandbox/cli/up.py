@@ -31,13 +31,16 @@ def up(
     first_port: Annotated[
         int, typer.Option(min=0, max=_LAST_FIRST_PORT, help="Seven ports in a row from here on; 0: any free ones.")
     ] = FIRST_PORT,
+    otlp_endpoint: Annotated[
+        str, typer.Option(help="Where the gateway's traces go, such as http://127.0.0.1:4318/v1/traces.")
+    ] = "",
 ) -> None:
     """Start every service and stay until Ctrl-C."""
     console = Console()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port)
+    sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
     except (OSError, SchemaMismatch) as error:
