@@ -17,11 +17,11 @@ from lienthong_core.clock import Clock, SystemClock
 from lienthong_core.database import open_database, sqlite_url
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Job, LogWriter
 
 _RUNS = 5
 _ALONE = 200
@@ -88,7 +88,7 @@ def _append(writer: LogWriter, clock: Clock, *, groups: int, size: int) -> float
     begun = time.perf_counter()
     for group in range(groups):
         entries = [_entry(clock, group * size + place) for place in range(size)]
-        for done in [writer.append(entry) for entry in entries]:
+        for done in [writer.append(Job(entry)) for entry in entries]:
             done.result(_APPEND_S)
     return (time.perf_counter() - begun) / (groups * size) * 1e6
 
@@ -105,9 +105,9 @@ def _entry(clock: Clock, number: int) -> Entry:
         purpose="ekyc",
         legal_basis="consent",
         consent_id=str(uuid.uuid4()),
-        request_hash=digest,
+        request_digest=digest,
         request_bytes=14,
-        response_hash=digest,
+        response_digest=digest,
         response_bytes=200,
         step_us={"authenticate": 30, "decide": 600, "forward": 1_500, "minimise": 200},
     )

@@ -82,6 +82,32 @@ def writing(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
+class WritingConnection:
+    """One connection that is kept for many short transactions, for one thread; opened anew after a failure."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Generator[Connection]:
+        """Open a transaction that is going to write, as `writing` does."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**{_WRITES: True})
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+
 @contextmanager
 def snapshot(engine: Engine) -> Generator[Connection]:
     """Open a transaction that reads one state of the database throughout, whatever is written meanwhile."""

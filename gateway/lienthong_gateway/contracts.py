@@ -29,6 +29,8 @@ class MethodContract:
     response_type: type[Message]
     datasets: Mapping[str, Dataset]
     """The datasets that its response can hold, by name."""
+    streams: bool = False
+    """Whether it answers with any number of messages."""
 
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
@@ -67,8 +69,8 @@ def field_policy(field: FieldDescriptor) -> FieldPolicy | None:
 
 def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:
     path = f"/{method.containing_service.full_name}/{method.name}"
-    if method.client_streaming or method.server_streaming:
-        raise ContractFault(f"{path} streams, and the gateway forwards single requests and answers only")
+    if method.client_streaming:
+        raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
     policy = _method_policy(method, path)
     names = set(_response_datasets(method.output_type, path, frozenset(), covered=False))
     if missing := names - declared.keys():
@@ -80,6 +82,7 @@ def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[st
         policy=policy,
         request_type=message_factory.GetMessageClass(method.input_type),
         response_type=message_factory.GetMessageClass(method.output_type),
+        streams=method.server_streaming,
         datasets={name: declared[name] for name in sorted(names)},
     )
 

@@ -1,9 +1,16 @@
 """What flows through the steps of one exchange."""
 
+import hashlib
+import hmac
+import secrets
+import uuid
 from dataclasses import dataclass, field
+from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
+
+_DIGEST_KEY_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Grant:
     legal_reference: str
     consent_id: str
     datasets: frozenset[str]
+    consent_digest: str = ""
+    """Digest of the consent's revision that it rests on."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,48 @@ class Trace:
     purpose: str = ""
     legal_basis: str = ""
     legal_reference: str = ""
+    represented_party: str = ""
+    """Whom the consumer acts for, if it says so."""
     consent_id: str = ""
-    request_hash: str = ""
-    request_bytes: int = 0
-    response_hash: str = ""
-    response_bytes: int = 0
+    consent_digest: str = ""
+    """Digest of the consent's revision that was relied on, or made."""
     trace_id: str = ""
     """W3C trace id: the caller's, or one made here; 32 hexadecimal digits."""
+    sequence: int = 0
+    """Place of the message in a stream of answers, from 0."""
+    request_hash: str = ""
+    """SHA-256 of the request, hex; for the caller, not for the log."""
+    digest_key: bytes = b""
+    """Key of the two digests below. The caller is told it, the log is not: a request may hold little but a personal
+    number, and anybody could find the number that has a given hash by trying them all."""
+    request_digest: str = ""
+    request_bytes: int = 0
+    response_digest: str = ""
+    response_bytes: int = 0
     outgoing: tuple[tuple[str, str], ...] = ()
     """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
     """Time spent in each step that was reached, microseconds."""
+
+    @classmethod
+    def begin(cls, method: str, request: bytes) -> Self:
+        """Begin the trace of a call."""
+        key = secrets.token_bytes(_DIGEST_KEY_BYTES)
+        return cls(
+            exchange_id=str(uuid.uuid4()),
+            method=method,
+            request_hash=hashlib.sha256(request).hexdigest(),
+            digest_key=key,
+            request_digest=digest(key, request),
+            request_bytes=len(request),
+        )
+
+    def answered(self, message: bytes) -> None:
+        """Note what is about to be released."""
+        self.response_digest = digest(self.digest_key, message)
+        self.response_bytes = len(message)
+
+
+def digest(key: bytes, message: bytes) -> str:
+    """Return the digest of a request or an answer as the log holds it: HMAC-SHA256, hex."""
+    return hmac.digest(key, message, hashlib.sha256).hex()

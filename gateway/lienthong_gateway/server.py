@@ -3,13 +3,14 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
@@ -32,8 +33,8 @@ from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.log.store import Appender
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
@@ -77,6 +78,8 @@ class GatewayConfig:
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
+    """Where the providers' services are defined."""
     limits: Limits = field(default_factory=Limits)
     spans: Spans | None = None
     """What traces of exchanges are handed to, closed when the gateway stops; None: none are made."""
@@ -89,7 +92,7 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, all_contracts())
+        self._contracts = load_contracts(config.registration, config.contracts)
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         self._metrics = Metrics()
         try:
@@ -170,7 +173,8 @@ class _Running:
         )
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
-        edge = _edge(config, recorder, Telemetry(metrics, AccessLog(types), types, config.spans))
+        known = {*contracts, *types}
+        edge = _edge(config, recorder, Telemetry(metrics, AccessLog(known), known, config.spans))
         metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
         metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
         identifier = Identifier(registration)
@@ -179,7 +183,7 @@ class _Running:
             local=local_methods(services),
             identifier=identifier,
             authenticator=Authenticator(config.issuer, audience, keys, clock),
-            decider=Decider(registration, consents, clock),
+            decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
             recorder=recorder,
             edge=edge,

@@ -15,8 +15,9 @@ from lienthong_gateway.consents import store
 from lienthong_gateway.consents.approval import TOKEN_TYPE
 from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, REQUEST_LIFETIME, StoredConsent, StoredRequest, Terms
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Change, Job, LogWriter
 from lienthong_gateway.registration import Purpose
 from lienthong_seeds import members
 from lienthong_seeds.personas import persona
@@ -82,10 +83,10 @@ def record_history(log: LogWriter, approvals: dict[str, str]) -> None:
     """Hand the past consents to the log of a gateway that has none: asked for, given, revoked."""
     for past in PAST_CONSENTS:
         for entry, change in _events(past, approvals[past.consent_id]):
-            log.append(entry, change)
+            log.append(Job(entry, change, Touches.CONSENTS))
 
 
-def _events(past: PastConsent, approval: str) -> Iterator[tuple[Entry, store.Change]]:
+def _events(past: PastConsent, approval: str) -> Iterator[tuple[Entry, Change]]:
     request = StoredRequest(
         consent_request_id=past.consent_request_id,
         state=ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,

@@ -1,6 +1,7 @@
 """One exchange through a real gateway: what is released, what is refused and why, and that both are recorded."""
 
 import hashlib
+import hmac
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -71,8 +72,9 @@ def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
 
     entry = world.entries()[receipt.log_index]
     request = pb.GetCitizenRequest(personal_number=LAN).SerializeToString()
-    assert receipt.request_hash == entry["request_hash"] == hashlib.sha256(request).hexdigest()
-    assert entry["response_hash"] == hashlib.sha256(answer.SerializeToString()).hexdigest()
+    assert receipt.request_hash == hashlib.sha256(request).hexdigest()
+    assert entry["request_digest"] == hmac.digest(receipt.digest_key, request, "sha256").hex()
+    assert entry["response_digest"] == hmac.digest(receipt.digest_key, answer.SerializeToString(), "sha256").hex()
     assert (entry["event"], entry["status"], entry["reason"]) == ("EXCHANGE", "OK", "")
     assert (entry["exchange_id"], entry["consent_id"]) == (receipt.exchange_id, consent.consent_id)
     assert (entry["consumer"], entry["provider"]) == (str(members.PORTAL), str(members.POPULATION))

@@ -25,7 +25,7 @@ from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gatewa
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
-OWN = {"time", "exchange_id", "step_us"}
+OWN = {"time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
 """What two entries about the same call may differ in."""
 Headers = list[tuple[str, str]]
 

@@ -127,13 +127,14 @@ class GatewayWorld:
         datasets: Sequence[str] = (BASIC,),
         purpose: str = PURPOSE,
         valid_for: timedelta = timedelta(hours=1),
+        provider: SystemId = members.POPULATION,
     ) -> consent_pb2.ConsentRequest:
         """Ask for consent as the consumer does."""
         period = Duration()
         period.FromTimedelta(valid_for)
         request = consent_pb2.RequestConsentRequest(
             subject_number=number,
-            provider=str(members.POPULATION),
+            provider=str(provider),
             datasets=datasets,
             purpose=purpose,
             valid_for=period,
@@ -243,9 +244,13 @@ def trailing_metadata(error: grpc.RpcError) -> dict[str, str]:
 def gateway_world(
     database_url: str,
     make: Callable[[GatewayConfig, Clock], Gateway] = GatewayServer,
+    more_providers: Mapping[SystemId, str] | None = None,
     **changes: Any,  # noqa: ANN401 (any field's value)
 ) -> Generator[GatewayWorld]:
-    """Run a gateway and its neighbours; `changes` are fields of its configuration."""
+    """Run a gateway and its neighbours.
+
+    `more_providers` are the addresses of a test's own providers, `changes` fields of the gateway's configuration.
+    """
     with ExitStack() as stack:
         ports = [stack.enter_context(reserved_port(HOST)) for _ in range(4)]
         authority = Authority.create()
@@ -266,7 +271,7 @@ def gateway_world(
             "tls": authority.issue(members.GATEWAY),
             "checkpoint_key": CheckpointKey.create(),
             "registration": members.registration(),
-            "providers": {members.POPULATION: f"{HOST}:{ports[1]}"},
+            "providers": {members.POPULATION: f"{HOST}:{ports[1]}", **(more_providers or {})},
             "identity_provider": members.IDENTITY,
             "issuer": ISSUER,
             "jwks_url": f"https://{HOST}:{ports[2]}/jwks.json",

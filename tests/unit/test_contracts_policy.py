@@ -43,12 +43,17 @@ def message_field(name: str, type_name: str, policy: FieldPolicy | None) -> Fiel
 
 
 def load(
-    package: str, method: MethodPolicy | None, answer: DescriptorProto, *, streams: bool = False
+    package: str,
+    method: MethodPolicy | None,
+    answer: DescriptorProto,
+    *,
+    requests: bool = False,
+    answers: bool = False,
 ) -> MethodContract:
     """Load the contract of a service with one method, `Ask`, that answers `answer`."""
     request = DescriptorProto(name="Request", field=[text_field("personal_number", None)])
     ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
-    ask.server_streaming = streams
+    ask.client_streaming, ask.server_streaming = requests, answers
     if method is not None:
         ask.options.Extensions[options_pb2.method].CopyFrom(method)
     file = FileDescriptorProto(
@@ -61,10 +66,17 @@ def load(
     return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]
 
 
-def test_a_method_that_streams_is_a_fault_because_streams_are_not_forwarded() -> None:
+def test_a_method_may_answer_with_a_stream() -> None:
     answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
-    with pytest.raises(ContractFault, match="streams"):
-        load("test.streaming", WHOLE, answer, streams=True)
+    contract = load("test.streaming", WHOLE, answer, answers=True)
+
+    assert contract.streams
+
+
+def test_a_method_that_takes_a_stream_is_a_fault_because_one_request_is_decided_about() -> None:
+    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="one request at a time"):
+        load("test.requests", WHOLE, answer, requests=True)
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))

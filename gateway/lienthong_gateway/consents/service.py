@@ -19,8 +19,9 @@ from lienthong_gateway.consents.rules import StoredConsent, StoredRequest, Terms
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Job, LogWriter
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.steps.authenticate import IssuerKeys
 
@@ -207,11 +208,11 @@ class ConsentAnswers:
             purpose=terms.purpose,
             legal_basis="consent",
             consent_id=consent_id,
-            request_hash=call.trace.request_hash,
+            request_digest=call.trace.request_digest,
             request_bytes=call.trace.request_bytes,
         )
         entry = Entry(self._clock.now(), LogEvent.LOG_EVENT_CONSENT, trace, "OK", reason)
-        await asyncio.shield(asyncio.wrap_future(self._writer.append(entry, change)))
+        await self._writer.write(Job(entry, change, Touches.CONSENTS))
 
 
 def _datasets_by_provider(contracts: Mapping[str, MethodContract]) -> dict[str, frozenset[str]]:

@@ -1,8 +1,7 @@
 """Requests and consents in the gateway's tables. Changes take a connection: the log writer's transaction."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select, update
 
@@ -24,9 +23,6 @@ _BETWEEN = select(_CONSENTS).where(
     _CONSENTS.c.provider == bindparam("provider"),
 )
 
-Change: TypeAlias = Callable[[Connection], None]
-"""A change of state, made in the transaction of the log entry about it."""
-
 
 class ConsentStore:
     """Reads requests and consents."""
@@ -47,17 +43,17 @@ class ConsentStore:
             row = connection.execute(select(_CONSENTS).where(_CONSENTS.c.consent_id == consent_id)).one_or_none()
         return None if row is None else _consent(row)
 
-    def consents_between(self, subject_number: str, consumer: str, provider: str) -> list[StoredConsent]:
-        """Return every consent that a citizen gave a consumer for a provider, whatever became of it."""
-        parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
-        with self._engine.connect() as connection:
-            return [_consent(row) for row in connection.execute(_BETWEEN, parties)]
-
     def consents_of(self, subject_number: str) -> list[StoredConsent]:
         """Return every consent that a citizen gave, newest first."""
         query = select(_CONSENTS).where(_CONSENTS.c.subject_number == subject_number)
         with self._engine.connect() as connection:
             return [_consent(row) for row in connection.execute(query.order_by(_CONSENTS.c.approved_at.desc()))]
+
+
+def consents_between(connection: Connection, subject_number: str, consumer: str, provider: str) -> list[StoredConsent]:
+    """Return every consent that a citizen gave a consumer for a provider, whatever became of it."""
+    parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
+    return [_consent(row) for row in connection.execute(_BETWEEN, parties)]
 
 
 def add_request(connection: Connection, request: StoredRequest) -> None:

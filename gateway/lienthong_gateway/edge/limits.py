@@ -31,6 +31,8 @@ class Limits:
     """Of all headers of one call together (HEADERS_TOO_MANY; gRPC itself refuses them before)."""
     deadline_s: float = 30.0
     """The longest that one call is worked on, whatever its caller would wait (DEADLINE_PASSED)."""
+    stream_deadline_s: float = 310.0
+    """The same for a call whose answer is a stream."""
     streams_per_connection: int = 256
     """Calls under way on one gRPC connection; further ones wait at the client."""
     retry_after_s: float = 1.0

@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from types import TracebackType
-from typing import Self
 
 import grpc
 
@@ -26,9 +25,9 @@ class Edge:
         self.telemetry = telemetry
         self._recorder = recorder
 
-    def passage(self, call: IncomingCall, trace: Trace) -> "Passage":
+    def passage(self, call: IncomingCall, *, streams: bool = False) -> "Passage":
         """Return what to enter before the call is worked on. Entering raises Refused if it is not taken on."""
-        return Passage(self, call, trace)
+        return Passage(self, call, self.limits.stream_deadline_s if streams else self.limits.deadline_s)
 
     def record_shed(self, *, final: bool = False) -> None:
         """Record that calls were turned away: one entry for each system and reason, however many they were.
@@ -41,16 +40,16 @@ class Edge:
 
 
 class Passage:
-    """One call's passage, as an asynchronous context: inside it the call is worked on."""
+    """One call's passage, as an asynchronous context: inside it the call is worked on, and its trace filled."""
 
-    def __init__(self, edge: Edge, call: IncomingCall, trace: Trace) -> None:
+    def __init__(self, edge: Edge, call: IncomingCall, longest_s: float) -> None:
         self._edge = edge
         self._call = call
-        self._trace = trace
+        self._trace = Trace("", call.method)
         self._span: OpenSpan | None = None
-        self._deadline = asyncio.timeout_at(_deadline(call, edge.limits))
+        self._deadline = asyncio.timeout_at(_deadline(call, longest_s))
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> Trace:
         edge = self._edge
         try:
             edge.admission.enter(self._call.peer)
@@ -58,9 +57,11 @@ class Passage:
             edge.telemetry.metrics.observe(self._trace, Outcome(refusal.reason, refusal.status.name))
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
         edge.record_shed()
+        # Not before the call is taken on: a request's digests take as long as it is large.
+        self._trace = Trace.begin(self._call.method, self._call.request)
         self._span = edge.telemetry.begin(self._trace, self._call.metadata)
         await self._deadline.__aenter__()
-        return self
+        return self._trace
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -76,8 +77,8 @@ class Passage:
             edge.telemetry.end(self._trace, _outcome(error), self._span)
 
 
-def _deadline(call: IncomingCall, limits: Limits) -> float:
-    latest = asyncio.get_running_loop().time() + limits.deadline_s
+def _deadline(call: IncomingCall, longest_s: float) -> float:
+    latest = asyncio.get_running_loop().time() + longest_s
     return latest if call.expires_at is None else min(latest, call.expires_at)
 
 

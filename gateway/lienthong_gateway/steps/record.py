@@ -1,13 +1,13 @@
 """Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
 
-import asyncio
+from contextlib import AbstractContextManager
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
 from lienthong_gateway.exchange import Released, Trace
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Check, Job, LogWriter
 
 
 class Recorder:
@@ -17,10 +17,14 @@ class Recorder:
         self._writer = writer
         self._clock = clock
 
-    async def exchange(self, trace: Trace, released: Released) -> int:
+    def expecting(self) -> AbstractContextManager[None]:
+        """Say that an exchange is under way, so that those that are can be written together."""
+        return self._writer.expecting()
+
+    async def exchange(self, trace: Trace, released: Released, confirm: Check) -> int:
         """Record an exchange that is about to be released; return its log index once it is durable.
 
-        Refused: EXCHANGE_LOG_UNAVAILABLE.
+        Refused: EXCHANGE_LOG_UNAVAILABLE, and what `confirm` refuses at the exchange's place in the log.
         """
         entry = Entry(
             time=self._clock.now(),
@@ -31,22 +35,18 @@ class Recorder:
             datasets_withheld=released.withheld,
             fields_released=released.fields,
         )
-        return await self._append(entry)
+        return await self._writer.write(Job(entry, check=confirm))
 
     async def refusal(self, trace: Trace, refusal: Refusal) -> int:
         """Record a refusal; return its log index once it is durable.
 
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
-        return await self._append(self._refusal(trace, refusal))
+        return await self._writer.write(Job(self._refusal(trace, refusal)))
 
     def note(self, trace: Trace, refusal: Refusal) -> None:
         """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
-        self._writer.append(self._refusal(trace, refusal))
+        self._writer.append(Job(self._refusal(trace, refusal)))
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
-
-    async def _append(self, entry: Entry) -> int:
-        # Shielded: a caller that goes away does not undo what happened.
-        return await asyncio.shield(asyncio.wrap_future(self._writer.append(entry)))

@@ -18,7 +18,7 @@ from lienthong_gateway.local import Answer, LocalCall
 from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Job, LogWriter
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, Registration
 
 _ACCESSES, _MOST_ACCESSES = 50, 500
@@ -97,7 +97,7 @@ class LogAnswers:
 
     async def _record_reading(self, call: LocalCall) -> None:
         entry = Entry(self._clock.now(), pb.LogEvent.LOG_EVENT_LOG_READ, call.trace, "OK")
-        await asyncio.shield(asyncio.wrap_future(self._writer.append(entry)))
+        await self._writer.write(Job(entry))
 
     def _access(self, log_index: int, leaf: Mapping[str, Any]) -> pb.Access:
         purpose = self._registration.purposes.get(leaf["purpose"])

@@ -20,6 +20,7 @@ from lienthong_gateway.web.server import certificate_chain
 
 _CLIENT_CLOSED_REQUEST = 499
 _BODY_WITHIN_S = 10.0
+_ACCEPT_POST = {"Accept-Post": ", ".join(CODECS)}
 
 
 class ConnectCalls:
@@ -34,6 +35,8 @@ class ConnectCalls:
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         codec = _codec(request)
+        if self._pipeline.streams(str(request.scope["path"])):
+            raise Problem(415, "This method answers with a stream, which is spoken over gRPC only.", _ACCEPT_POST)
         peer = self._peers.peer(certificate_chain(request.scope))
         if not peer:
             # Whoever comes without a certificate gets nothing recorded, or the log would grow for anybody.
@@ -68,9 +71,9 @@ def _codec(request: Request) -> Codec:
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     codec = CODECS.get(kind.strip())
     if codec is None or parameters.replace(" ", "") not in {"", "charset=utf-8"}:
-        takes = ", ".join(CODECS)
-        detail = f"Calls take these content types: {takes}. Streams and gRPC-Web are not spoken here; gRPC has a port."
-        raise Problem(415, detail, {"Accept-Post": takes})
+        takes = " or ".join(CODECS)
+        detail = f"Calls take {takes}. Streams and gRPC-Web are not spoken here; gRPC has a port of its own."
+        raise Problem(415, detail, _ACCEPT_POST)
     return codec
 
 

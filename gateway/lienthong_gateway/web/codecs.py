@@ -92,8 +92,12 @@ CODECS: Mapping[str, Codec] = {codec.content_type: codec for codec in (JsonCodec
 def method_types(
     contracts: Mapping[str, MethodContract], services: Iterable[ServiceDescriptor]
 ) -> dict[str, MethodTypes]:
-    """Return the messages of every method: of the providers' contracts, and of the gateway's own services."""
-    types = {path: MethodTypes(contract.request_type, contract.response_type) for path, contract in contracts.items()}
+    """Return the messages of every method that does not stream: of the providers and of the gateway's own services."""
+    types = {
+        path: MethodTypes(contract.request_type, contract.response_type)
+        for path, contract in contracts.items()
+        if not contract.streams
+    }
     for service in services:
         for method in service.methods:
             request, response = (message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))

@@ -20,7 +20,7 @@ from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.tiles import TilePath, TileSource
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Job, LogWriter
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
@@ -55,7 +55,7 @@ class LogFiles:
         entries = await asyncio.to_thread(self._source.read, path)
         trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))
         reading = Entry(self._clock.now(), LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
-        await asyncio.shield(asyncio.wrap_future(self._writer.append(reading)))
+        await self._writer.write(Job(reading))
         return Response(entries, media_type=_BYTES)
 
 

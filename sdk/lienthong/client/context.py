@@ -29,6 +29,8 @@ class Header(StrEnum):
     """In every answer of an exchange: place of the entry in the exchange log, from 0."""
     REQUEST_HASH = "lienthong-request-hash"
     """In every answer: SHA-256 of the request as received, hex."""
+    DIGEST_KEY = "lienthong-digest-key"
+    """In every answer: the key, hex, with which the log's digests of this request and answer can be made again."""
     DATASETS_RELEASED = "lienthong-datasets-released"
     """In every answer: comma-separated names of the datasets that were released."""
     DATASETS_WITHHELD = "lienthong-datasets-withheld"

@@ -125,6 +125,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
     """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+    ERROR_REASON_DECISION_OUTDATED: _ErrorReason.ValueType  # 86
+    """UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
@@ -247,6 +249,8 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
 """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+ERROR_REASON_DECISION_OUTDATED: ErrorReason.ValueType  # 86
+"""UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
