@@ -33,6 +33,8 @@ class Limits:
     """The longest that one call is worked on, whatever its caller would wait (DEADLINE_PASSED)."""
     stream_deadline_s: float = 310.0
     """The same for a call whose answer is a stream."""
+    body_s: float = 10.0
+    """How long the body of a request over HTTP may take to arrive (status 408)."""
     streams_per_connection: int = 256
     """Calls under way on one gRPC connection; further ones wait at the client."""
     retry_after_s: float = 1.0

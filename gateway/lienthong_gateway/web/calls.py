@@ -19,7 +19,6 @@ from lienthong_gateway.web.problems import Problem
 from lienthong_gateway.web.server import certificate_chain
 
 _CLIENT_CLOSED_REQUEST = 499
-_BODY_WITHIN_S = 10.0
 _ACCEPT_POST = {"Accept-Post": ", ".join(CODECS)}
 
 
@@ -59,7 +58,9 @@ class ConnectCalls:
         try:
             waits_s = connect.timeout_s(request.headers)
             connect.check_version(request.headers)
-            body = connect.decompressed(await _body(request), request.headers.get("content-encoding", ""))
+            body = connect.decompressed(
+                await _body(request, self._limits.body_s), request.headers.get("content-encoding", "")
+            )
             if method in self._types and len(body) <= MAX_MESSAGE_BYTES:
                 body = codec.request(self._types[method], body)
         except Refusal as refusal:
@@ -77,18 +78,18 @@ def _codec(request: Request) -> Codec:
     return codec
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, within_s: float) -> bytes:
     """Return a request's body; one that is too large is not read to its end. Refused: MESSAGE_TOO_LARGE."""
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_WITHIN_S):
+        async with asyncio.timeout(within_s):
             async for part in request.stream():
                 body += part
                 if len(body) > MAX_MESSAGE_BYTES:
                     text = f"The message has more than the {MAX_MESSAGE_BYTES} bytes that are taken; send less."
                     raise exhausted("MESSAGE_TOO_LARGE", text)
     except TimeoutError:
-        raise Problem(408, f"The request was not here within {_BODY_WITHIN_S:g} seconds; send it at once.") from None
+        raise Problem(408, f"The request was not here within {within_s:g} seconds; send it at once.") from None
     return bytes(body)
 
 

@@ -12,6 +12,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietProtocol, bound_socket, tls_context
 
 _LARGEST_HEAD = 16 << 10
+_MOST_CONNECTIONS = 1_024
 
 
 class GatewayWebServer:
@@ -25,6 +26,7 @@ class GatewayWebServer:
             http=_CertificateProtocol,
             log_config=None,
             access_log=False,
+            limit_concurrency=_MOST_CONNECTIONS,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=_LARGEST_HEAD,
