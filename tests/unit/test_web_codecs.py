@@ -2,14 +2,12 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Protocol, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 from lienthong.api.population.v1 import population_pb2 as pb
 from lienthong_core.certificates import Authority
@@ -26,14 +24,18 @@ from tests.support.messages import messages
 TYPES = MethodTypes(pb.GetCitizenResponse, pb.GetCitizenResponse)
 
 
+class Validator(Protocol):
+    """What checks JSON against a schema; the library has no types."""
+
+    def is_valid(self, instance: object) -> bool: ...
+
+
 @cache
-def validator() -> OAS31Validator:
+def validator() -> Validator:
     """Return what checks a citizen's record in JSON against its schema."""
     schemas = Schemas(declared_datasets())
     reference = schemas.reference(pb.GetCitizenResponse)
-    document = {"components": {"schemas": schemas.components}, **reference}
-    resource: Resource[Any] = Resource.from_contents(document, default_specification=DRAFT202012)
-    return OAS31Validator(document, registry=Registry().with_resource("", resource))
+    return cast("Validator", OAS31Validator({"components": {"schemas": schemas.components}, **reference}))
 
 
 @given(messages(pb.GetCitizenResponse))
@@ -46,11 +48,12 @@ def test_a_message_comes_back_from_json_as_it_went(message: pb.GetCitizenRespons
 @given(messages(pb.GetCitizenResponse))
 def test_every_answer_is_of_the_form_that_the_openapi_document_gives(message: pb.GetCitizenResponse) -> None:
     body = json.loads(JsonCodec().answer(TYPES, message.SerializeToString()))
-    assert [error.message for error in validator().iter_errors(body)] == []
+    assert validator().is_valid(body), body
 
 
 def test_the_schema_admits_no_field_that_the_contract_does_not_have() -> None:
-    assert list(validator().iter_errors({"citizen": {"nickname": "Lan"}}))
+    assert validator().is_valid({"citizen": {"personalNumber": "099190000001"}})
+    assert not validator().is_valid({"citizen": {"nickname": "Lan"}})
 
 
 @given(st.binary(max_size=200))
