@@ -198,7 +198,7 @@ class _Running:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)
             app = create_app(calls, pages, LogRoutes(files, edge.admission, identifier, peers))
-            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app)
+            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits.body_s)
             undo.push_async_callback(web.stop)
             server = await _serve(config, pipeline, names)
             await web.start()

@@ -42,6 +42,14 @@ def connected(world: GatewayWorld, tls: TlsIdentity, folder: Path) -> Generator[
         yield connection
 
 
+def is_ended(connection: ssl.SSLSocket) -> bool:
+    """Wait for the other side to say something, and return whether it closed the connection instead."""
+    try:
+        return connection.recv(1) == b""
+    except (ssl.SSLEOFError, ConnectionResetError):
+        return True
+
+
 def head(world: GatewayWorld, length: int) -> bytes:
     headers = [("host", "gateway"), ("content-type", "application/json"), ("content-length", str(length))]
     headers += CallContext(PURPOSE, world.token()).metadata()
@@ -66,6 +74,13 @@ def test_a_body_that_dawdles_is_not_waited_for(world: GatewayWorld, tmp_path: Pa
     assert not world.population.calls
 
 
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nhost: gate"], ids=["nothing", "half a head"])
+def test_a_connection_that_asks_for_nothing_is_ended(world: GatewayWorld, tmp_path: Path, sent: bytes) -> None:
+    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
 def test_requests_on_one_connection_are_answered_one_after_the_other(world: GatewayWorld, tmp_path: Path) -> None:
     with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
         for _ in range(3):
@@ -79,4 +94,4 @@ def test_what_is_no_http_is_answered_and_forgotten(world: GatewayWorld, tmp_path
     with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
         connection.sendall(b"\x00\x01 nonsense\r\n\r\n")
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
-    assert world.read()
+    assert world.read()[0].citizen.personal_number == LAN

@@ -4,6 +4,8 @@ import json
 import logging
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +136,12 @@ def finished(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
     # The last to end, after the answer has gone out.
     wait_until(lambda: any(span.kind.name == "SERVER" for span in exporter.get_finished_spans()))
     return {span.name: span for span in exporter.get_finished_spans()}
+
+
+def test_where_no_spans_are_wanted_nothing_that_makes_them_is_imported() -> None:
+    program = "import sys, lienthong_sandbox; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "[]"
 
 
 def test_an_exchange_is_a_span_with_one_below_it_for_each_step(

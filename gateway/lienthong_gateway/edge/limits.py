@@ -34,7 +34,7 @@ class Limits:
     stream_deadline_s: float = 310.0
     """The same for a call whose answer is a stream."""
     body_s: float = 10.0
-    """How long the body of a request over HTTP may take to arrive (status 408)."""
+    """How long a request over HTTP may take to arrive: its head on a new connection, and its body (status 408)."""
     streams_per_connection: int = 256
     """Calls under way on one gRPC connection; further ones wait at the client."""
     retry_after_s: float = 1.0

@@ -3,7 +3,8 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,12 +19,15 @@ _MOST_CONNECTIONS = 1_024
 class GatewayWebServer:
     """Serves one application on one address, with clients' certificates taken but not demanded."""
 
-    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp) -> None:
-        """Bind the address; raises OSError if it cannot be had."""
+    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, first_request_s: float) -> None:
+        """Bind the address; raises OSError if it cannot be had.
+
+        `first_request_s`: how long a connection may be open without having asked for anything.
+        """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             app,
-            http=_CertificateProtocol,
+            http=cast("type[asyncio.Protocol]", partial(_CertificateProtocol, first_request_s)),
             log_config=None,
             access_log=False,
             limit_concurrency=_MOST_CONNECTIONS,
@@ -60,10 +64,17 @@ class _CertificateProtocol(QuietProtocol):
     """Hands the client's certificate on, which uvicorn itself keeps back.
 
     https://asgi.readthedocs.io/en/latest/specs/tls.html
+
+    Ends connections that do not ask for anything: each takes one of the places there are.
     """
+
+    def __init__(self, first_request_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+        super().__init__(**kwargs)
+        self._first_request_s = first_request_s
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.loop.call_later(self._first_request_s, self._end_if_idle)
         connection = transport.get_extra_info("ssl_object")
         der = connection.getpeercert(binary_form=True) if connection else None
         chain = (ssl.DER_cert_to_PEM_cert(der),) if der else ()
@@ -74,6 +85,11 @@ class _CertificateProtocol(QuietProtocol):
             await app(scope, receive, send)
 
         self.app = with_certificate
+
+    def _end_if_idle(self) -> None:
+        # The stubs do not say that there is none before the first request.
+        if cast("object | None", self.cycle) is None:
+            self.transport.abort()
 
 
 def _context(tls: TlsIdentity) -> ssl.SSLContext:

@@ -1,5 +1,6 @@
 """`lienthong serve` and `lienthong init`: what the containers run."""
 
+import logging
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
+_log = logging.getLogger(__name__)
 _NAMES = ", ".join(service.name for service in SERVICES)
 
 
@@ -53,7 +55,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         filling.fill(server, setting)
         filling.finish()
         server.start()
-        typer.echo(f"{service} ready on port {chosen.port}", err=True)
+        _log.info("%s ready on port %s", service, chosen.port)
         stopped.wait()
     finally:
         server.stop()
