@@ -35,6 +35,7 @@ from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
@@ -80,6 +81,8 @@ class GatewayConfig:
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
     contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
     """Where the providers' services are defined."""
+    witnesses: tuple[WitnessKey, ...] = ()
+    """Those whose cosignatures on checkpoints are taken."""
     limits: Limits = field(default_factory=Limits)
     spans: Spans | None = None
     """What traces of exchanges are handed to, closed when the gateway stops; None: none are made."""
@@ -168,7 +171,9 @@ class _Running:
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-                LogAnswers(registration, engine, writer, config.checkpoint_key.verifier, clock).answers(),
+                LogAnswers(
+                    registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
+                ).answers(),
             ),
         )
         types = method_types(contracts, [service for service, _ in services])

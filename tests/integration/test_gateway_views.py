@@ -40,8 +40,8 @@ def list_accesses(world: GatewayWorld, cursor: str = "", page_size: int = 0) -> 
 
 def test_anybody_can_check_the_log_with_what_the_auditor_is_given(world: GatewayWorld) -> None:
     service = log_service(world)
-    entries = service.ListEntries(log_pb2.ListEntriesRequest(page_size=1_000), timeout=TIMEOUT_S).entries
     answer = service.ListCheckpoints(log_pb2.ListCheckpointsRequest(page_size=1_000), timeout=TIMEOUT_S)
+    entries = service.ListEntries(log_pb2.ListEntriesRequest(page_size=1_000), timeout=TIMEOUT_S).entries
     key = VerifierKey.parse(answer.verifier_key)
 
     roots = {0: Tree().root()}
@@ -83,7 +83,7 @@ def test_nobody_but_an_auditor_reads_the_whole_log(world: GatewayWorld, system: 
         assert (why.status, why.reason) == (grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
 
 
-def test_nobody_sees_accesses_without_the_citizens_token(world: GatewayWorld) -> None:
+def test_nobody_sees_accesses_without_the_citizens_token_or_saying_in_which_role(world: GatewayWorld) -> None:
     service = log_service(world, members.PORTAL)
 
     why = refusal_of(lambda: service.ListAccesses(log_pb2.ListAccessesRequest(), timeout=TIMEOUT_S))

@@ -54,6 +54,6 @@ def extend(
     appender = Appender(engine, key)
     for first in range(start, end, batch):
         with writing(engine) as connection:
-            head = appender.begin(connection)
-            appender.append(connection, [make(number) for number in range(first, min(end, first + batch))], head)
+            entries = [make(number) for number in range(first, min(end, first + batch))]
+            appender.append(connection, entries, appender.begin(connection))
         appender.committed()

@@ -22,6 +22,7 @@ from lienthong_gateway.log.store import (
     load_growth,
     read_checkpoints,
 )
+from lienthong_gateway.log.summary import summarise
 
 _CACHED_COMMITMENTS = 10_000
 
@@ -77,6 +78,7 @@ class Appender:
         self._add_entry.run(connection, rows)
         if tiles:
             connection.execute(insert(TILES), [_tile_row(tile) for tile in tiles])
+            summarise(connection, [tile.index for tile in tiles if tile.level == 0])
         self._save_checkpoint(connection, tree)
         if head != self.head:
             save_head(connection, head)

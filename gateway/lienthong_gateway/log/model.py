@@ -68,3 +68,31 @@ class SubjectSalt(GatewayTable, table=True):
 
     personal_number: str = Field(primary_key=True, max_length=12)
     salt: bytes = Field(sa_type=LargeBinary)
+
+
+class CosignatureRow(GatewayTable, table=True):
+    """A witness's cosignature on a checkpoint: the signature line of its note."""
+
+    __tablename__ = "checkpoint_cosignature"  # pyright: ignore[reportAssignmentType]
+
+    tree_size: int = Field(primary_key=True, sa_type=BigInteger)
+    witness: str = Field(primary_key=True)
+    line: str
+
+
+class DailySummaryRow(GatewayTable, table=True):
+    """How many entries of full level-0 tiles are alike; those after the last one are counted when somebody asks."""
+
+    __tablename__ = "log_daily_summary"  # pyright: ignore[reportAssignmentType]
+
+    day: str = Field(primary_key=True, max_length=10)
+    """Of the entry's time, UTC: `2026-03-01`."""
+    consumer: str = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    dataset: str = Field(primary_key=True)
+    """Empty for a refusal."""
+    outcome: str = Field(primary_key=True)
+    """`RELEASED`, `WITHHELD` or `REFUSED`."""
+    reason: str = Field(primary_key=True)
+    """Of a refusal."""
+    entries: int = Field(sa_type=BigInteger)

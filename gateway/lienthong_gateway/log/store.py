@@ -50,14 +50,17 @@ class StoredEntry(NamedTuple):
     leaf_hash: bytes
     subject: str
     """Commitment that the entry is looked up by."""
+    consumer: str
+    provider: str
 
 
 def read_entries(connection: Connection, start: int, limit: int) -> list[StoredEntry]:
     """Return up to `limit` entries from index `start` on."""
-    columns = select(ENTRIES.c.log_index, _stored(ENTRIES.c.leaf), _stored(ENTRIES.c.leaf_hash), ENTRIES.c.subject)
+    keys = (ENTRIES.c.subject, ENTRIES.c.consumer, ENTRIES.c.provider)
+    columns = select(ENTRIES.c.log_index, _stored(ENTRIES.c.leaf), _stored(ENTRIES.c.leaf_hash), *keys)
     query = columns.where(ENTRIES.c.log_index >= start).order_by(ENTRIES.c.log_index).limit(limit)
     rows = connection.execute(query)
-    return [StoredEntry(_number(row[0]), _bytes(row[1]), _bytes(row[2]), str(row[3])) for row in rows]
+    return [StoredEntry(_number(row[0]), _bytes(row[1]), _bytes(row[2]), *map(str, row[3:])) for row in rows]
 
 
 def read_checkpoints(connection: Connection, start_size: int, limit: int) -> list[tuple[int, str]]:
@@ -65,21 +68,6 @@ def read_checkpoints(connection: Connection, start_size: int, limit: int) -> lis
     columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
     query = columns.where(CHECKPOINTS.c.tree_size >= start_size).order_by(CHECKPOINTS.c.tree_size).limit(limit)
     return [(_number(row.tree_size), str(row.note)) for row in connection.execute(query)]
-
-
-def read_latest_note(connection: Connection) -> str:
-    """Return the newest checkpoint's signed note."""
-    query = select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)
-    return str(connection.execute(query).scalar_one())
-
-
-def read_entries_about(connection: Connection, subject: str, before: int | None, limit: int) -> list[tuple[int, bytes]]:
-    """Return index and leaf of the newest entries with a commitment, those before index `before` if given."""
-    query = select(ENTRIES.c.log_index, ENTRIES.c.leaf).where(ENTRIES.c.subject == subject)
-    if before is not None:
-        query = query.where(ENTRIES.c.log_index < before)
-    query = query.order_by(ENTRIES.c.log_index.desc()).limit(limit)
-    return [(row.log_index, bytes(row.leaf)) for row in connection.execute(query)]
 
 
 def all_entries(connection: Connection) -> Iterator[StoredEntry]:

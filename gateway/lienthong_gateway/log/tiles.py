@@ -14,7 +14,8 @@ from lienthong_core.database import snapshot
 from lienthong_core.errors import Refusal, not_found
 from lienthong_gateway.log.growth import TILE_WIDTH
 from lienthong_gateway.log.merkle import HASH_BYTES
-from lienthong_gateway.log.store import ENTRIES, TILES, read_latest_note
+from lienthong_gateway.log.notes import read_newest_note
+from lienthong_gateway.log.store import ENTRIES, TILES
 
 _LENGTH_BYTES = 2
 _MAX_ENTRY = (1 << 8 * _LENGTH_BYTES) - 1
@@ -119,7 +120,7 @@ class TileSource:
     def checkpoint(self) -> bytes:
         """Return the newest signed note, with the witnesses' cosignatures on it."""
         with snapshot(self._engine) as connection:
-            return read_latest_note(connection).encode()
+            return read_newest_note(connection).note.encode()
 
     def tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
         """Return `width` hashes of 32 bytes each. Refused: TILE_UNKNOWN, for what lies beyond the log."""

@@ -145,6 +145,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
     ERROR_REASON_TILE_UNKNOWN: _ErrorReason.ValueType  # 160
     """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
+    ERROR_REASON_LOG_ENTRY_UNKNOWN: _ErrorReason.ValueType  # 161
+    """NOT_FOUND: the log has no such entry in the tree asked for, or it is not the caller's; the index is in the exchange's
+    trailing metadata.
+    """
+    ERROR_REASON_TREE_SIZE_UNKNOWN: _ErrorReason.ValueType  # 162
+    """NOT_FOUND: the log has no tree or no checkpoint of that size; GetCheckpoint gives the newest."""
+    ERROR_REASON_LOG_FILTER_INVALID: _ErrorReason.ValueType  # 163
+    """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
+    ERROR_REASON_COSIGNATURE_INVALID: _ErrorReason.ValueType  # 164
+    """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -269,4 +279,14 @@ ERROR_REASON_CERTIFICATE_MISSING: ErrorReason.ValueType  # 145
 """UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
 ERROR_REASON_TILE_UNKNOWN: ErrorReason.ValueType  # 160
 """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
+ERROR_REASON_LOG_ENTRY_UNKNOWN: ErrorReason.ValueType  # 161
+"""NOT_FOUND: the log has no such entry in the tree asked for, or it is not the caller's; the index is in the exchange's
+trailing metadata.
+"""
+ERROR_REASON_TREE_SIZE_UNKNOWN: ErrorReason.ValueType  # 162
+"""NOT_FOUND: the log has no tree or no checkpoint of that size; GetCheckpoint gives the newest."""
+ERROR_REASON_LOG_FILTER_INVALID: ErrorReason.ValueType  # 163
+"""INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
+ERROR_REASON_COSIGNATURE_INVALID: ErrorReason.ValueType  # 164
+"""INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

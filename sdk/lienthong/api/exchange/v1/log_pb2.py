@@ -26,33 +26,63 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lienthong.api.exchange.v1 import catalogue_pb2 as lienthong_dot_api_dot_exchange_dot_v1_dot_catalogue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lienthong/api/exchange/v1/log.proto\x12\x19lienthong.api.exchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)lienthong/api/exchange/v1/catalogue.proto\"\xdd\x03\n\x06\x41\x63\x63\x65ss\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05\x65vent\x18\x03 \x01(\x0e\x32#.lienthong.api.exchange.v1.LogEvent\x12\x13\n\x0b\x65xchange_id\x18\x04 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x05 \x01(\t\x12\x15\n\rconsumer_name\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x0e\n\x06method\x18\x08 \x01(\t\x12\x0f\n\x07officer\x18\t \x01(\t\x12\x0f\n\x07purpose\x18\n \x01(\t\x12\x18\n\x10purpose_title_vi\x18\x0b \x01(\t\x12:\n\x0blegal_basis\x18\x0c \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x17\n\x0flegal_reference\x18\r \x01(\t\x12\x12\n\nconsent_id\x18\x0e \x01(\t\x12\x19\n\x11\x64\x61tasets_released\x18\x0f \x03(\t\x12\x19\n\x11\x64\x61tasets_withheld\x18\x10 \x03(\t\x12\x17\n\x0f\x66ields_released\x18\x11 \x03(\t\x12\x0e\n\x06reason\x18\x12 \x01(\t\"8\n\x13ListAccessesRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"`\n\x14ListAccessesResponse\x12\x33\n\x08\x61\x63\x63\x65sses\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.Access\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"6\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"K\n\x13ListEntriesResponse\x12\x34\n\x07\x65ntries\x18\x01 \x03(\x0b\x32#.lienthong.api.exchange.v1.LogEntry\">\n\x08LogEntry\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\"?\n\x16ListCheckpointsRequest\x12\x12\n\nstart_size\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"k\n\x17ListCheckpointsResponse\x12:\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32%.lienthong.api.exchange.v1.Checkpoint\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\"-\n\nCheckpoint\x12\x11\n\ttree_size\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t*\x83\x01\n\x08LogEvent\x12\x19\n\x15LOG_EVENT_UNSPECIFIED\x10\x00\x12\x16\n\x12LOG_EVENT_EXCHANGE\x10\x01\x12\x15\n\x11LOG_EVENT_REFUSAL\x10\x02\x12\x15\n\x11LOG_EVENT_CONSENT\x10\x03\x12\x16\n\x12LOG_EVENT_LOG_READ\x10\x04\x32\xed\x02\n\x12\x45xchangeLogService\x12o\n\x0cListAccesses\x12..lienthong.api.exchange.v1.ListAccessesRequest\x1a/.lienthong.api.exchange.v1.ListAccessesResponse\x12l\n\x0bListEntries\x12-.lienthong.api.exchange.v1.ListEntriesRequest\x1a..lienthong.api.exchange.v1.ListEntriesResponse\x12x\n\x0fListCheckpoints\x12\x31.lienthong.api.exchange.v1.ListCheckpointsRequest\x1a\x32.lienthong.api.exchange.v1.ListCheckpointsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lienthong/api/exchange/v1/log.proto\x12\x19lienthong.api.exchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)lienthong/api/exchange/v1/catalogue.proto\"\xdd\x03\n\x06\x41\x63\x63\x65ss\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05\x65vent\x18\x03 \x01(\x0e\x32#.lienthong.api.exchange.v1.LogEvent\x12\x13\n\x0b\x65xchange_id\x18\x04 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x05 \x01(\t\x12\x15\n\rconsumer_name\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x0e\n\x06method\x18\x08 \x01(\t\x12\x0f\n\x07officer\x18\t \x01(\t\x12\x0f\n\x07purpose\x18\n \x01(\t\x12\x18\n\x10purpose_title_vi\x18\x0b \x01(\t\x12:\n\x0blegal_basis\x18\x0c \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x17\n\x0flegal_reference\x18\r \x01(\t\x12\x12\n\nconsent_id\x18\x0e \x01(\t\x12\x19\n\x11\x64\x61tasets_released\x18\x0f \x03(\t\x12\x19\n\x11\x64\x61tasets_withheld\x18\x10 \x03(\t\x12\x17\n\x0f\x66ields_released\x18\x11 \x03(\t\x12\x0e\n\x06reason\x18\x12 \x01(\t\"\x9b\x01\n\x13ListAccessesRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x13\n\x0b\x61s_consumer\x18\x03 \x01(\x08\x12\x13\n\x0b\x61s_provider\x18\x04 \x01(\x08\x12\x37\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\'.lienthong.api.exchange.v1.AccessFilter\"\x9c\x02\n\x0c\x41\x63\x63\x65ssFilter\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0f\n\x07officer\x18\x04 \x01(\t\x12\x32\n\x05\x65vent\x18\x05 \x01(\x0e\x32#.lienthong.api.exchange.v1.LogEvent\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07purpose\x18\x07 \x01(\t\x12-\n\ttime_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07time_to\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0esubject_number\x18\n \x01(\t\"`\n\x14ListAccessesResponse\x12\x33\n\x08\x61\x63\x63\x65sses\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.Access\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"6\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"K\n\x13ListEntriesResponse\x12\x34\n\x07\x65ntries\x18\x01 \x03(\x0b\x32#.lienthong.api.exchange.v1.LogEntry\">\n\x08LogEntry\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\"?\n\x16ListCheckpointsRequest\x12\x12\n\nstart_size\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"k\n\x17ListCheckpointsResponse\x12:\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32%.lienthong.api.exchange.v1.Checkpoint\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\"-\n\nCheckpoint\x12\x11\n\ttree_size\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"O\n\x16GetDailySummaryRequest\x12\x11\n\tfirst_day\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\"\xa4\x01\n\nDailyCount\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x33\n\x07outcome\x18\x05 \x01(\x0e\x32\".lienthong.api.exchange.v1.Outcome\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x07 \x01(\x03\"c\n\x17GetDailySummaryResponse\x12\x35\n\x06\x63ounts\x18\x01 \x03(\x0b\x32%.lienthong.api.exchange.v1.DailyCount\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"9\n\x11GetReceiptRequest\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"\x8b\x01\n\x12GetReceiptResponse\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x17\n\x0finclusion_proof\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\t\x12\x14\n\x0cverifier_key\x18\x06 \x01(\t\";\n\x14GetCheckpointRequest\x12\x11\n\ttree_size\x18\x01 \x01(\x03\x12\x10\n\x08\x63osigned\x18\x02 \x01(\x08\"~\n\x15GetCheckpointResponse\x12\x39\n\ncheckpoint\x18\x01 \x01(\x0b\x32%.lienthong.api.exchange.v1.Checkpoint\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\x12\x14\n\x0cwitness_keys\x18\x03 \x03(\t\"@\n\x18GetInclusionProofRequest\x12\x11\n\tlog_index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"Q\n\x19GetInclusionProofResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06hashes\x18\x02 \x03(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"E\n\x1aGetConsistencyProofRequest\x12\x12\n\nfirst_size\x18\x01 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\"B\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\"?\n\x15\x41\x64\x64\x43osignatureRequest\x12\x11\n\ttree_size\x18\x01 \x01(\x03\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\t\"S\n\x16\x41\x64\x64\x43osignatureResponse\x12\x39\n\ncheckpoint\x18\x01 \x01(\x0b\x32%.lienthong.api.exchange.v1.Checkpoint*\x9e\x01\n\x08LogEvent\x12\x19\n\x15LOG_EVENT_UNSPECIFIED\x10\x00\x12\x16\n\x12LOG_EVENT_EXCHANGE\x10\x01\x12\x15\n\x11LOG_EVENT_REFUSAL\x10\x02\x12\x15\n\x11LOG_EVENT_CONSENT\x10\x03\x12\x16\n\x12LOG_EVENT_LOG_READ\x10\x04\x12\x19\n\x15LOG_EVENT_COSIGNATURE\x10\x10*c\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_RELEASED\x10\x01\x12\x14\n\x10OUTCOME_WITHHELD\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x32\xc4\x08\n\x12\x45xchangeLogService\x12o\n\x0cListAccesses\x12..lienthong.api.exchange.v1.ListAccessesRequest\x1a/.lienthong.api.exchange.v1.ListAccessesResponse\x12l\n\x0bListEntries\x12-.lienthong.api.exchange.v1.ListEntriesRequest\x1a..lienthong.api.exchange.v1.ListEntriesResponse\x12x\n\x0fListCheckpoints\x12\x31.lienthong.api.exchange.v1.ListCheckpointsRequest\x1a\x32.lienthong.api.exchange.v1.ListCheckpointsResponse\x12x\n\x0fGetDailySummary\x12\x31.lienthong.api.exchange.v1.GetDailySummaryRequest\x1a\x32.lienthong.api.exchange.v1.GetDailySummaryResponse\x12i\n\nGetReceipt\x12,.lienthong.api.exchange.v1.GetReceiptRequest\x1a-.lienthong.api.exchange.v1.GetReceiptResponse\x12r\n\rGetCheckpoint\x12/.lienthong.api.exchange.v1.GetCheckpointRequest\x1a\x30.lienthong.api.exchange.v1.GetCheckpointResponse\x12~\n\x11GetInclusionProof\x12\x33.lienthong.api.exchange.v1.GetInclusionProofRequest\x1a\x34.lienthong.api.exchange.v1.GetInclusionProofResponse\x12\x84\x01\n\x13GetConsistencyProof\x12\x35.lienthong.api.exchange.v1.GetConsistencyProofRequest\x1a\x36.lienthong.api.exchange.v1.GetConsistencyProofResponse\x12u\n\x0e\x41\x64\x64\x43osignature\x12\x30.lienthong.api.exchange.v1.AddCosignatureRequest\x1a\x31.lienthong.api.exchange.v1.AddCosignatureResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lienthong.api.exchange.v1.log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOGEVENT']._serialized_start=1197
-  _globals['_LOGEVENT']._serialized_end=1328
+  _globals['_LOGEVENT']._serialized_start=2761
+  _globals['_LOGEVENT']._serialized_end=2919
+  _globals['_OUTCOME']._serialized_start=2921
+  _globals['_OUTCOME']._serialized_end=3020
   _globals['_ACCESS']._serialized_start=143
   _globals['_ACCESS']._serialized_end=620
-  _globals['_LISTACCESSESREQUEST']._serialized_start=622
-  _globals['_LISTACCESSESREQUEST']._serialized_end=678
-  _globals['_LISTACCESSESRESPONSE']._serialized_start=680
-  _globals['_LISTACCESSESRESPONSE']._serialized_end=776
-  _globals['_LISTENTRIESREQUEST']._serialized_start=778
-  _globals['_LISTENTRIESREQUEST']._serialized_end=832
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=834
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=909
-  _globals['_LOGENTRY']._serialized_start=911
-  _globals['_LOGENTRY']._serialized_end=973
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=975
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=1038
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=1040
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=1147
-  _globals['_CHECKPOINT']._serialized_start=1149
-  _globals['_CHECKPOINT']._serialized_end=1194
-  _globals['_EXCHANGELOGSERVICE']._serialized_start=1331
-  _globals['_EXCHANGELOGSERVICE']._serialized_end=1696
+  _globals['_LISTACCESSESREQUEST']._serialized_start=623
+  _globals['_LISTACCESSESREQUEST']._serialized_end=778
+  _globals['_ACCESSFILTER']._serialized_start=781
+  _globals['_ACCESSFILTER']._serialized_end=1065
+  _globals['_LISTACCESSESRESPONSE']._serialized_start=1067
+  _globals['_LISTACCESSESRESPONSE']._serialized_end=1163
+  _globals['_LISTENTRIESREQUEST']._serialized_start=1165
+  _globals['_LISTENTRIESREQUEST']._serialized_end=1219
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=1221
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=1296
+  _globals['_LOGENTRY']._serialized_start=1298
+  _globals['_LOGENTRY']._serialized_end=1360
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=1362
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=1425
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=1427
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=1534
+  _globals['_CHECKPOINT']._serialized_start=1536
+  _globals['_CHECKPOINT']._serialized_end=1581
+  _globals['_GETDAILYSUMMARYREQUEST']._serialized_start=1583
+  _globals['_GETDAILYSUMMARYREQUEST']._serialized_end=1662
+  _globals['_DAILYCOUNT']._serialized_start=1665
+  _globals['_DAILYCOUNT']._serialized_end=1829
+  _globals['_GETDAILYSUMMARYRESPONSE']._serialized_start=1831
+  _globals['_GETDAILYSUMMARYRESPONSE']._serialized_end=1930
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1932
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1989
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=1992
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=2131
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=2133
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=2192
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=2194
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=2320
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=2322
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=2386
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=2388
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=2469
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=2471
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=2540
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=2542
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=2608
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=2610
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=2673
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=2675
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=2758
+  _globals['_EXCHANGELOGSERVICE']._serialized_start=3023
+  _globals['_EXCHANGELOGSERVICE']._serialized_end=4115
 # @@protoc_insertion_point(module_scope)

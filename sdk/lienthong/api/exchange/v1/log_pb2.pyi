@@ -39,6 +39,8 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     """A consent was asked for, given, denied or revoked."""
     LOG_EVENT_LOG_READ: _LogEvent.ValueType  # 4
     """The log was read."""
+    LOG_EVENT_COSIGNATURE: _LogEvent.ValueType  # 16
+    """A witness cosigned a checkpoint."""
 
 class LogEvent(_LogEvent, metaclass=_LogEventEnumTypeWrapper):
     """What an entry of the log records."""
@@ -53,7 +55,37 @@ LOG_EVENT_CONSENT: LogEvent.ValueType  # 3
 """A consent was asked for, given, denied or revoked."""
 LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
 """The log was read."""
+LOG_EVENT_COSIGNATURE: LogEvent.ValueType  # 16
+"""A witness cosigned a checkpoint."""
 Global___LogEvent: _TypeAlias = LogEvent  # noqa: Y015
+
+class _Outcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTCOME_UNSPECIFIED: _Outcome.ValueType  # 0
+    """Never answered."""
+    OUTCOME_RELEASED: _Outcome.ValueType  # 1
+    """It was released."""
+    OUTCOME_WITHHELD: _Outcome.ValueType  # 2
+    """The provider answered it, and the gateway withheld it."""
+    OUTCOME_REFUSED: _Outcome.ValueType  # 3
+    """The call was refused."""
+
+class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+    """How a dataset left the gateway, or did not."""
+
+OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
+"""Never answered."""
+OUTCOME_RELEASED: Outcome.ValueType  # 1
+"""It was released."""
+OUTCOME_WITHHELD: Outcome.ValueType  # 2
+"""The provider answered it, and the gateway withheld it."""
+OUTCOME_REFUSED: Outcome.ValueType  # 3
+"""The call was refused."""
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final
 class Access(_message.Message):
@@ -106,7 +138,9 @@ class Access(_message.Message):
     consent_id: _builtins.str
     """The consent relied on; empty if another basis was."""
     reason: _builtins.str
-    """Stable reason of a refusal; empty for an exchange. For a consent event, what happened, such as `CONSENT_GIVEN`."""
+    """Stable reason of a refusal; empty for an exchange. For a consent event, what happened, such as `CONSENT_GIVEN`. For a
+    reading of the log, which of the filter's fields were set, such as `FILTER consumer purpose`.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -155,29 +189,105 @@ Global___Access: _TypeAlias = Access  # noqa: Y015
 
 @_typing.final
 class ListAccessesRequest(_message.Message):
-    """Asks who accessed the calling citizen's data."""
+    """Asks for accesses: what is wanted of those that the caller may see."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CURSOR_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AS_CONSUMER_FIELD_NUMBER: _builtins.int
+    AS_PROVIDER_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """`next_cursor` of the page before; empty: from the newest."""
     page_size: _builtins.int
     """Most accesses to return, 1 to 500; 0: 50."""
+    as_consumer: _builtins.bool
+    """For an agency, without a token: the accesses that it asked for."""
+    as_provider: _builtins.bool
+    """For an agency, without a token: the accesses in which it was the provider."""
+    @_builtins.property
+    def filter(self) -> Global___AccessFilter:
+        """What is wanted; left out: everything."""
+
     def __init__(
         self,
         *,
         cursor: _builtins.str = ...,
         page_size: _builtins.int = ...,
+        as_consumer: _builtins.bool = ...,
+        as_provider: _builtins.bool = ...,
+        filter: Global___AccessFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_consumer", b"as_consumer", "as_provider", b"as_provider", "cursor", b"cursor", "filter", b"filter", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAccessesRequest: _TypeAlias = ListAccessesRequest  # noqa: Y015
+
+@_typing.final
+class AccessFilter(_message.Message):
+    """What is wanted. An empty field wants everything; of several, all must fit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    OFFICER_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    TIME_FROM_FIELD_NUMBER: _builtins.int
+    TIME_TO_FIELD_NUMBER: _builtins.int
+    SUBJECT_NUMBER_FIELD_NUMBER: _builtins.int
+    consumer: _builtins.str
+    """System that asked."""
+    provider: _builtins.str
+    """System that answered or would have."""
+    method: _builtins.str
+    """Full name of the gRPC method, as in `Access.method`."""
+    officer: _builtins.str
+    """Officer that the consumer named."""
+    event: Global___LogEvent.ValueType
+    """What happened."""
+    reason: _builtins.str
+    """Stable reason of a refusal, or what happened."""
+    purpose: _builtins.str
+    """Purpose code."""
+    subject_number: _builtins.str
+    """Personal number of the citizen it is about. Recorded as a salted commitment. Not with a citizen's token, which says it."""
+    @_builtins.property
+    def time_from(self) -> _timestamp_pb2.Timestamp:
+        """From this time on."""
+
+    @_builtins.property
+    def time_to(self) -> _timestamp_pb2.Timestamp:
+        """Before this time."""
+
+    def __init__(
+        self,
+        *,
+        consumer: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        method: _builtins.str = ...,
+        officer: _builtins.str = ...,
+        event: Global___LogEvent.ValueType = ...,
+        reason: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        time_from: _timestamp_pb2.Timestamp | None = ...,
+        time_to: _timestamp_pb2.Timestamp | None = ...,
+        subject_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_from", b"time_from", "time_to", b"time_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "event", b"event", "method", b"method", "officer", b"officer", "provider", b"provider", "purpose", b"purpose", "reason", b"reason", "subject_number", b"subject_number", "time_from", b"time_from", "time_to", b"time_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessFilter: _TypeAlias = AccessFilter  # noqa: Y015
 
 @_typing.final
 class ListAccessesResponse(_message.Message):
@@ -188,7 +298,7 @@ class ListAccessesResponse(_message.Message):
     ACCESSES_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page begins; empty on the last."""
+    """Where the next page begins; empty on the last. A page with few accesses or none is not the last unless this is empty."""
     @_builtins.property
     def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Access]:
         """The accesses."""
@@ -366,3 +476,399 @@ class Checkpoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015
+
+@_typing.final
+class GetDailySummaryRequest(_message.Message):
+    """Asks for counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    first_day: _builtins.str
+    """First day, UTC: `2026-03-01`."""
+    last_day: _builtins.str
+    """Last day; at most 92 days are counted at once."""
+    consumer: _builtins.str
+    """System that asked; empty: all that the caller may see."""
+    def __init__(
+        self,
+        *,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        consumer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "first_day", b"first_day", "last_day", b"last_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDailySummaryRequest: _TypeAlias = GetDailySummaryRequest  # noqa: Y015
+
+@_typing.final
+class DailyCount(_message.Message):
+    """How many entries are alike."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """Day of the entries' time, UTC: `2026-03-01`."""
+    consumer: _builtins.str
+    """System that asked; empty if it was not recognised."""
+    provider: _builtins.str
+    """System that answered or would have; empty if none was reached."""
+    dataset: _builtins.str
+    """Dataset; empty for a refusal, which is about a call."""
+    outcome: Global___Outcome.ValueType
+    """What happened to it."""
+    reason: _builtins.str
+    """Stable reason of a refusal."""
+    entries: _builtins.int
+    """Number of entries."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        consumer: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        dataset: _builtins.str = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        entries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "dataset", b"dataset", "day", b"day", "entries", b"entries", "outcome", b"outcome", "provider", b"provider", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DailyCount: _TypeAlias = DailyCount  # noqa: Y015
+
+@_typing.final
+class GetDailySummaryResponse(_message.Message):
+    """Counts, by day, consumer, provider, dataset, outcome and reason, in this order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    tree_size: _builtins.int
+    """How many entries of the log they cover."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DailyCount]:
+        """The counts."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___DailyCount] | None = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDailySummaryResponse: _TypeAlias = GetDailySummaryResponse  # noqa: Y015
+
+@_typing.final
+class GetReceiptRequest(_message.Message):
+    """Asks for the receipt of an exchange, or of its refusal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_INDEX_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    log_index: _builtins.int
+    """Place of the entry, as the exchange's trailing metadata said (`lienthong-log-index`)."""
+    tree_size: _builtins.int
+    """Size of the checkpoint that it should be proved against; 0: the newest."""
+    def __init__(
+        self,
+        *,
+        log_index: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_index", b"log_index", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptRequest: _TypeAlias = GetReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetReceiptResponse(_message.Message):
+    """What proves that an entry is in the log, to anybody who trusts the verifier key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_INDEX_FIELD_NUMBER: _builtins.int
+    LEAF_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    INCLUSION_PROOF_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEY_FIELD_NUMBER: _builtins.int
+    log_index: _builtins.int
+    """Place of the entry in the log, from 0."""
+    leaf: _builtins.bytes
+    """The leaf: canonical JSON (RFC 8785), UTF-8."""
+    tree_size: _builtins.int
+    """Size of the tree that it is proved to be in."""
+    checkpoint: _builtins.str
+    """Checkpoint of that size: C2SP signed note with origin, size and root, and cosignatures if there are any."""
+    verifier_key: _builtins.str
+    """The public key that it is signed with: C2SP note verifier key, `name+hash+key`. Keep your own copy of it."""
+    @_builtins.property
+    def inclusion_proof(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Inclusion proof (RFC 9162 section 2.1.3): hashes of 32 bytes, nearest sibling first."""
+
+    def __init__(
+        self,
+        *,
+        log_index: _builtins.int = ...,
+        leaf: _builtins.bytes = ...,
+        tree_size: _builtins.int = ...,
+        inclusion_proof: _abc.Iterable[_builtins.bytes] | None = ...,
+        checkpoint: _builtins.str = ...,
+        verifier_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "inclusion_proof", b"inclusion_proof", "leaf", b"leaf", "log_index", b"log_index", "tree_size", b"tree_size", "verifier_key", b"verifier_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptResponse: _TypeAlias = GetReceiptResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckpointRequest(_message.Message):
+    """Asks for a checkpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    COSIGNED_FIELD_NUMBER: _builtins.int
+    tree_size: _builtins.int
+    """Number of entries; 0: the newest."""
+    cosigned: _builtins.bool
+    """Of the newest, take the newest that a witness has cosigned."""
+    def __init__(
+        self,
+        *,
+        tree_size: _builtins.int = ...,
+        cosigned: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosigned", b"cosigned", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointRequest: _TypeAlias = GetCheckpointRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckpointResponse(_message.Message):
+    """A checkpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEY_FIELD_NUMBER: _builtins.int
+    WITNESS_KEYS_FIELD_NUMBER: _builtins.int
+    verifier_key: _builtins.str
+    """The public key it is signed with: C2SP note verifier key, `name+hash+key`."""
+    @_builtins.property
+    def checkpoint(self) -> Global___Checkpoint:
+        """The checkpoint; its note has a signature line for each cosignature."""
+
+    @_builtins.property
+    def witness_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The witnesses' keys, in the same form."""
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Global___Checkpoint | None = ...,
+        verifier_key: _builtins.str = ...,
+        witness_keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "verifier_key", b"verifier_key", "witness_keys", b"witness_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointResponse: _TypeAlias = GetCheckpointResponse  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofRequest(_message.Message):
+    """Asks for an inclusion proof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_INDEX_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    log_index: _builtins.int
+    """Place of the entry, from 0."""
+    tree_size: _builtins.int
+    """Size of the tree; 0: the newest checkpoint's."""
+    def __init__(
+        self,
+        *,
+        log_index: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_index", b"log_index", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInclusionProofRequest: _TypeAlias = GetInclusionProofRequest  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofResponse(_message.Message):
+    """An inclusion proof (RFC 9162 section 2.1.3)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAF_HASH_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    leaf_hash: _builtins.bytes
+    """Hash of the leaf, 32 bytes."""
+    tree_size: _builtins.int
+    """Size of the tree."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Hashes of 32 bytes, nearest sibling first."""
+
+    def __init__(
+        self,
+        *,
+        leaf_hash: _builtins.bytes = ...,
+        hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "leaf_hash", b"leaf_hash", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInclusionProofResponse: _TypeAlias = GetInclusionProofResponse  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofRequest(_message.Message):
+    """Asks for a consistency proof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_SIZE_FIELD_NUMBER: _builtins.int
+    SECOND_SIZE_FIELD_NUMBER: _builtins.int
+    first_size: _builtins.int
+    """Size of the smaller tree."""
+    second_size: _builtins.int
+    """Size of the larger tree; 0: the newest checkpoint's."""
+    def __init__(
+        self,
+        *,
+        first_size: _builtins.int = ...,
+        second_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_size", b"first_size", "second_size", b"second_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofRequest: _TypeAlias = GetConsistencyProofRequest  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofResponse(_message.Message):
+    """A consistency proof (RFC 9162 section 2.1.4)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASHES_FIELD_NUMBER: _builtins.int
+    SECOND_SIZE_FIELD_NUMBER: _builtins.int
+    second_size: _builtins.int
+    """Size of the larger tree."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Hashes of 32 bytes; none if the smaller tree is empty or is the larger one."""
+
+    def __init__(
+        self,
+        *,
+        hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+        second_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "second_size", b"second_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015
+
+@_typing.final
+class AddCosignatureRequest(_message.Message):
+    """Hands in a cosignature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    COSIGNATURE_FIELD_NUMBER: _builtins.int
+    tree_size: _builtins.int
+    """Size of the checkpoint."""
+    cosignature: _builtins.str
+    """Signature line of the note, C2SP `cosignature/v1`: `— NAME BASE64`, without a line break."""
+    def __init__(
+        self,
+        *,
+        tree_size: _builtins.int = ...,
+        cosignature: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosignature", b"cosignature", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddCosignatureRequest: _TypeAlias = AddCosignatureRequest  # noqa: Y015
+
+@_typing.final
+class AddCosignatureResponse(_message.Message):
+    """The cosignature is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def checkpoint(self) -> Global___Checkpoint:
+        """The checkpoint with all its cosignatures."""
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Global___Checkpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddCosignatureResponse: _TypeAlias = AddCosignatureResponse  # noqa: Y015

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ExchangeLogServiceStub(object):
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
     """
 
     def __init__(self, channel):
@@ -50,15 +51,48 @@ class ExchangeLogServiceStub(object):
                 request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.GetDailySummary = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/GetDailySummary',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryResponse.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/GetReceipt',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/GetCheckpoint',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.GetInclusionProof = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/GetInclusionProof',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofResponse.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/GetConsistencyProof',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
+        self.AddCosignature = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/AddCosignature',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.FromString,
+                _registered_method=True)
 
 
 class ExchangeLogServiceServicer(object):
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
     """
 
     def ListAccesses(self, request, context):
-        """Lists who accessed a citizen's data, newest first, to the citizen whose token comes with the call.
-        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+        """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
+        an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
+        10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
+        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,6 +109,57 @@ class ExchangeLogServiceServicer(object):
     def ListCheckpoints(self, request, context):
         """Lists the signed checkpoints, smallest tree first. For auditors.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDailySummary(self, request, context):
+        """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
+        asked for itself.
+        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipt(self, request, context):
+        """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
+        made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """Gives a checkpoint with its cosignatures.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusionProof(self, request, context):
+        """Proves that an entry is in the tree of a size.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Proves that the tree of one size begins with the tree of another: nothing was altered or taken out in between.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddCosignature(self, request, context):
+        """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
+        holds the key of a registered witness. Recorded.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,6 +183,36 @@ def add_ExchangeLogServiceServicer_to_server(servicer, server):
                     request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsResponse.SerializeToString,
             ),
+            'GetDailySummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDailySummary,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'GetInclusionProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusionProof,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofResponse.SerializeToString,
+            ),
+            'AddCosignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddCosignature,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'lienthong.api.exchange.v1.ExchangeLogService', rpc_method_handlers)
@@ -107,7 +222,8 @@ def add_ExchangeLogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExchangeLogService(object):
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too.
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
     """
 
     @staticmethod
@@ -181,6 +297,168 @@ class ExchangeLogService(object):
             '/lienthong.api.exchange.v1.ExchangeLogService/ListCheckpoints',
             lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsRequest.SerializeToString,
             lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDailySummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/GetDailySummary',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetDailySummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/GetReceipt',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/GetCheckpoint',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusionProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/GetInclusionProof',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/GetConsistencyProof',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.GetConsistencyProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddCosignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/AddCosignature',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,15 +29,19 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExchangeLogServiceStub:
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExchangeLogServiceAsyncStub: ...
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]
-    """Lists who accessed a citizen's data, newest first, to the citizen whose token comes with the call.
-    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
+    an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
+    10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
+    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
     """Lists entries as they were hashed, oldest first. For auditors.
@@ -47,15 +51,46 @@ class ExchangeLogServiceStub:
     """Lists the signed checkpoints, smallest tree first. For auditors.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
+    GetDailySummary: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]
+    """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
+    asked for itself.
+    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+    """
+    GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]
+    """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
+    made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    """
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetCheckpointRequest, _log_pb2.GetCheckpointResponse]
+    """Gives a checkpoint with its cosignatures.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+    """
+    GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetInclusionProofRequest, _log_pb2.GetInclusionProofResponse]
+    """Proves that an entry is in the tree of a size.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    """
+    GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetConsistencyProofRequest, _log_pb2.GetConsistencyProofResponse]
+    """Proves that the tree of one size begins with the tree of another: nothing was altered or taken out in between.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+    """
+    AddCosignature: _grpc.UnaryUnaryMultiCallable[_log_pb2.AddCosignatureRequest, _log_pb2.AddCosignatureResponse]
+    """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
+    holds the key of a registered witness. Recorded.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+    """
 
 @_typing.type_check_only
 class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAccesses: _aio.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists who accessed a citizen's data, newest first, to the citizen whose token comes with the call.
-    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
+    an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
+    10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
+    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists entries as they were hashed, oldest first. For auditors.
@@ -65,9 +100,38 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     """Lists the signed checkpoints, smallest tree first. For auditors.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
+    GetDailySummary: _aio.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]  # type: ignore[assignment]
+    """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
+    asked for itself.
+    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+    """
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]  # type: ignore[assignment]
+    """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
+    made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    """
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_log_pb2.GetCheckpointRequest, _log_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """Gives a checkpoint with its cosignatures.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+    """
+    GetInclusionProof: _aio.UnaryUnaryMultiCallable[_log_pb2.GetInclusionProofRequest, _log_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
+    """Proves that an entry is in the tree of a size.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    """
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_log_pb2.GetConsistencyProofRequest, _log_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
+    """Proves that the tree of one size begins with the tree of another: nothing was altered or taken out in between.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+    """
+    AddCosignature: _aio.UnaryUnaryMultiCallable[_log_pb2.AddCosignatureRequest, _log_pb2.AddCosignatureResponse]  # type: ignore[assignment]
+    """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
+    holds the key of a registered witness. Recorded.
+    Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+    """
 
 class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the exchange log. Served by the gateway itself; reading entries is logged too."""
+    """Reads the exchange log. Served by the gateway itself; whatever shows entries is recorded before it is answered. Proofs
+    and single checkpoints are hashes and signatures: every registered system gets them, and they are not recorded.
+    """
 
     @_abc_1.abstractmethod
     def ListAccesses(
@@ -75,8 +139,10 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListAccessesResponse, _abc.Awaitable[_log_pb2.ListAccessesResponse]]:
-        """Lists who accessed a citizen's data, newest first, to the citizen whose token comes with the call.
-        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+        """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
+        an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
+        10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
+        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -97,6 +163,69 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_log_pb2.ListCheckpointsResponse, _abc.Awaitable[_log_pb2.ListCheckpointsResponse]]:
         """Lists the signed checkpoints, smallest tree first. For auditors.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDailySummary(
+        self,
+        request: _log_pb2.GetDailySummaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetDailySummaryResponse, _abc.Awaitable[_log_pb2.GetDailySummaryResponse]]:
+        """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
+        asked for itself.
+        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _log_pb2.GetReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetReceiptResponse, _abc.Awaitable[_log_pb2.GetReceiptResponse]]:
+        """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
+        made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _log_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetCheckpointResponse, _abc.Awaitable[_log_pb2.GetCheckpointResponse]]:
+        """Gives a checkpoint with its cosignatures.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def GetInclusionProof(
+        self,
+        request: _log_pb2.GetInclusionProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetInclusionProofResponse, _abc.Awaitable[_log_pb2.GetInclusionProofResponse]]:
+        """Proves that an entry is in the tree of a size.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _log_pb2.GetConsistencyProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetConsistencyProofResponse, _abc.Awaitable[_log_pb2.GetConsistencyProofResponse]]:
+        """Proves that the tree of one size begins with the tree of another: nothing was altered or taken out in between.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def AddCosignature(
+        self,
+        request: _log_pb2.AddCosignatureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.AddCosignatureResponse, _abc.Awaitable[_log_pb2.AddCosignatureResponse]]:
+        """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
+        holds the key of a registered witness. Recorded.
+        Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
         """
 
 def add_ExchangeLogServiceServicer_to_server(servicer: ExchangeLogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,91 @@
+"""What happened by day, consumer, provider, dataset and outcome, counted as the log grows.
+
+The counts of full level-0 tiles are kept in a table, brought up to date in the transaction that fills a tile. What
+came after the last full tile, fewer than 256 entries, is counted when somebody asks. So an answer costs the same at a
+million entries as at a thousand.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, cast
+
+from sqlalchemy import Connection, Table, func, select, text
+
+from lienthong_gateway.log.growth import TILE_WIDTH
+from lienthong_gateway.log.model import CheckpointRow, DailySummaryRow, LogEntryRow
+
+RELEASED, WITHHELD, REFUSED = "RELEASED", "WITHHELD", "REFUSED"
+
+_ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
+_CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
+_SUMMARY = cast("Table", DailySummaryRow.__table__)  # type: ignore[attr-defined]
+_DATE_LENGTH = len("2026-01-01")
+_ADD = text(
+    "INSERT INTO log_daily_summary (day, consumer, provider, dataset, outcome, reason, entries) "
+    "VALUES (:day, :consumer, :provider, :dataset, :outcome, :reason, :entries) "
+    "ON CONFLICT (day, consumer, provider, dataset, outcome, reason) "
+    "DO UPDATE SET entries = log_daily_summary.entries + excluded.entries"
+)
+
+
+class Group(NamedTuple):
+    """What entries that are counted together have in common."""
+
+    day: str
+    consumer: str
+    provider: str
+    dataset: str
+    outcome: str
+    reason: str
+
+
+def groups_of(leaf: bytes) -> Iterator[Group]:
+    """Give what one entry counts for: each dataset of an exchange, a refusal as a whole, nothing else.
+
+    An exchange that neither released nor withheld a dataset, such as a change of residence, counts as released.
+    """
+    said = json.loads(leaf)
+    day, consumer, provider = said["time"][:_DATE_LENGTH], said["consumer"], said["provider"]
+    if said["event"] == "REFUSAL":
+        yield Group(day, consumer, provider, "", REFUSED, said["reason"])
+    if said["event"] == "EXCHANGE":
+        released, withheld = said["datasets_released"], said["datasets_withheld"]
+        for dataset in released if released or withheld else ("",):
+            yield Group(day, consumer, provider, dataset, RELEASED, "")
+        for dataset in withheld:
+            yield Group(day, consumer, provider, dataset, WITHHELD, "")
+
+
+def tally(leaves: Iterable[bytes]) -> Counter[Group]:
+    """Count entries."""
+    return Counter(group for leaf in leaves for group in groups_of(leaf))
+
+
+def summarise(connection: Connection, tiles: Sequence[int]) -> None:
+    """Add the entries of level-0 tiles that have just been filled, by the tiles' indexes in order."""
+    if not tiles:
+        return
+    counted = tally(_leaves(connection, tiles[0] * TILE_WIDTH, (tiles[-1] + 1) * TILE_WIDTH))
+    if counted:
+        connection.execute(_ADD, [{**group._asdict(), "entries": entries} for group, entries in counted.items()])
+
+
+def read_summary(
+    connection: Connection, first_day: str, last_day: str, consumer: str | None
+) -> tuple[list[tuple[Group, int]], int]:
+    """Return the counts of some days (ISO dates), of one consumer if given, and how many entries they cover."""
+    size = connection.execute(select(func.max(_CHECKPOINTS.c.tree_size))).scalar_one()
+    query = select(_SUMMARY).where(_SUMMARY.c.day >= first_day, _SUMMARY.c.day <= last_day)
+    if consumer is not None:
+        query = query.where(_SUMMARY.c.consumer == consumer)
+    counts: Counter[Group] = Counter({Group(*row[:-1]): row[-1] for row in connection.execute(query)})
+    for group, entries in tally(_leaves(connection, size - size % TILE_WIDTH, size)).items():
+        if first_day <= group.day <= last_day and consumer in {None, group.consumer}:
+            counts[group] += entries
+    return sorted(counts.items()), size
+
+
+def _leaves(connection: Connection, start: int, end: int) -> Iterator[bytes]:
+    query = select(_ENTRIES.c.leaf).where(_ENTRIES.c.log_index >= start, _ENTRIES.c.log_index < end)
+    return map(bytes, connection.execute(query).scalars())

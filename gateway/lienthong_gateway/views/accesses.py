@@ -1,0 +1,113 @@
+"""ListAccesses: who accessed which data, to the citizen, to the agency that asked, and to auditors."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong_core.errors import invalid, unauthenticated
+from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.messages import timestamp
+from lienthong_gateway.local import LocalCall
+from lienthong_gateway.log.search import Found, Key, Leaf, search
+from lienthong_gateway.log.store import commitment, find_salt
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, Registration
+from lienthong_gateway.views.access_filter import AccessFilter, Scope, filter_invalid
+from lienthong_gateway.views.reading import LogReading, page_size
+
+_USUAL, _MOST = 50, 500
+
+
+class AccessAnswers:
+    """Answers ListAccesses."""
+
+    def __init__(self, reading: LogReading) -> None:
+        self._reading = reading
+
+    async def list_accesses(self, call: LocalCall, request: pb.ListAccessesRequest) -> pb.ListAccessesResponse:
+        """Answer a page, newest first."""
+        size = page_size(request.page_size, _USUAL, _MOST)
+        before = _index(request.cursor)
+        wanted = AccessFilter.of(request.filter)
+        scope = self._scope(call, request, wanted)
+        number = call.holder.personal_number if call.holder else wanted.subject_number
+        call.trace.subject = number
+        await self._reading.record(call, wanted.words)
+        found = await self._reading.read(lambda connection: _found(connection, scope, wanted, number, before, size))
+        registration = self._reading.registration
+        return pb.ListAccessesResponse(
+            accesses=[_access(registration, index, leaf) for index, leaf in found.entries],
+            next_cursor="" if found.cursor is None else str(found.cursor),
+        )
+
+    def _scope(self, call: LocalCall, request: pb.ListAccessesRequest, wanted: AccessFilter) -> Scope:
+        own = str(call.caller.system)
+        roles = [Key("consumer", own)] * request.as_consumer + [Key("provider", own)] * request.as_provider
+        if call.holder is not None:
+            if roles or wanted.subject_number:
+                message = "A citizen's token says whose accesses are wanted: leave out the roles and subject_number."
+                raise filter_invalid(message)
+        elif self._reading.is_auditor(call):
+            if roles:
+                raise filter_invalid("An auditor sees everything: leave out the roles, or filter by system.")
+        elif not roles:
+            message = (
+                "Send the access token of the citizen whose accesses are wanted in `authorization: Bearer`; "
+                "for your own system's exchanges set as_consumer, as_provider or both."
+            )
+            raise unauthenticated("TOKEN_MISSING", message)
+        return Scope(tuple(roles))
+
+
+def _found(
+    connection: Connection, scope: Scope, wanted: AccessFilter, number: str, before: int | None, size: int
+) -> Found:
+    subject = ""
+    if number:
+        salt = find_salt(connection, number)
+        if salt is None:
+            return Found([], None)
+        subject = commitment(salt, number)
+
+    def fits(leaf: Leaf) -> bool:
+        return scope.allows(leaf) and wanted.fits(leaf)
+
+    return search(connection, scope.keys(wanted, subject), fits, before, size)
+
+
+def _access(registration: Registration, log_index: int, leaf: Leaf) -> pb.Access:
+    purpose = registration.purposes.get(leaf["purpose"])
+    return pb.Access(
+        log_index=log_index,
+        time=timestamp(datetime.fromisoformat(leaf["time"])),
+        event=pb.LogEvent.Value(f"LOG_EVENT_{leaf['event']}"),
+        exchange_id=leaf["exchange_id"],
+        consumer=leaf["consumer"],
+        consumer_name=_name_of(registration, leaf["consumer"]),
+        provider=leaf["provider"],
+        method=leaf["method"],
+        officer=leaf["officer"],
+        purpose=leaf["purpose"],
+        purpose_title_vi=purpose.title_vi if purpose else "",
+        legal_basis=LEGAL_BASIS_HEADERS.get(leaf["legal_basis"], LegalBasis.LEGAL_BASIS_UNSPECIFIED),
+        legal_reference=leaf["legal_reference"],
+        consent_id=leaf["consent_id"],
+        datasets_released=leaf["datasets_released"],
+        datasets_withheld=leaf["datasets_withheld"],
+        fields_released=leaf["fields_released"],
+        reason=leaf["reason"],
+    )
+
+
+def _name_of(registration: Registration, system_id: str) -> str:
+    system = registration.systems.get(SystemId.parse(system_id)) if system_id else None
+    return system.name_vi if system else ""
+
+
+def _index(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(1 << 63))):
+        raise invalid("CURSOR_INVALID", "The cursor is not one that this method gave; send next_cursor as it came.")
+    return int(cursor)

@@ -1,0 +1,152 @@
+"""Receipts, checkpoints and proofs: what somebody needs who would rather not believe the gateway."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong_core.errors import Refusal, invalid, not_found
+from lienthong_gateway.local import LocalCall
+from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
+from lienthong_gateway.log.cosignature import WitnessKey
+from lienthong_gateway.log.notes import PublishedNote, newest_size, save_cosignature
+from lienthong_gateway.log.proofs import Prover
+from lienthong_gateway.log.store import StoredEntry, read_entries
+from lienthong_gateway.log.tiles import StoredTiles
+from lienthong_gateway.views.reading import LogReading, published_note
+
+_MOST_CHARACTERS = 1_000
+
+
+class ProofAnswers:
+    """Answers GetReceipt, GetCheckpoint, GetInclusionProof, GetConsistencyProof and AddCosignature."""
+
+    def __init__(self, reading: LogReading, key: VerifierKey, witnesses: Sequence[WitnessKey]) -> None:
+        self._reading = reading
+        self._key = key
+        self._witnesses = tuple(witnesses)
+
+    async def get_receipt(self, call: LocalCall, request: pb.GetReceiptRequest) -> pb.GetReceiptResponse:
+        """Answer a receipt, once it is sure that it is the caller's and that the reading is recorded."""
+        own = None if self._reading.is_auditor(call) else str(call.caller.system)
+
+        def check(connection: Connection) -> None:
+            _own_entry(connection, request.log_index, own)
+            _size(connection, request.tree_size)
+
+        def receipt(connection: Connection) -> pb.GetReceiptResponse:
+            entry = _own_entry(connection, request.log_index, own)
+            published = published_note(connection, request.tree_size)
+            return pb.GetReceiptResponse(
+                log_index=entry.log_index,
+                leaf=entry.leaf,
+                tree_size=published.tree_size,
+                inclusion_proof=_inclusion(connection, entry.log_index, published.tree_size)[1],
+                checkpoint=published.note,
+                verifier_key=str(self._key),
+            )
+
+        await self._reading.read(check)
+        await self._reading.record(call)
+        return await self._reading.read(receipt)
+
+    async def get_checkpoint(self, _call: LocalCall, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
+        """Answer a checkpoint with its cosignatures."""
+        published = await self._reading.read(
+            lambda connection: published_note(connection, request.tree_size, cosigned=request.cosigned)
+        )
+        return pb.GetCheckpointResponse(
+            checkpoint=_checkpoint(published),
+            verifier_key=str(self._key),
+            witness_keys=[str(witness) for witness in self._witnesses],
+        )
+
+    async def get_inclusion_proof(
+        self, _call: LocalCall, request: pb.GetInclusionProofRequest
+    ) -> pb.GetInclusionProofResponse:
+        """Answer an inclusion proof."""
+
+        def proof(connection: Connection) -> pb.GetInclusionProofResponse:
+            size = _size(connection, request.tree_size)
+            leaf_hash, hashes = _inclusion(connection, request.log_index, size)
+            return pb.GetInclusionProofResponse(leaf_hash=leaf_hash, hashes=hashes, tree_size=size)
+
+        return await self._reading.read(proof)
+
+    async def get_consistency_proof(
+        self, _call: LocalCall, request: pb.GetConsistencyProofRequest
+    ) -> pb.GetConsistencyProofResponse:
+        """Answer a consistency proof."""
+
+        def proof(connection: Connection) -> pb.GetConsistencyProofResponse:
+            size = _size(connection, request.second_size)
+            if not 0 <= request.first_size <= size:
+                raise _no_tree(f"A tree of {size} entries does not begin with {request.first_size}.")
+            hashes = Prover(StoredTiles(connection), size).consistency(request.first_size)
+            return pb.GetConsistencyProofResponse(hashes=hashes, second_size=size)
+
+        return await self._reading.read(proof)
+
+    async def add_cosignature(self, call: LocalCall, request: pb.AddCosignatureRequest) -> pb.AddCosignatureResponse:
+        """Keep a cosignature that holds."""
+
+        def stored(connection: Connection) -> PublishedNote:
+            return published_note(connection, request.tree_size)
+
+        published = await self._reading.read(stored)
+        line = request.cosignature
+        if line not in published.note.splitlines():
+            witness = self._witness_of(published, line)
+            size = published.tree_size
+            await self._reading.record(
+                call,
+                event=pb.LogEvent.LOG_EVENT_COSIGNATURE,
+                change=lambda connection: save_cosignature(connection, size, witness.name, line),
+            )
+            published = await self._reading.read(lambda connection: published_note(connection, size))
+        return pb.AddCosignatureResponse(checkpoint=_checkpoint(published))
+
+    def _witness_of(self, published: PublishedNote, line: str) -> WitnessKey:
+        if len(line) <= _MOST_CHARACTERS:
+            for witness in self._witnesses:
+                try:
+                    witness.open(published.text, line)
+                except CheckpointFault:
+                    continue
+                return witness
+        message = f"The line is no cosignature/v1 of a registered witness on the checkpoint of {published.tree_size}."
+        raise invalid("COSIGNATURE_INVALID", message)
+
+
+def _checkpoint(published: PublishedNote) -> pb.Checkpoint:
+    return pb.Checkpoint(tree_size=published.tree_size, note=published.note)
+
+
+def _own_entry(connection: Connection, log_index: int, consumer: str | None) -> StoredEntry:
+    entries = read_entries(connection, log_index, 1) if log_index >= 0 else []
+    if not entries or entries[0].log_index != log_index or consumer not in {None, entries[0].consumer}:
+        raise _no_entry(log_index)
+    return entries[0]
+
+
+def _size(connection: Connection, asked: int) -> int:
+    newest = newest_size(connection) or 0
+    if not 0 <= asked <= newest:
+        raise _no_tree(f"The log has {newest} entries.")
+    return asked or newest
+
+
+def _inclusion(connection: Connection, log_index: int, size: int) -> tuple[bytes, list[bytes]]:
+    if not 0 <= log_index < size:
+        raise _no_entry(log_index)
+    prover = Prover(StoredTiles(connection), size)
+    return prover.leaf_hash(log_index), prover.inclusion(log_index)
+
+
+def _no_entry(log_index: int) -> Refusal:
+    message = f"The tree has no entry {log_index}, or it is not yours; the exchange's trailing metadata has its index."
+    return not_found("LOG_ENTRY_UNKNOWN", message)
+
+
+def _no_tree(what: str) -> Refusal:
+    return not_found("TREE_SIZE_UNKNOWN", f"{what} GetCheckpoint gives the newest size.")

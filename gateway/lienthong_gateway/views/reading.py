@@ -1,0 +1,78 @@
+"""What every view of the log has in common: who may see it, that it is recorded, and reading off the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_core.clock import Clock
+from lienthong_core.database import snapshot
+from lienthong_core.errors import denied, invalid, not_found
+from lienthong_gateway.local import LocalCall
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note
+from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.registration import Registration
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LogReading:
+    """The log as the views read it."""
+
+    registration: Registration
+    engine: Engine
+    writer: LogWriter
+    clock: Clock
+
+    def is_auditor(self, call: LocalCall) -> bool:
+        """Return whether the caller may see everything."""
+        return call.caller.system in self.registration.auditors
+
+    def check_auditor(self, call: LocalCall) -> None:
+        """Refused: CALLER_NOT_ALLOWED, to all but auditors."""
+        if not self.is_auditor(call):
+            raise denied("CALLER_NOT_ALLOWED", f"{call.caller.system} is not registered as an auditor of the log.")
+
+    async def record(
+        self,
+        call: LocalCall,
+        what: str = "",
+        event: LogEvent.ValueType = LogEvent.LOG_EVENT_LOG_READ,
+        change: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Record that the log is read, or changed; return once that is durable. `what` becomes the entry's reason.
+
+        Refused: EXCHANGE_LOG_UNAVAILABLE.
+        """
+        entry = Entry(self.clock.now(), event, call.trace, "OK", what)
+        await self.writer.write(Job(entry, change))
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what a query gives, all of it from one state of the database."""
+        return await asyncio.to_thread(self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        with snapshot(self.engine) as connection:
+            return query(connection)
+
+
+def page_size(asked: int, usual: int, most: int) -> int:
+    """Return how many to answer. Refused: PAGE_SIZE_INVALID."""
+    if not 0 <= asked <= most:
+        raise invalid("PAGE_SIZE_INVALID", f"page_size must be from 1 to {most}, or 0 for {usual}.")
+    return asked or usual
+
+
+def published_note(connection: Connection, tree_size: int, *, cosigned: bool = False) -> PublishedNote:
+    """Return the checkpoint of a size, or the newest for 0. Refused: TREE_SIZE_UNKNOWN."""
+    size = tree_size or newest_size(connection, cosigned=cosigned)
+    note = None if size is None else read_note(connection, size)
+    if note is None:
+        which = "which a witness has cosigned" if size is None else f"of {size} entries"
+        raise not_found("TREE_SIZE_UNKNOWN", f"There is no checkpoint {which}; GetCheckpoint gives the newest.")
+    return note

@@ -1,0 +1,271 @@
+"""ListAccesses and GetDailySummary: what a citizen, an agency and an auditor see of the same log."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, timedelta
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.client import CallContext
+from lienthong_core.database import sqlite_url
+from lienthong_core.systems import SystemId
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.summary import read_summary, tally
+from lienthong_seeds import members
+from tests.support.citizens import LAN
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.log import BEGIN, CONSUMERS, PROVIDER, entry, filled
+
+OLD = 12_000
+"""Entries that were there before the gateway started; see tests/support/log.py for what they say."""
+M = TypeVar("M", bound=Message)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    url = sqlite_url(tmp_path_factory.mktemp("accesses") / "gateway.sqlite")
+    key = CheckpointKey.create()
+    filled(url, OLD, key, batch=256).dispose()
+    with gateway_world(url, checkpoint_key=key) as world:
+        world.consent()
+        for _ in range(3):
+            world.read()
+        refusal_of(lambda: world.get_citizen(CallContext("ekyc", officer="officer-rare"), members.BANK))
+        yield world
+
+
+def list_accesses(world: GatewayWorld, system: SystemId, token: str = "", **asked: object) -> list[pb.Access]:
+    """Return every access, page by page."""
+    found: list[pb.Access] = []
+    cursor = ""
+    while True:
+        page = page_of(world, system, token, cursor=cursor, page_size=500, **asked)
+        found += page.accesses
+        cursor = page.next_cursor
+        if not cursor:
+            return found
+
+
+def page_of(world: GatewayWorld, system: SystemId, token: str = "", **asked: object) -> pb.ListAccessesResponse:
+    stub = ExchangeLogServiceStub(world.channel(system))
+    metadata = CallContext("", token).metadata() if token else ()
+    request = message_of(pb.ListAccessesRequest, asked)
+    return stub.ListAccesses(request, metadata=metadata, timeout=TIMEOUT_S)
+
+
+def message_of(kind: type[M], fields: dict[str, Any]) -> M:
+    return kind(**fields)
+
+
+def summary(world: GatewayWorld, system: SystemId, **asked: object) -> pb.GetDailySummaryResponse:
+    stub = ExchangeLogServiceStub(world.channel(system))
+    return stub.GetDailySummary(message_of(pb.GetDailySummaryRequest, asked), timeout=TIMEOUT_S)
+
+
+def test_an_agency_sees_what_it_asked_for_itself_and_nothing_else(world: GatewayWorld) -> None:
+    found = list_accesses(world, members.PORTAL, as_consumer=True)
+    indexes = [access.log_index for access in found]
+    assert {access.consumer for access in found} == {str(members.PORTAL)}
+    assert indexes == sorted(indexes, reverse=True)
+    assert len(set(indexes)) == len(indexes) > OLD / 2
+    assert list_accesses(world, members.SHOP, as_consumer=True)[1:] == []
+
+
+def test_a_provider_sees_on_request_who_was_answered(world: GatewayWorld) -> None:
+    own = list_accesses(world, members.POPULATION, as_consumer=True)
+    both = list_accesses(world, members.POPULATION, as_consumer=True, as_provider=True)
+    assert {access.consumer for access in own} == {str(members.POPULATION)}
+    assert {access.provider for access in both} == {PROVIDER, ""}
+    assert len(both) >= OLD
+    assert len({access.log_index for access in both}) == len(both)
+
+
+def test_an_auditor_sees_everything(world: GatewayWorld) -> None:
+    found = list_accesses(world, members.AUDITOR)
+    newest = found[0].log_index
+    assert [access.log_index for access in found] == list(range(newest, -1, -1))
+
+
+def test_a_citizen_sees_her_own_whoever_shows_it_to_her(world: GatewayWorld) -> None:
+    number = f"{1:012}"
+    found = list_accesses(world, members.PORTAL, world.token(number=number))
+    old = [access for access in found if access.log_index < OLD]
+    assert {access.log_index % 5 for access in old} == {1}
+    assert len(old) == OLD / 5
+    same = list_accesses(world, members.AUDITOR, world.token(members.AUDITOR, number))
+    assert [access.log_index for access in same if access.log_index < OLD] == [access.log_index for access in old]
+
+
+def moment(number: int) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(BEGIN + timedelta(minutes=number))
+    return stamp
+
+
+FILTERS: list[tuple[pb.AccessFilter, Callable[[int], bool]]] = [
+    (pb.AccessFilter(consumer=CONSUMERS[0]), lambda n: n % 2 == 0),
+    (pb.AccessFilter(provider=PROVIDER), lambda _: True),
+    (pb.AccessFilter(provider="VN-SANDBOX/GOV/G01/identity"), lambda _: False),
+    (pb.AccessFilter(officer="officer-2"), lambda n: n % 3 == 2),
+    (pb.AccessFilter(method="/lienthong.api.population.v1.PopulationService/GetHousehold"), lambda _: False),
+    (pb.AccessFilter(event=pb.LogEvent.LOG_EVENT_REFUSAL), lambda n: n % 7 == 6),
+    (pb.AccessFilter(reason="CONSENT_MISSING"), lambda n: n % 7 == 6),
+    (pb.AccessFilter(purpose="ekyc"), lambda _: True),
+    (pb.AccessFilter(time_from=moment(10), time_to=moment(20)), lambda n: 10 <= n < 20),
+    (pb.AccessFilter(subject_number=f"{3:012}"), lambda n: n % 5 == 3),
+    (pb.AccessFilter(subject_number=f"{3:012}", officer="officer-0"), lambda n: n % 15 == 3),
+    (pb.AccessFilter(subject_number="001999999999"), lambda _: False),
+]
+"""What an auditor asks for, and which of the old entries that is."""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    FILTERS,
+    ids=["+".join(field.name for field, _ in wanted.ListFields()) for wanted, _ in FILTERS],
+)
+def test_an_auditor_finds_what_fits_the_filter_and_nothing_else(
+    world: GatewayWorld, wanted: pb.AccessFilter, expected: Callable[[int], bool]
+) -> None:
+    found = list_accesses(world, members.AUDITOR, filter=wanted)
+    assert [access.log_index for access in found if access.log_index < OLD] == [
+        number for number in range(OLD - 1, -1, -1) if expected(number)
+    ]
+
+
+def test_a_filter_never_shows_an_agency_more_than_its_own(world: GatewayWorld) -> None:
+    wanted = pb.AccessFilter(subject_number=f"{3:012}", consumer=CONSUMERS[0])
+    assert list_accesses(world, members.PORTAL, as_consumer=True, filter=wanted) == []
+    own = list_accesses(world, members.PORTAL, as_consumer=True, filter=pb.AccessFilter(subject_number=f"{3:012}"))
+    assert {access.consumer for access in own} == {str(members.PORTAL)}
+
+
+def test_a_rare_filter_is_answered_a_bounded_piece_at_a_time(world: GatewayWorld) -> None:
+    page = page_of(world, members.AUDITOR, filter=pb.AccessFilter(officer="officer-of-nobody"))
+    assert (list(page.accesses), page.next_cursor != "") == ([], True)
+    rest = page_of(world, members.AUDITOR, cursor=page.next_cursor, filter=pb.AccessFilter(officer="officer-of-nobody"))
+    assert (list(rest.accesses), rest.next_cursor) == ([], "")
+
+
+def test_the_log_says_who_searched_it_for_whom_and_by_what_without_naming_anybody(world: GatewayWorld) -> None:
+    wanted = pb.AccessFilter(subject_number=LAN, officer="officer-rare")
+    found = list_accesses(world, members.AUDITOR, filter=wanted)
+    assert [access.consumer for access in found] == [str(members.BANK)]
+    entries = world.entries()
+    reading = [entry for entry in entries if entry["method"].endswith("ListAccesses")][-1]
+    exchange = next(entry for entry in entries if entry["consumer"] == str(members.PORTAL) and entry["consent_id"])
+    assert (reading["event"], reading["consumer"]) == ("LOG_READ", str(members.AUDITOR))
+    assert reading["reason"] == "FILTER officer subject_number"
+    assert reading["subject"] == exchange["subject"]
+    assert LAN not in str(reading)
+
+
+@pytest.mark.parametrize(
+    ("system", "asked", "reason"),
+    [
+        (members.AUDITOR, {"filter": {"time_from": moment(2), "time_to": moment(2)}}, "LOG_FILTER_INVALID"),
+        (members.AUDITOR, {"filter": {"time_to": Timestamp(seconds=1 << 40)}}, "LOG_FILTER_INVALID"),
+        (members.AUDITOR, {"filter": {"event": 999}}, "LOG_FILTER_INVALID"),
+        (members.AUDITOR, {"filter": {"subject_number": "12"}}, "PERSONAL_NUMBER_INVALID"),
+        (members.AUDITOR, {"as_provider": True}, "LOG_FILTER_INVALID"),
+    ],
+)
+def test_a_question_that_contradicts_itself_is_refused(
+    world: GatewayWorld, system: SystemId, asked: dict[str, Any], reason: str
+) -> None:
+    why = refusal_of(lambda: page_of(world, system, **asked))
+    assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+
+@pytest.mark.parametrize("asked", [{"as_provider": True}, {"as_consumer": True}, {"filter": {"subject_number": LAN}}])
+def test_a_citizens_token_says_whose_accesses_are_wanted(world: GatewayWorld, asked: dict[str, Any]) -> None:
+    why = refusal_of(lambda: page_of(world, members.PORTAL, world.token(), **asked))
+    assert why.reason == "LOG_FILTER_INVALID"
+
+
+def test_the_summary_counts_every_dataset_and_refusal_of_a_day(world: GatewayWorld) -> None:
+    day = BEGIN.date().isoformat()
+    counts = summary(world, members.AUDITOR, first_day=day, last_day=day).counts
+    expected: dict[tuple[str, str, int], int] = {}
+    for number in range(24 * 60):
+        made = entry(number)
+        kinds = (
+            [("", pb.OUTCOME_REFUSED)]
+            if made.reason
+            else [("identity.basic", pb.OUTCOME_RELEASED), ("residence", pb.OUTCOME_WITHHELD)]
+        )
+        for dataset, outcome in kinds:
+            group = (made.trace.consumer, dataset, outcome)
+            expected[group] = expected.get(group, 0) + 1
+    assert {(c.consumer, c.dataset, c.outcome): c.entries for c in counts} == expected
+    assert {(c.day, c.provider) for c in counts} == {(day, PROVIDER)}
+    assert {c.reason for c in counts if c.outcome == pb.OUTCOME_REFUSED} == {"CONSENT_MISSING"}
+
+
+def test_the_summary_counts_what_has_not_filled_a_tile_yet(world: GatewayWorld) -> None:
+    today = world.clock.now().astimezone(UTC).date().isoformat()
+    before = summary(world, members.PORTAL, first_day=today, last_day=today)
+    world.read()
+    after = summary(world, members.PORTAL, first_day=today, last_day=today)
+    released = [
+        [c.entries for c in found.counts if (c.dataset, c.outcome) == ("identity.basic", pb.OUTCOME_RELEASED)]
+        for found in (before, after)
+    ]
+    assert released[1] == [released[0][0] + 1]
+    assert after.tree_size > before.tree_size > OLD
+
+
+def test_an_agency_counts_its_own_alone(world: GatewayWorld) -> None:
+    first, last = BEGIN.date().isoformat(), (BEGIN + timedelta(days=9)).date().isoformat()
+    assert {c.consumer for c in summary(world, members.BANK, first_day=first, last_day=last).counts} == {CONSUMERS[0]}
+    everything = summary(world, members.AUDITOR, first_day=first, last_day=last).counts
+    named = summary(world, members.AUDITOR, first_day=first, last_day=last, consumer=CONSUMERS[0]).counts
+    assert {c.consumer for c in everything} == set(CONSUMERS)
+    assert list(named) == [c for c in everything if c.consumer == CONSUMERS[0]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "consumer"),
+    [
+        ("2026-03-02", "2026-03-01", ""),
+        ("2026-03-01", "2026-06-01", ""),
+        ("", "2026-03-01", ""),
+        ("20260301", "2026-03-01", ""),
+        ("2026-02-30", "2026-03-01", ""),
+        ("9999-12-31", "9999-12-31", ""),
+        ("2026-03-01", "2026-03-01", CONSUMERS[0]),
+    ],
+)
+def test_a_summary_that_cannot_be_given_is_refused(world: GatewayWorld, first: str, last: str, consumer: str) -> None:
+    why = refusal_of(lambda: summary(world, members.PORTAL, first_day=first, last_day=last, consumer=consumer))
+    assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "LOG_FILTER_INVALID")
+
+
+def test_every_view_is_recorded(world: GatewayWorld) -> None:
+    stub = ExchangeLogServiceStub(world.channel(members.AUDITOR))
+    stub.ListCheckpoints(pb.ListCheckpointsRequest(), timeout=TIMEOUT_S)
+    summary(world, members.AUDITOR, first_day="2026-03-01", last_day="2026-03-01")
+    page_of(world, members.AUDITOR)
+    readings = [entry["method"].rpartition("/")[2] for entry in world.entries() if entry["event"] == "LOG_READ"]
+    assert [name for name in readings if name != "ListEntries"][-3:] == [
+        "ListCheckpoints",
+        "GetDailySummary",
+        "ListAccesses",
+    ]
+    assert readings[-1] == "ListEntries"
+
+
+def test_the_summary_is_the_same_on_every_database(database_url: str) -> None:
+    engine = filled(database_url, 700)
+    with engine.connect() as connection:
+        counts, size = read_summary(connection, "2026-03-01", "2026-03-01", None)
+        bank, _ = read_summary(connection, "2026-03-01", "2026-03-01", CONSUMERS[0])
+    engine.dispose()
+    leaves = [entry(number).leaf("") for number in range(700)]
+    assert (dict(counts), size) == (dict(tally(leaves)), 700)
+    assert bank == [(group, number) for group, number in counts if group.consumer == CONSUMERS[0]]
