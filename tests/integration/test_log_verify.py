@@ -126,7 +126,7 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         ("DELETE FROM log_tile WHERE tile_index = 0", (FaultKind.TREE_ALTERED, 0, 255)),
         ("DELETE FROM log_tile", (FaultKind.TREE_ALTERED, 0, 255)),
         (
-            "INSERT INTO log_tile SELECT level, 2, hashes, root FROM log_tile WHERE tile_index = 1",
+            "INSERT INTO log_tile SELECT level, 2, root, hashes FROM log_tile WHERE tile_index = 1",
             (FaultKind.TREE_ALTERED, 512, 767),
         ),
         ("UPDATE log_entry SET consumer = '' WHERE log_index = 5", (FaultKind.ENTRY_ALTERED, 5, 5)),

@@ -9,7 +9,7 @@ from sqlalchemy.types import NullType
 from lienthong_gateway.log.rows import StoredRow
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
 
-_PAGE = 4_096
+_PAGE = 512
 _CHECKPOINTS, _TILES = 1_000, 256
 
 
