@@ -71,7 +71,7 @@ class Appender:
             tiles += tree.append(hashed)
         connection.execute(insert(ENTRIES), rows)
         if tiles:
-            connection.execute(insert(TILES), [_tile_row(tile) for tile in tiles])
+            connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
             summarise(connection, [tile.index for tile in tiles if tile.level == 0])
         self._save_checkpoint(connection, tree)
         self._pending = tree
@@ -107,7 +107,8 @@ class Appender:
         return value
 
 
-def _tile_row(tile: Tile) -> dict[str, object]:
+def tile_row(tile: Tile) -> dict[str, object]:
+    """Return a tile as it is stored."""
     return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}
 
 
