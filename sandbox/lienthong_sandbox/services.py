@@ -11,6 +11,7 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import read_witness_keys
 from lienthong_gateway.server import GatewayConfig, GatewayServer
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
@@ -106,6 +107,7 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
         identity_provider=members.IDENTITY,
         issuer=setting.endpoints.identity_url,
         jwks_url=f"{setting.issuer_address}/jwks",
+        witnesses=read_witness_keys(setting.world.service_folder(members.GATEWAY) / "witnesses"),
     )
     return GatewayServer(config, setting.clock)
 

@@ -16,6 +16,7 @@ import pytest
 from lienthong.api.population.v1.population_pb2 import VerifyCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Receipt
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.verify import FaultKind
 from lienthong_sandbox import Sandbox
 from lienthong_seeds.personas import PERSONAS
@@ -121,7 +122,7 @@ def test_the_page_names_everything_that_verification_can_find() -> None:
 @pytest.fixture
 def lines(vn: Sandbox, tmp_path: Path) -> list[list[str]]:
     """Give the commands of the page, for this sandbox, as they follow one another in one folder."""
-    (block,) = [block for block in blocks(PAGE, "sh") if block.startswith("lienthong")]
+    (block,) = [block for block in blocks(PAGE, "sh") if block.startswith("lienthong log verify")]
     shutil.copy(vn.world.folder / "gateway" / "log.vkey", tmp_path / "log.vkey")
     block = block.replace("127.0.0.1:7440", vn.endpoints.gateway)
     return [
@@ -142,6 +143,41 @@ def test_the_commands_of_the_page_verify_a_running_world(
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         assert "verified" in done.stdout or "are in march.jsonl" in done.stdout
     assert (tmp_path / "seen.txt").read_text(encoding="utf-8").startswith("lienthong.sandbox.test/exchange-log\n")
+
+
+def test_the_witness_of_the_page_cosigns_twice_and_refuses_another_history(lienthong: str, tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(PAGE, "sh") if block.startswith("lienthong log witness-key")]
+    make, cosign = (shlex.split(line.partition(" >> ")[0])[1:] for line in block.splitlines())
+
+    def run_here(line: list[str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [lienthong, *line], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+
+    made = run_here(make)
+    assert made.returncode == 0, made.stderr
+    assert run_here(make).returncode == 1, "a key is never written over"
+    with Sandbox(citizens=50, data=tmp_path / "world"):
+        (tmp_path / "world" / "gateway" / "witnesses").write_text(made.stdout, encoding="utf-8")
+    shutil.copy(tmp_path / "world" / "gateway" / "log.vkey", tmp_path / "log.vkey")
+    with Sandbox(citizens=50, data=tmp_path / "world") as vn:
+        command = [vn.endpoints.gateway if word == "127.0.0.1:7440" else word for word in cosign]
+        for _ in range(2):
+            done = run_here(command)
+            assert done.returncode == 0, done.stderr
+            assert "Cosigned" in done.stdout
+        exchange(vn)
+    (tmp_path / "witnessed.txt").write_text(forked_note(tmp_path / "world"), encoding="utf-8")
+    with Sandbox(citizens=50, data=tmp_path / "world") as vn:
+        command = [vn.endpoints.gateway if word == "127.0.0.1:7440" else word for word in cosign]
+        refused = run_here(command)
+    assert refused.returncode == 1
+    assert "does not continue the checkpoint of 3" in refused.stderr
+
+
+def forked_note(world: Path) -> str:
+    key = CheckpointKey.load(world / "gateway" / "checkpoint.pem")
+    return key.sign(Checkpoint(3, bytes(32)))
 
 
 @pytest.mark.parametrize(

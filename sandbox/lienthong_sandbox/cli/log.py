@@ -14,6 +14,7 @@ from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_gateway.log.export import ExportFault, verify_export, write_export
 from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.verify import Verification, verify_log
+from lienthong_sandbox.cli import log_witness
 from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
@@ -21,6 +22,10 @@ from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
 
 _FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, IndexError, grpc.RpcError)
+
+
+app.command("witness")(log_witness.witness)
+app.command("witness-key")(log_witness.witness_key)
 
 
 @app.callback()

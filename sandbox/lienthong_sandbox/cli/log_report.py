@@ -31,10 +31,15 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
     console.print(f"root {verification.root.hex()}", style="dim")
     if save is not None:
-        unfinished = save.with_name(f".{save.name}.unfinished")
-        unfinished.write_text(verification.note, encoding="utf-8")
-        unfinished.replace(save)
+        write_whole(save, verification.note)
         console.print(f"The checkpoint of {verification.size} entries is in {save}.", soft_wrap=True)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file that is the old one or the new one at every moment; raises OSError."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
 
 
 def tell_export(console: Console, export: Export) -> None:
