@@ -9,7 +9,7 @@ CONTRACTS = Path(__file__).resolve().parent.parent / "proto" / "lienthong" / "ap
 PAGE = CONTRACTS.parents[2] / "docs" / "errors.md"
 _REASON = re.compile(r"((?: *//.*\n)+) *ERROR_REASON_(\w+) = \d+;")
 _METHOD = re.compile(r"((?: *//.*\n)+) *rpc (\w+)\(")
-_SERVICE = re.compile(r"((?:^//.*\n)*)^service (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_SERVICE = re.compile(r"((?:^//[^\n]*\n)*)^service (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 _STATUS = re.compile(
     r"(UNAUTHENTICATED|INVALID_ARGUMENT|PERMISSION_DENIED|NOT_FOUND|FAILED_PRECONDITION|UNAVAILABLE)\b"
