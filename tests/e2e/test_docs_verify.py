@@ -115,6 +115,15 @@ def test_the_program_of_the_page_refuses_a_receipt_that_was_changed(
     assert done.stdout == ""
 
 
+def test_a_log_that_is_in_postgresql_is_not_looked_for_in_the_folder(lienthong: str, tmp_path: Path) -> None:
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "database_url").write_text("postgresql+psycopg://", encoding="utf-8")
+    command = [lienthong, "log", "verify", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert done.returncode == 1
+    assert "verify it with --gateway instead" in done.stderr
+
+
 def test_the_page_names_everything_that_verification_can_find() -> None:
     assert {row[0].strip("`") for row in table_rows(PAGE)} == set(FaultKind)
 
