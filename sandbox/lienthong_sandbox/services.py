@@ -12,6 +12,7 @@ from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import read_witness_keys
 from lienthong_gateway.server import GatewayConfig, GatewayServer
 from lienthong_gateway.telemetry.telemetry import Spans
 from lienthong_sandbox.endpoints import Endpoints
@@ -117,6 +118,7 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
         jwks_url=f"{setting.issuer_address}/jwks",
         limits=setting.limits,
         spans=_spans(setting.otlp_endpoint),
+        witnesses=read_witness_keys(setting.world.service_folder(members.GATEWAY) / "witnesses"),
     )
     return GatewayServer(config, setting.clock)
 
