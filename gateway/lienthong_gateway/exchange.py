@@ -5,6 +5,7 @@ import hmac
 import secrets
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
@@ -38,6 +39,16 @@ class Claim:
     legal_basis: str
     legal_reference: str
     officer: str
+    represented_party: str = ""
+
+
+@dataclass(frozen=True)
+class UseLimit:
+    """How often a consent may be used: `uses` times in each `per`, or in its whole period where that is None."""
+
+    consent_id: str
+    uses: int
+    per: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Grant:
     datasets: frozenset[str]
     consent_digest: str = ""
     """Digest of the consent's revision that it rests on."""
+    consent_limit: UseLimit | None = None
+    """Set if the exchange must be counted when it is recorded."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +85,13 @@ class Trace:
     provider: str = ""
     message_id: str = ""
     officer: str = ""
+    represented_party: str = ""
+    """Whom the consumer acts for, if it says so: class and code, such as `GOV/G09`."""
     subject: str = ""
     """Personal number of the citizen it is about; the log holds a salted commitment to it only."""
     purpose: str = ""
     legal_basis: str = ""
     legal_reference: str = ""
-    represented_party: str = ""
-    """Whom the consumer acts for, if it says so."""
     consent_id: str = ""
     consent_digest: str = ""
     """Digest of the consent's revision that was relied on, or made."""

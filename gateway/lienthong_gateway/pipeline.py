@@ -26,7 +26,7 @@ from lienthong_gateway.log.writer import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
-from lienthong_gateway.steps.identify import Identifier, read_claim
+from lienthong_gateway.steps.identify import Identifier, read_claim, read_officer
 from lienthong_gateway.steps.minimise import minimise
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
@@ -143,7 +143,8 @@ class Pipeline:
         return decision
 
     async def _released(self, decision: Decision, released: Released, trace: Trace, watch: "_StopWatch") -> Answer:
-        log_index = await self.recorder.exchange(trace, released, partial(self.decider.confirm, decision))
+        confirm = partial(self.decider.confirm, decision)
+        log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
         watch.lap("record")
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
@@ -154,6 +155,7 @@ class Pipeline:
         return caller
 
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
+        trace.officer = read_officer(call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         answer = await method.answer(LocalCall(caller, holder, trace), _parsed(method.request_type, call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
@@ -208,6 +210,7 @@ class _StopWatch:
 def _claimed(trace: Trace, metadata: Metadata) -> Claim:
     claim = read_claim(metadata)
     trace.purpose, trace.officer = claim.purpose, claim.officer
+    trace.represented_party = claim.represented_party
     trace.legal_basis, trace.legal_reference = claim.legal_basis, claim.legal_reference
     return claim
 

@@ -16,15 +16,17 @@ from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
-from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
+from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
-from lienthong_core.database import open_database
+from lienthong_core.database import open_database, writing
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
-from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
+from lienthong_gateway.consents.asking import IdentityProvider
+from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
@@ -36,15 +38,21 @@ from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.cosignature import WitnessKey
+from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.service import AdministrationAnswers
+from lienthong_gateway.registry.store import fill_if_empty
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.telemetry.telemetry import Spans, Telemetry
@@ -73,6 +81,7 @@ class GatewayConfig:
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
     registration: Registration
+    """What an empty database is filled with; one that holds a registration rules itself."""
     providers: Mapping[SystemId, str]
     """Address of each providing system."""
     identity_provider: SystemId
@@ -95,11 +104,16 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, config.contracts)
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         self._metrics = Metrics()
         try:
+            with writing(self.engine) as connection:
+                fill_if_empty(connection, config.registration)
+                create_head(connection)
+            self._registration = CurrentRegistration.of(self.engine)
+            self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)
+            self._erasure = Erasure(config.system, appender.forget)
             self.log = LogWriter(self.engine, appender, self._metrics.observe_batch)
             """Entries handed in before `start` are written first."""
         except BaseException:
@@ -113,8 +127,8 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        begin = _Running.begin(self._config, self._contracts, self.engine, self.log, self._metrics, self._clock)
-        self._running = self._await(begin)
+        state = _State(self.engine, self.log, self._registration, self._erasure, self._metrics)
+        self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -135,6 +149,17 @@ class GatewayServer:
 
 
 @dataclass(frozen=True)
+class _State:
+    """What a gateway keeps, and what is registered at it now."""
+
+    engine: Engine
+    writer: LogWriter
+    registration: CurrentRegistration
+    erasure: Erasure
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
 class _Running:
     """What lives in the event loop."""
 
@@ -148,32 +173,38 @@ class _Running:
     async def begin(
         cls,
         config: GatewayConfig,
+        state: _State,
         contracts: Mapping[str, MethodContract],
-        engine: Engine,
-        writer: LogWriter,
-        metrics: Metrics,
         clock: Clock,
     ) -> "_Running":
+        engine, writer, registration, metrics = state.engine, state.writer, state.registration, state.metrics
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
         consents = ConsentStore(engine)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        registration = config.registration
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-                ConsentAnswers(registration, contracts, consents, writer, provider, clock).answers(),
+                consent_answers(registration, contracts, consents, writer, provider, clock, str(config.system)),
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                CatalogueAnswers(registration, contracts).answers(),
+                CatalogueAnswers(registration, contracts, clock).answers(),
+            ),
+            (
+                administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
+                AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
                 LogAnswers(
                     registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
                 ).answers(),
+            ),
+            (
+                rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
+                SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
             ),
         )
         types = method_types(contracts, [service for service, _ in services])
@@ -198,7 +229,7 @@ class _Running:
         pages = GatewayPages(identifier, peers, metrics, cache(partial(openapi_document, contracts, types)))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
-        files = LogFiles(TileSource(engine), writer, registration.auditors, clock)
+        files = LogFiles(TileSource(engine), writer, registration, clock)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)

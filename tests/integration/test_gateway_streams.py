@@ -30,7 +30,9 @@ RIGHT = AccessRight(members.PORTAL, FOLLOW, PURPOSE.code, frozenset({LegalBasis.
 
 def registration() -> Registration:
     systems = (*members.SYSTEMS, System(PROVIDER, "Theo dõi", "Follow", (SERVICE,)))
-    return Registration.of(systems, (*members.PURPOSES, PURPOSE), (*members.ACCESS_RIGHTS, RIGHT), (members.AUDITOR,))
+    return Registration.of(
+        systems, (*members.PURPOSES, PURPOSE), (*members.ACCESS_RIGHTS, RIGHT), auditors=(members.AUDITOR,)
+    )
 
 
 class Following:

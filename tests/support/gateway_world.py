@@ -128,6 +128,7 @@ class GatewayWorld:
         purpose: str = PURPOSE,
         valid_for: timedelta = timedelta(hours=1),
         provider: SystemId = members.POPULATION,
+        **more: Any,  # noqa: ANN401 (any other field of the request)
     ) -> consent_pb2.ConsentRequest:
         """Ask for consent as the consumer does."""
         period = Duration()
@@ -138,15 +139,21 @@ class GatewayWorld:
             datasets=datasets,
             purpose=purpose,
             valid_for=period,
+            **more,
         )
         stub = ConsentServiceStub(self.channel(consumer))
         return stub.RequestConsent(request, timeout=TIMEOUT_S).consent_request
 
     def approval(self, request: consent_pb2.ConsentRequest, level: int = 2, **changes: object) -> str:
         """Return the identity provider's signed statement that the citizen approved, with some claims changed."""
+        claims = self.approval_claims(request, level) | changes
+        return self.key_set.keys[0].sign_canonical(claims, token_type="lienthong-consent-approval+jwt")
+
+    def approval_claims(self, request: consent_pb2.ConsentRequest, level: int = 2) -> dict[str, object]:
+        """Return the claims of a good statement that a grown-up citizen approved."""
         now = int(self.clock.now().timestamp())
         terms = request.terms
-        claims: dict[str, object] = {
+        return {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "iat": now,
@@ -154,17 +161,25 @@ class GatewayWorld:
             "decision": "approved",
             "consent_request_id": request.consent_request_id,
             "subject_number": terms.subject_number,
+            "subject_age": "grown_up",
             "approved_by": terms.subject_number,
+            "approves_as": "subject",
             "acr": str(level),
             "auth_time": now,
             "consumer": terms.consumer,
             "provider": terms.provider,
             "datasets": list(terms.datasets),
             "purpose": terms.purpose,
+            "purpose_title_vi": terms.purpose_title_vi,
+            "purpose_title_en": terms.purpose_title_en,
+            "purpose_reference": terms.purpose_reference,
             "valid_for": terms.valid_for.seconds,
+            "uses": terms.uses,
+            "uses_per": terms.uses_per.seconds,
+            "retention": terms.retention.seconds,
             "legal_text_version": terms.legal_text_version,
+            "legal_text_digest": terms.legal_text_digest,
         }
-        return self.key_set.keys[0].sign(claims | changes, token_type="lienthong-consent-approval+jwt")
 
     def decide(self, consent_request_id: str, statement: str) -> consent_pb2.RecordDecisionResponse:
         """Hand a signed decision in as the identity provider does."""
@@ -180,9 +195,10 @@ class GatewayWorld:
         purpose: str = PURPOSE,
         valid_for: timedelta = timedelta(hours=1),
         level: int = 2,
+        **more: Any,  # noqa: ANN401 (any other field of the request)
     ) -> consent_pb2.Consent:
         """Have a citizen consent: asked for by the consumer, approved at the identity provider."""
-        request = self.request_consent(consumer, number, datasets, purpose, valid_for)
+        request = self.request_consent(consumer, number, datasets, purpose, valid_for, **more)
         return self.decide(request.consent_request_id, self.approval(request, level)).consent
 
     def get_citizen(

@@ -54,6 +54,8 @@ def extend(
     appender = Appender(engine, key)
     for first in range(start, end, batch):
         with writing(engine) as connection:
-            entries = [make(number) for number in range(first, min(end, first + batch))]
-            appender.append(connection, entries, appender.begin(connection))
+            head = appender.begin(connection)
+            made = [make(number) for number in range(first, min(end, first + batch))]
+            entries = [(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
+            appender.append(connection, entries, head)
         appender.committed()

@@ -61,8 +61,19 @@ class Appender:
             self._commitments_epoch = head.registration_epoch
         return head
 
-    def append(self, connection: Connection, entries: Sequence[Entry], head: Head) -> range:
-        """Append entries and the checkpoint that covers them; return their indexes.
+    def commitment(self, connection: Connection, personal_number: str) -> str:
+        """Return the salted commitment to a citizen as it is at this place of the batch; empty for nobody."""
+        if not personal_number:
+            return ""
+        known = self._commitments.get(personal_number)
+        if known is None:
+            known = self._commitments[personal_number] = commitment_to(connection, personal_number)
+            if len(self._commitments) > _CACHED_COMMITMENTS:
+                self._commitments.popitem(last=False)
+        return known
+
+    def append(self, connection: Connection, entries: Sequence[tuple[Entry, str]], head: Head) -> range:
+        """Append entries, each with its commitment, and the checkpoint that covers them; return their indexes.
 
         `head` is what `begin` gave, with the changes that the batch made. `committed` or `rolled_back` must follow.
         """
@@ -72,8 +83,8 @@ class Appender:
         tree = before.copy()
         rows: list[dict[str, object]] = []
         tiles: list[Tile] = []
-        for entry in entries:
-            rows.append(self._row(connection, entry, tree.size))
+        for entry, subject in entries:
+            rows.append(_row(entry, subject, tree.size))
             tiles += tree.append(bytes(rows[-1]["leaf_hash"]))  # type: ignore[call-overload]
         self._add_entry.run(connection, rows)
         if tiles:
@@ -94,31 +105,25 @@ class Appender:
         self._tree = None
         self._commitments.clear()
 
-    def _row(self, connection: Connection, entry: Entry, log_index: int) -> dict[str, object]:
-        subject = self._commitment(connection, entry.trace.subject)
-        leaf = entry.leaf(subject)
-        return {
-            "log_index": log_index,
-            "leaf": leaf,
-            "leaf_hash": leaf_hash(leaf),
-            "subject": subject,
-            "consumer": entry.trace.consumer,
-            "provider": entry.trace.provider,
-        }
+    def forget(self, personal_number: str) -> None:
+        """Forget the commitment to a citizen; called in the transaction that deletes her salt."""
+        self._commitments.pop(personal_number, None)
 
     def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
         note = self._key.sign(Checkpoint(tree.size, tree.root()))
         self._add_checkpoint.run(connection, [{"tree_size": tree.size, "note": note}])
 
-    def _commitment(self, connection: Connection, personal_number: str) -> str:
-        if not personal_number:
-            return ""
-        known = self._commitments.get(personal_number)
-        if known is None:
-            known = self._commitments[personal_number] = commitment_to(connection, personal_number)
-            if len(self._commitments) > _CACHED_COMMITMENTS:
-                self._commitments.popitem(last=False)
-        return known
+
+def _row(entry: Entry, subject: str, log_index: int) -> dict[str, object]:
+    leaf = entry.leaf(subject)
+    return {
+        "log_index": log_index,
+        "leaf": leaf,
+        "leaf_hash": leaf_hash(leaf),
+        "subject": subject,
+        "consumer": entry.trace.consumer,
+        "provider": entry.trace.provider,
+    }
 
 
 def _tile_row(tile: Tile) -> dict[str, object]:

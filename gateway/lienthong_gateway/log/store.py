@@ -27,19 +27,21 @@ def commitment(salt: bytes, personal_number: str) -> str:
     return hmac.digest(salt, personal_number.encode(), hashlib.sha256).hex()
 
 
+def find_salt(connection: Connection, personal_number: str) -> bytes | None:
+    """Return the salt of the commitments to a citizen, or None if there are no entries about her."""
+    query = select(SALTS.c.salt).where(SALTS.c.personal_number == personal_number)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def commitment_to(connection: Connection, personal_number: str) -> str:
-    """Return the salted commitment to a citizen, with a new salt if she has none."""
+    """Return the salted commitment to a citizen, making her salt if there is none; empty for nobody."""
+    if not personal_number:
+        return ""
     salt = find_salt(connection, personal_number)
     if salt is None:
         salt = secrets.token_bytes(_SALT_BYTES)
         connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": salt})
     return commitment(salt, personal_number)
-
-
-def find_salt(connection: Connection, personal_number: str) -> bytes | None:
-    """Return the salt of the commitments to a citizen, or None if there are no entries about her."""
-    query = select(SALTS.c.salt).where(SALTS.c.personal_number == personal_number)
-    return connection.execute(query).scalar_one_or_none()
 
 
 class StoredEntry(NamedTuple):

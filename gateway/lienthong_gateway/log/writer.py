@@ -177,16 +177,20 @@ class LogWriter:
         """Write what is not refused; return whether anything was."""
         head = self._appender.begin(connection)
         accepted: list[_Waiting] = []
+        entries: list[tuple[Entry, str]] = []
         for waiting in batch:
+            entry = waiting.job.entry
             try:
+                # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
+                subject = self._appender.commitment(connection, entry.trace.subject)
                 head = _changed(connection, waiting.job, head)
             except Refusal as refusal:
                 waiting.outcome = refusal
             else:
                 accepted.append(waiting)
+                entries.append((entry, subject))
         if accepted:
-            indexes = self._appender.append(connection, [waiting.job.entry for waiting in accepted], head)
-            for waiting, index in zip(accepted, indexes, strict=True):
+            for waiting, index in zip(accepted, self._appender.append(connection, entries, head), strict=True):
                 waiting.outcome = index
         return bool(accepted)
 

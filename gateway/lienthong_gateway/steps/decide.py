@@ -19,17 +19,20 @@ from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.store import consents_between
 from lienthong_gateway.decisions.consent import decide_by_consent
 from lienthong_gateway.decisions.question import Decision, Question
+from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Grant
 from lienthong_gateway.log.head import Head, read_head
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.store import load_registration
 
 
 class Decider:
     """Decides on what is registered and on the consents that are stored."""
 
-    def __init__(self, registration: Registration, engine: Engine, writer: LogWriter, clock: Clock) -> None:
+    def __init__(self, registration: CurrentRegistration, engine: Engine, writer: LogWriter, clock: Clock) -> None:
         self._registration = registration
         self._engine = engine
         self._writer = writer
@@ -38,21 +41,16 @@ class Decider:
 
     async def decide(self, question: Question) -> Decision:
         """Return what the call is allowed; refused as the functions in `decisions/` say."""
-        seen = self._writer.head
-        if question.claim.legal_basis != "consent":
-            return Decision(question, self._answer(question, ()), seen)
-        parties = _parties(question)
-        known = self._cache.find(parties, seen.consent_epoch)
         # What changes a register cannot be taken back when the decision is not confirmed: nothing from memory there.
-        if known is not None and question.contract.policy.access != AccessKind.ACCESS_KIND_WRITE:
+        if question.contract.policy.access != AccessKind.ACCESS_KIND_WRITE:
             try:
-                return Decision(question, self._answer(question, known), seen)
+                remembered = self._remembered(question)
             except Refusal:
-                # Another replica may have recorded a consent that this one has not heard of.
-                pass
-        head, consents = await asyncio.to_thread(self._read, parties)
-        self._cache.keep(parties, head.consent_epoch, consents)
-        return Decision(question, self._answer(question, consents), head)
+                # Another replica may have recorded a consent or a right that this one has not heard of.
+                remembered = None
+            if remembered is not None:
+                return remembered
+        return await asyncio.to_thread(self._read, question)
 
     def confirm(self, decision: Decision, connection: Connection, head: Head) -> None:
         """Refuse a decision that no longer holds; `connection` holds the log's end, which is `head`.
@@ -61,24 +59,50 @@ class Decider:
         """
         if decision.head == head:
             return
-        by_consent = decision.question.claim.legal_basis == "consent"
-        consents = consents_between(connection, *_parties(decision.question)) if by_consent else ()
-        if self._answer(decision.question, consents) != decision.grant:
+        by_consent = _by_consent(decision.question)
+        consents = consents_between(connection, *_parties(decision.question), self._clock.now()) if by_consent else ()
+        if self._answer(decision.question, load_registration(connection), consents) != decision.grant:
             message = "The consent or the access right was changed while the provider answered; make the call again."
             raise unavailable("DECISION_OUTDATED", message)
 
-    def _answer(self, question: Question, consents: Sequence[StoredConsent]) -> Grant:
-        contract, claim = question.contract, question.claim
-        right = find_right(question.caller, contract, claim, self._registration)
-        if claim.legal_basis != "consent":
-            return decide_by_law(contract, claim, right)
-        now = self._clock.now()
-        return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+    def _remembered(self, question: Question) -> Decision | None:
+        """Decide on what is in memory; None if that is older than what this replica has heard of."""
+        head, registration = self._writer.head, self._registration
+        if registration.epoch != head.registration_epoch:
+            return None
+        consents: Sequence[StoredConsent] | None = ()
+        if _by_consent(question):
+            consents = self._cache.find(_parties(question), head.consent_epoch)
+        return (
+            None if consents is None else Decision(question, self._answer(question, registration.value, consents), head)
+        )
 
-    def _read(self, parties: Parties) -> tuple[Head, Sequence[StoredConsent]]:
+    def _read(self, question: Question) -> Decision:
+        """Decide on what is stored, and remember it."""
+        self._registration.refresh()
+        consents: Sequence[StoredConsent] = ()
         with self._engine.connect() as connection:
             # In this order: consents that are newer than the epoch they are kept under are only read again too soon.
-            return read_head(connection), consents_between(connection, *parties)
+            consent_epoch = read_head(connection).consent_epoch
+            if _by_consent(question):
+                consents = consents_between(connection, *_parties(question), self._clock.now())
+                # How often a consent has been used changes with every use, so what is limited is not remembered.
+                if not any(consent.limit for consent in consents):
+                    self._cache.keep(_parties(question), consent_epoch, consents)
+        grant = self._answer(question, self._registration.value, consents)
+        return Decision(question, grant, Head(consent_epoch, self._registration.epoch))
+
+    def _answer(self, question: Question, registration: Registration, consents: Sequence[StoredConsent]) -> Grant:
+        contract, claim, now = question.contract, question.claim, self._clock.now()
+        right = find_right(question.caller, contract, claim, registration, now)
+        if not _by_consent(question):
+            return decide_by_law(contract, claim, right, registration, now)
+        check_not_restricted(contract, question.subject, registration)
+        return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+
+
+def _by_consent(question: Question) -> bool:
+    return question.claim.legal_basis == "consent"
 
 
 def _parties(question: Question) -> Parties:

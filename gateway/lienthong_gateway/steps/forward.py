@@ -87,6 +87,7 @@ def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
         (Header.CONSUMER, trace.consumer),
         (Header.PURPOSE, trace.purpose),
         (Header.OFFICER, trace.officer),
+        (Header.REPRESENTED_PARTY, trace.represented_party),
         (Header.MESSAGE_ID, trace.message_id),
     )
     return (*((str(key), value) for key, value in pairs if value), *trace.outgoing)

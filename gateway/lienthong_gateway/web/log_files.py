@@ -6,7 +6,6 @@ recorded first.
 
 import asyncio
 import uuid
-from collections.abc import Container
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +20,7 @@ from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.tiles import TilePath, TileSource
 from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
@@ -32,10 +32,10 @@ _BYTES = "application/octet-stream"
 class LogFiles:
     """Answers `/checkpoint` and `/tile/...`. Read with the same limits as calls."""
 
-    def __init__(self, source: TileSource, writer: LogWriter, auditors: Container[SystemId], clock: Clock) -> None:
+    def __init__(self, source: TileSource, writer: LogWriter, registration: CurrentRegistration, clock: Clock) -> None:
         self._source = source
         self._writer = writer
-        self._auditors = auditors
+        self._registration = registration
         self._clock = clock
 
     async def checkpoint(self) -> Response:
@@ -50,7 +50,7 @@ class LogFiles:
 
     async def entries(self, path: str, system: SystemId) -> Response:
         """Answer entries to an auditor, once that is recorded. Refused: CALLER_NOT_ALLOWED, TILE_UNKNOWN."""
-        if system not in self._auditors:
+        if system not in self._registration.value.auditors:
             raise denied("CALLER_NOT_ALLOWED", f"{system} is not registered as an auditor of the log.")
         entries = await asyncio.to_thread(self._source.read, path)
         trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))

@@ -15,6 +15,8 @@ class Header(StrEnum):
     """The caller's own id of the message; recorded. The gateway's exchange id is another."""
     OFFICER = "x-road-userid"
     """The officer who acts; required unless consent is the basis."""
+    REPRESENTED_PARTY = "x-road-represented-party"
+    """Whom the calling system acts for, if not for its own member: class and code, such as `GOV/G09`. Recorded."""
     PURPOSE = "lienthong-purpose"
     """Purpose code."""
     LEGAL_BASIS = "lienthong-legal-basis"
@@ -47,6 +49,7 @@ class CallContext:
     legal_reference: str = ""
     officer: str = ""
     message_id: str = ""
+    represented_party: str = ""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the call's gRPC metadata."""
@@ -57,5 +60,6 @@ class CallContext:
             (Header.LEGAL_REFERENCE, self.legal_reference),
             (Header.OFFICER, self.officer),
             (Header.MESSAGE_ID, self.message_id),
+            (Header.REPRESENTED_PARTY, self.represented_party),
         )
         return tuple((str(key), value) for key, value in pairs if value)
