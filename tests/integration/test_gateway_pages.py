@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from lienthong.client import Header
 from lienthong_core.database import sqlite_url
 from lienthong_gateway.log.tiles import unbundle
 from lienthong_seeds import members
@@ -72,6 +73,14 @@ def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobo
     citizen = schemas["lienthong.api.population.v1.Citizen"]["properties"]
     assert citizen["bloodGroup"]["x-lienthong-dataset"] == "health.blood_group"
     assert document["components"]["securitySchemes"]["certificate"]["type"] == "mutualTLS"
+
+
+def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: Curl) -> None:
+    operation = nobody.get("/openapi.json").json["paths"][GET_CITIZEN]["post"]
+    sent = {header["name"] for header in operation["parameters"]}
+    told = {name.removeprefix("Trailer-") for name in operation["responses"]["200"]["headers"]}
+    # The token is described as a scheme of security; the consumer is told to providers alone.
+    assert set(Header) - {Header.AUTHORIZATION, Header.CONSUMER} <= sent | told
 
 
 def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ _EXCHANGE_HEADERS = (
     (Header.LEGAL_BASIS, False, "Legal basis; left out: consent."),
     (Header.LEGAL_REFERENCE, False, "What the basis is invoked for, such as a dossier; required unless it is consent."),
     (Header.OFFICER, False, "The officer who acts; required unless the basis is consent."),
+    (Header.REPRESENTED_PARTY, False, "Whom the calling system acts for, such as `GOV/G09`; left out: its own member."),
     (Header.MESSAGE_ID, False, "The caller's own id of the message; recorded."),
     (Header.CLIENT, False, "The calling system's id; if sent, it must agree with the certificate."),
 )
@@ -34,6 +35,7 @@ _TRAILERS = (
     (Header.EXCHANGE_ID, "The gateway's id of the exchange."),
     (Header.LOG_INDEX, "Place of the entry in the exchange log."),
     (Header.REQUEST_HASH, "SHA-256 of the request in binary form, hex."),
+    (Header.DIGEST_KEY, "Key, hex, with which the log's digests of this request and answer can be made again."),
     (Header.DATASETS_RELEASED, "Datasets that were released, separated by commas."),
     (Header.DATASETS_WITHHELD, "Datasets that the provider answered and the gateway withheld."),
 )
