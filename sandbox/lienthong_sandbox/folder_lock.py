@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class FolderInUse(OSError):
+class FolderInUseError(OSError):
     """Another process runs on the folder."""
 
 
@@ -14,12 +14,12 @@ class FolderInUse(OSError):
 def held(folder: Path) -> Generator[None]:
     """Hold the folder, which is made if it is missing, until the block ends or the process does.
 
-    Raises FolderInUse, or another OSError if the folder cannot be made.
+    Raises FolderInUseError, or another OSError if the folder cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FolderInUse(f"{folder} is in use; stop what runs on it, or name another folder") from None
+            raise FolderInUseError(f"{folder} is in use; stop what runs on it, or name another folder") from None
         yield

@@ -12,7 +12,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCit
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
-from lienthong_sandbox.folder_lock import FolderInUse
+from lienthong_sandbox.folder_lock import FolderInUseError
 from tests.support.threads import left_behind
 
 DEADLINE_S = 10.0
@@ -149,7 +149,7 @@ def test_a_data_folder_keeps_everything_across_restarts(tmp_path: Path) -> None:
 def test_a_data_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:
     with (
         Sandbox(citizens=100, data=tmp_path),
-        pytest.raises(FolderInUse, match="stop what runs on it"),
+        pytest.raises(FolderInUseError, match="stop what runs on it"),
         Sandbox(citizens=100, data=tmp_path),
     ):
         pytest.fail("two of them write one log")
