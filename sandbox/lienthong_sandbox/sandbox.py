@@ -65,7 +65,7 @@ class Sandbox:
     def start(self, tell: Callable[[str], None] = lambda _step: None) -> Self:
         """Start everything; `tell` hears what is being done.
 
-        Raises OSError if a fixed port is taken, FolderInUseError if another process, or another sandbox, runs on `data`.
+        Raises OSError if a fixed port is taken, FolderInUseError if another sandbox runs on `data`.
         """
         with ExitStack() as undo:
             folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
