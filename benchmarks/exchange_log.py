@@ -1,68 +1,160 @@
-"""What the exchange log costs by itself: appending one at a time and in groups, and verifying."""
+"""The exchange log by itself, and a gateway with a long one: appending, proving, verifying, memory."""
 
 import hashlib
+import random
 import tempfile
 import time
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from sqlalchemy import Engine
 
+from benchmarks.place import Place, gateway_and_proxy
 from benchmarks.report import Figure, Report, Tell
-from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.exchange.v1.log_pb2 import GetInclusionProofRequest, LogEvent
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong_core.clock import Clock, SystemClock
-from lienthong_core.database import open_database, sqlite_url
+from lienthong_core.database import open_database, snapshot, sqlite_url
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import Appender
+from lienthong_gateway.log.proofs import Prover
+from lienthong_gateway.log.tiles import StoredTiles
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_sandbox.client import SystemClient
+from lienthong_sandbox.world import World
+from lienthong_seeds import members
 
 _RUNS = 5
 _ALONE = 200
 _GROUP = 32
 _GROUPS = 50
-_VERIFIED = 100_000
+_SHORT, _LONG = 1_000, 1_000_000
 _LARGE_GROUP = 256
 _SUBJECTS = 1_000
+_PROOFS = 100
+_READS = 500
 _APPEND_S = 30.0
+_DEADLINE_S = 10.0
 _NOTES = (
     "alone: the next entry is handed in when the last one is durable, so each pays for a transaction of its own.",
     f"{_GROUP} at a time: handed in together, as by so many calls in flight; they share transactions and signatures.",
-    f"verified: every entry's hash, the tree and every signature, once over {_VERIFIED:,} entries on SQLite.",
+    f"Both were measured at {_SHORT:,} entries and again, in the same database (SQLite), at {_LONG:,}.",
+    "inclusion proof: read from the database and made, for entries at random places; the median of 100.",
+    "verified: every entry's hash, the tree, its tiles and every signature, once over the whole log.",
+    f"memory: resident, of a gateway process with that log, after {_READS} consented reads and {_PROOFS} proofs.",
 )
 
 
+@dataclass
+class _Found:
+    appended: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    proofs_ms: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
+    verified: list[float] = field(default_factory=list[float])
+    resident_mb: list[float] = field(default_factory=list[float])
+
+
 def measure(tell: Tell) -> Report:
-    """Append, then verify."""
-    alone: list[float] = []
-    grouped: list[float] = []
-    key, clock = CheckpointKey.create(), SystemClock()
-    with tempfile.TemporaryDirectory(prefix="lienthong-bench-") as folder, _log(Path(folder), key) as log:
-        for number in range(1, _RUNS + 1):
-            tell(f"appending, run {number} of {_RUNS}")
-            alone.append(_append(log.writer, clock, groups=_ALONE, size=1))
-            grouped.append(_append(log.writer, clock, groups=_GROUPS, size=_GROUP))
-        written = _RUNS * (_ALONE + _GROUPS * _GROUP)
-        tell(f"filling the log up to {_VERIFIED:,} entries")
-        _append(log.writer, clock, groups=(_VERIFIED - written) // _LARGE_GROUP + 1, size=_LARGE_GROUP)
+    """Append to a short log and to a long one, prove, verify, and start a gateway on it."""
+    found = _Found()
+
+    def prepare(world: World) -> None:
+        _measure_log(world, found, tell)
+        tell("starting population, identity and gateway")
+
+    with (
+        tempfile.TemporaryDirectory(prefix="lienthong-bench-") as folder,
+        gateway_and_proxy(Path(folder), prepare) as place,
+    ):
+        tell(f"{_READS} reads and {_PROOFS} proofs over gRPC")
+        _use(place)
+        found.resident_mb.append(_resident_mb(place.processes["gateway"]))
+    return Report("The exchange log by itself, and a gateway with a long one", _figures(found), _NOTES)
+
+
+def _figures(found: _Found) -> list[Figure]:
+    figures = [Figure(f"append, {how}", "µs/entry", tuple(values)) for how, values in found.appended.items()]
+    for how in ("alone", f"{_GROUP} at a time"):
+        before, after = (found.appended[f"{how}, at {size:,}"] for size in (_SHORT, _LONG))
+        ratios = tuple(late / median(before) for late in after)
+        figures.append(Figure(f"append, {how}: long / short", "of its cost", ratios, at_most=1.2))
+    for size, values in found.proofs_ms.items():
+        figures.append(Figure(f"inclusion proof at {size:,}", "ms", tuple(values), at_most=2.0))
+    figures.append(Figure(f"verified, {_LONG:,}", "entries/s", tuple(found.verified), at_least=100_000))
+    figures.append(Figure(f"gateway's memory at {_LONG:,}", "MB", tuple(found.resident_mb), at_most=150))
+    return figures
+
+
+def _measure_log(world: World, found: _Found, tell: Tell) -> None:
+    folder = world.service_folder(members.GATEWAY)
+    key, clock = CheckpointKey.load(folder / "checkpoint.pem"), SystemClock()
+    with _log(folder, key) as log:
+        size = 0
+        for target in (_SHORT, _LONG):
+            tell(f"filling the log up to {target:,} entries")
+            _append(log.writer, clock, groups=(target - size) // _LARGE_GROUP + 1, size=_LARGE_GROUP)
+            for number in range(1, _RUNS + 1):
+                tell(f"appending at {target:,}, run {number} of {_RUNS}")
+                alone = _append(log.writer, clock, groups=_ALONE, size=1)
+                together = _append(log.writer, clock, groups=_GROUPS, size=_GROUP)
+                found.appended.setdefault(f"alone, at {target:,}", []).append(alone)
+                found.appended.setdefault(f"{_GROUP} at a time, at {target:,}", []).append(together)
+            size = target + _RUNS * (_ALONE + _GROUPS * _GROUP)
+            found.proofs_ms[target] = [_proof_ms(log.engine, target, seed) for seed in range(_RUNS)]
         tell("verifying")
+        found.verified.append(_verified(log.engine, key.verifier))
+
+
+def _proof_ms(engine: Engine, size: int, seed: int) -> float:
+    """Return the median time of an inclusion proof."""
+    places = random.Random(seed)  # noqa: S311 (which entries to prove)
+    times: list[float] = []
+    for _ in range(_PROOFS):
         begun = time.perf_counter()
-        verification = verify_log(log.engine, key.verifier)
-        rate = verification.size / (time.perf_counter() - begun)
-    if verification.fault is not None or verification.size < _VERIFIED:
+        with snapshot(engine) as connection:
+            Prover(StoredTiles(connection), size).inclusion(places.randrange(size))
+        times.append((time.perf_counter() - begun) * 1e3)
+    return median(times)
+
+
+def _verified(engine: Engine, key: VerifierKey) -> float:
+    begun = time.perf_counter()
+    verification = verify_log(engine, key)
+    rate = verification.size / (time.perf_counter() - begun)
+    if verification.fault is not None or verification.size < _LONG:
         raise RuntimeError(f"the log that was just written does not verify: {verification}")
-    figures = (
-        Figure("append, alone", "µs/entry", tuple(alone)),
-        Figure(f"append, {_GROUP} at a time", "µs/entry", tuple(grouped)),
-        Figure("verified", "entries/s", (rate,)),
-    )
-    return Report("The exchange log by itself", figures, _NOTES)
+    return rate
+
+
+def _use(place: Place) -> None:
+    """Read a citizen's record through the gateway, and have it prove entries."""
+    bank = SystemClient.of(members.BANK.subsystem, place.world, place.endpoints)
+    try:
+        citizen = bank.login("nguyen-thi-mai")
+        citizen.consent(members.EKYC.code, ["identity.basic"])
+        metadata = citizen.metadata(members.EKYC.code)
+        population, log = PopulationServiceStub(bank.channel), ExchangeLogServiceStub(bank.channel)
+        request = GetCitizenRequest(personal_number=citizen.personal_number)
+        for _ in range(_READS):
+            population.GetCitizen(request, metadata=metadata, timeout=_DEADLINE_S)
+        for index in range(0, _LONG, _LONG // _PROOFS):
+            log.GetInclusionProof(GetInclusionProofRequest(log_index=index), timeout=_DEADLINE_S)
+    finally:
+        bank.close()
+
+
+def _resident_mb(process: int) -> float:
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +165,7 @@ class _Log:
 
 @contextmanager
 def _log(folder: Path, key: CheckpointKey) -> Generator[_Log]:
-    engine = open_database(sqlite_url(folder / "log.sqlite"), schema.metadata(), version=schema.VERSION)
+    engine = open_database(sqlite_url(folder / "gateway.sqlite"), schema.metadata(), version=schema.VERSION)
     writer = LogWriter(engine, Appender(engine, key))
     writer.start()
     try:
@@ -88,7 +180,7 @@ def _append(writer: LogWriter, clock: Clock, *, groups: int, size: int) -> float
     begun = time.perf_counter()
     for group in range(groups):
         entries = [_entry(clock, group * size + place) for place in range(size)]
-        for done in [writer.append(entry) for entry in entries]:
+        for done in [writer.append(Job(entry)) for entry in entries]:
             done.result(_APPEND_S)
     return (time.perf_counter() - begun) / (groups * size) * 1e6
 
@@ -105,9 +197,9 @@ def _entry(clock: Clock, number: int) -> Entry:
         purpose="ekyc",
         legal_basis="consent",
         consent_id=str(uuid.uuid4()),
-        request_hash=digest,
+        request_digest=digest,
         request_bytes=14,
-        response_hash=digest,
+        response_digest=digest,
         response_bytes=200,
         step_us={"authenticate": 30, "decide": 600, "forward": 1_500, "minimise": 200},
     )

@@ -1,7 +1,7 @@
 """The gateway, the bare proxy and the population database behind both, each in a process of its own."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,17 @@ _READY_S = 60.0
 
 @dataclass(frozen=True)
 class Place:
-    """What runs, and where; `proxy` is the bare proxy's address (`host:port`)."""
+    """What runs, and where; `proxy` is the bare proxy's address (`host:port`), `processes` are ids by service."""
 
     world: World
     endpoints: Endpoints
     proxy: str
+    processes: Mapping[str, int]
 
 
 @contextmanager
-def gateway_and_proxy(folder: Path) -> Generator[Place]:
-    """Start everything in a new world in `folder`, until the block ends."""
+def gateway_and_proxy(folder: Path, prepare: Callable[[World], None] = lambda _world: None) -> Generator[Place]:
+    """Start everything in a new world in `folder`, until the block ends; `prepare` is given the world before that."""
     with ExitStack() as undo:
         gateway, population, identity, web, proxy = (undo.enter_context(reserved_port(HOST)) for _ in range(5))
         ports = {"gateway": gateway, "population": population, "identity": identity}
@@ -39,15 +40,17 @@ def gateway_and_proxy(folder: Path) -> Generator[Place]:
         world = World(folder)
         world.create(endpoints.identity_url)
         endpoints.save(folder)
-        for name in ("population", "identity", "gateway"):
-            _start(undo, "benchmarks.service", name, str(folder))
-        place = Place(world, endpoints, f"{HOST}:{proxy}")
+        prepare(world)
+        names = ("population", "identity", "gateway")
+        processes = {name: _start(undo, "benchmarks.service", name, str(folder)) for name in names}
+        place = Place(world, endpoints, f"{HOST}:{proxy}", processes)
         # The population database answers the gateway's certificate and no other.
         certificate = world.service_folder(members.GATEWAY)
         _start(undo, "benchmarks.bare_proxy", place.proxy, endpoints.addresses["population"], str(certificate))
         yield place
 
 
-def _start(undo: ExitStack, module: str, *arguments: str) -> None:
+def _start(undo: ExitStack, module: str, *arguments: str) -> int:
     process = undo.enter_context(running([sys.executable, "-m", module, *arguments]))
     wait_for_line(process, "ready", _READY_S)
+    return process.pid

@@ -24,6 +24,8 @@ class Figure:
     """One for each run, in the order in which they were made."""
     at_most: float | None = None
     """What it must not exceed, where that was promised."""
+    at_least: float | None = None
+    """What it must reach, where that was promised."""
 
     def as_object(self) -> dict[str, Any]:
         """Return it with its median, for JSON."""
@@ -35,6 +37,7 @@ class Figure:
             "max": max(self.values),
             "values": self.values,
             "at_most": self.at_most,
+            "at_least": self.at_least,
         }
 
     def cells(self) -> tuple[str, ...]:
@@ -43,10 +46,12 @@ class Figure:
         return self.what, _number(median(self.values)), spread, self.unit, str(len(self.values)), self._target()
 
     def _target(self) -> str:
-        if self.at_most is None:
-            return ""
-        outcome = "met" if median(self.values) <= self.at_most else "MISSED"
-        return f"≤ {_number(self.at_most)}: {outcome}"
+        found = median(self.values)
+        if self.at_most is not None:
+            return f"≤ {_number(self.at_most)}: {'met' if found <= self.at_most else 'MISSED'}"
+        if self.at_least is not None:
+            return f"≥ {_number(self.at_least)}: {'met' if found >= self.at_least else 'MISSED'}"
+        return ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 
-pytest_plugins = ["tests.support.databases"]
+pytest_plugins = ["tests.support.databases", "tests.support.figures"]
 
 TARGET_ON_THIS_MACHINE = re.compile(r"unix(-abstract)?:|((dns|ipv4|ipv6):(///)?)?(127\.0\.0\.1|localhost|\[::1\]):\d+$")
 P = ParamSpec("P")

@@ -28,6 +28,8 @@ _WRITES = "lienthong_writes"
 _BUSY_TIMEOUT_MS = 5_000
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
+# A server that vanished without a word is taken for gone after some 15 seconds (libpq's names).
+_DEAD_PEER = {"tcp_user_timeout": 15_000, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2}
 
 
 class SchemaMismatch(Exception):  # noqa: N818 (names what is wrong)
@@ -80,6 +82,32 @@ def writing(engine: Engine) -> Generator[Connection]:
     """
     with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
         yield connection
+
+
+class WritingConnection:
+    """One connection that is kept for many short transactions, for one thread; opened anew after a failure."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Generator[Connection]:
+        """Open a transaction that is going to write, as `writing` does."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**{_WRITES: True})
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
 
 
 @contextmanager
@@ -137,6 +165,7 @@ def _postgresql(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,
+            **_DEAD_PEER,
             "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
         },
     )

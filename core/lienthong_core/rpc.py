@@ -1,9 +1,10 @@
 """A gRPC server in threads, as every agency runs one: mutual TLS, named callers, errors that teach."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -24,6 +25,9 @@ _GRACE_S = 2.0
 SERVER_OPTIONS = (("grpc.max_receive_message_length", _MAX_FRAME_BYTES), ("grpc.max_metadata_size", 16 << 10))
 
 _log = logging.getLogger(__name__)
+
+_Behaviour: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
+_Deserialize: TypeAlias = Callable[[bytes], Any] | None
 
 
 class RpcServer:
@@ -83,36 +87,51 @@ class _Guard(grpc.ServerInterceptor):
         handler = continuation(handler_call_details)
         if method.startswith("/grpc."):
             return handler
-        if handler is None or handler.unary_unary is None:
-            return grpc.unary_unary_rpc_method_handler(_unknown(method))
-        return self._guarded(method, handler.unary_unary, handler.request_deserializer, handler.response_serializer)
+        if handler is not None and handler.unary_unary is not None:
+            answer = self._one_answer(method, handler.unary_unary, handler.request_deserializer)
+            return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
+        if handler is not None and handler.unary_stream is not None:
+            answers = self._many_answers(method, handler.unary_stream, handler.request_deserializer)
+            return grpc.unary_stream_rpc_method_handler(answers, None, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(_unknown(method))
 
-    def _guarded(
-        self,
-        method: str,
-        behaviour: Callable[[Any, grpc.ServicerContext], Any],
-        deserialize: Callable[[bytes], Any] | None,
-        serialize: Callable[[Any], bytes] | None,
-    ) -> "grpc.RpcMethodHandler[Any, Any]":
+    def _one_answer(self, method: str, behaviour: _Behaviour, deserialize: _Deserialize) -> _Behaviour:
         def answer(request: bytes, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 (any message)
-            try:
-                # The stubs forget that a property can have several values.
-                caller = calling_system(context)
-                if not self._allowed(caller):
-                    message = f"{caller} may not call this service directly; call it through the gateway."
-                    raise denied("CALLER_NOT_ALLOWED", message)
+            with _explained(method, context):
+                self._check_caller(context)
                 return behaviour(_parse(request, deserialize), context)
-            except Refusal as refusal:
-                context.abort_with_status(refusal.rpc_status())
-            except Exception as error:  # noqa: BLE001 (a bug in a service must not reach its caller as a traceback)
-                # abort() above raises to leave the handler; only what is not a refusal ends here.
-                log_failure(_log, method, error)
-                context.abort_with_status(internal().rpc_status())
 
-        return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=None, response_serializer=serialize)
+        return answer
+
+    def _many_answers(self, method: str, behaviour: _Behaviour, deserialize: _Deserialize) -> _Behaviour:
+        def answers(request: bytes, context: grpc.ServicerContext) -> Iterator[Any]:
+            with _explained(method, context):
+                self._check_caller(context)
+                yield from behaviour(_parse(request, deserialize), context)
+
+        return answers
+
+    def _check_caller(self, context: grpc.ServicerContext) -> None:
+        caller = calling_system(context)
+        if not self._allowed(caller):
+            message = f"{caller} may not call this service directly; call it through the gateway."
+            raise denied("CALLER_NOT_ALLOWED", message)
 
 
-def _parse(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Message:
+@contextmanager
+def _explained(method: str, context: grpc.ServicerContext) -> Generator[None]:
+    """Turn a failure into a status that teaches."""
+    try:
+        yield
+    except Refusal as refusal:
+        context.abort_with_status(refusal.rpc_status())
+    except Exception as error:  # noqa: BLE001 (a bug in a service must not reach its caller as a traceback)
+        # abort() above raises to leave the handler; only what is not a refusal ends here.
+        log_failure(_log, method, error)
+        context.abort_with_status(internal().rpc_status())
+
+
+def _parse(request: bytes, deserialize: _Deserialize) -> Message:
     check_size(request)
     try:
         message: Message = deserialize(request) if deserialize else Message()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import jwt
+import rfc8785
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
@@ -56,7 +57,18 @@ class SigningKey:
 
     def sign(self, claims: Mapping[str, Any], *, token_type: str) -> str:
         """Return a compact JWS of `claims`; `token_type` becomes its `typ`."""
-        return jwt.encode(dict(claims), self._key, algorithm="ES256", headers={"typ": token_type, "kid": self.key_id})
+        return jwt.encode(dict(claims), self._key, algorithm="ES256", headers=self._headers(token_type))
+
+    def sign_canonical(self, claims: Mapping[str, Any], *, token_type: str) -> str:
+        """Return a compact JWS whose payload is the canonical JSON (RFC 8785) of `claims`: evidence that is kept.
+
+        Raises ValueError for what canonical JSON cannot hold.
+        """
+        payload = rfc8785.dumps(dict(claims))
+        return jwt.PyJWS().encode(payload, self._key, algorithm="ES256", headers=self._headers(token_type))
+
+    def _headers(self, token_type: str) -> dict[str, str]:
+        return {"typ": token_type, "kid": self.key_id}
 
 
 def public_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:

@@ -33,6 +33,11 @@ class SystemId:
         return f"{self.instance}/{self.member_class}/{self.member_code}/{self.subsystem}"
 
     @property
+    def member(self) -> str:
+        """The member it belongs to: instance, member class and member code, `VN-SANDBOX/GOV/G01`."""
+        return f"{self.instance}/{self.member_class}/{self.member_code}"
+
+    @property
     def spiffe_id(self) -> str:
         """The URI that its certificate names it by."""
         return f"spiffe://{TRUST_DOMAIN}/{self}"

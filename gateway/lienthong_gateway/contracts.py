@@ -1,21 +1,19 @@
 """What the contracts say about the methods that can be called through the gateway, read from their descriptors."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from lienthong.api.options.v1 import options_pb2
-from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, FieldPolicy, MethodPolicy
+from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, MethodPolicy
 from lienthong_core.contracts import declared_datasets
 from lienthong_core.systems import SystemId
+from lienthong_gateway.field_paths import FieldPath
+from lienthong_gateway.field_rules import ContractFault, MessageRules, response_rules
 from lienthong_gateway.registration import Registration
-
-
-class ContractFault(Exception):  # noqa: N818 (names what is wrong)
-    """A provider's contract does not carry the policy it owes."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +27,18 @@ class MethodContract:
     response_type: type[Message]
     datasets: Mapping[str, Dataset]
     """The datasets that its response can hold, by name."""
+    rules: MessageRules
+    """What may be done with each field of its response."""
+    subject: FieldPath | None
+    """The field of its request that names the citizen it is about; None: it is about nobody in particular."""
+    answer_subjects: tuple[FieldPath, ...]
+    """The fields of its response one of which names the citizen asked for; none: no field could."""
+    streams: bool = False
+    """Whether it answers with any number of messages."""
 
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
-        if not self.policy.subject:
-            return ""
-        value: object = request
-        for name in self.policy.subject.split("."):
-            value = getattr(value, name)
-        return str(value)
+        return next(self.subject.texts(request)) if self.subject is not None else ""
 
 
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
@@ -59,19 +60,13 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
     return contracts
 
 
-def field_policy(field: FieldDescriptor) -> FieldPolicy | None:
-    """Return the policy that a field carries, or None if it carries none."""
-    options = field.GetOptions()
-    return options.Extensions[options_pb2.field] if options.HasExtension(options_pb2.field) else None
-
-
 def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:
     path = f"/{method.containing_service.full_name}/{method.name}"
-    if method.client_streaming or method.server_streaming:
-        raise ContractFault(f"{path} streams, and the gateway forwards single requests and answers only")
+    if method.client_streaming:
+        raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
     policy = _method_policy(method, path)
-    names = set(_response_datasets(method.output_type, path, frozenset(), covered=False))
-    if missing := names - declared.keys():
+    response = response_rules(method.output_type, path)
+    if missing := response.datasets - declared.keys():
         message = f"{path} answers datasets that no contract declares: {', '.join(sorted(missing))}"
         raise ContractFault(message)
     return MethodContract(
@@ -80,7 +75,11 @@ def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[st
         policy=policy,
         request_type=message_factory.GetMessageClass(method.input_type),
         response_type=message_factory.GetMessageClass(method.output_type),
-        datasets={name: declared[name] for name in sorted(names)},
+        streams=method.server_streaming,
+        datasets={name: declared[name] for name in sorted(response.datasets)},
+        rules=response.rules,
+        subject=_subject(method, policy, path),
+        answer_subjects=_answer_subjects(method, policy, path, personal=bool(response.datasets)),
     )
 
 
@@ -94,38 +93,32 @@ def _method_policy(method: MethodDescriptor, path: str) -> MethodPolicy:
     policy = options.Extensions[options_pb2.method]
     if policy.access == AccessKind.ACCESS_KIND_UNSPECIFIED:
         raise ContractFault(f"{path} does not say whether it reads, verifies or writes")
-    if policy.subject and not _names_text(method.input_type, policy.subject):
-        raise ContractFault(f"{path} names {policy.subject!r} as its subject, which is no text field of its request")
     return policy
 
 
-def _names_text(message: Descriptor, path: str) -> bool:
-    """Return whether a dotted path leads through single messages to a single string."""
-    name, _, rest = path.partition(".")
-    field = message.fields_by_name.get(name)
-    if field is None or field.is_repeated:
-        return False
-    if rest:
-        return field.message_type is not None and _names_text(field.message_type, rest)
-    return field.type == FieldDescriptor.TYPE_STRING
+def _subject(method: MethodDescriptor, policy: MethodPolicy, path: str) -> FieldPath | None:
+    if not policy.subject:
+        return None
+    subject = FieldPath.find(method.input_type, policy.subject)
+    if subject is None or not subject.is_single:
+        raise ContractFault(f"{path} names {policy.subject!r} as its subject, which is no text field of its request")
+    return subject
 
 
-def _response_datasets(message: Descriptor, path: str, above: frozenset[str], *, covered: bool) -> Iterator[str]:
-    """Give the datasets of all fields reachable from a response; a field that has none is a fault of the contract.
-
-    `covered`: a field above has a policy, which holds for fields that have none of their own.
-    """
-    if message.full_name in above:
-        return
-    for field in message.fields:
-        policy = field_policy(field)
-        if policy is not None and policy.dataset:
-            yield policy.dataset
-        elif policy is not None and not policy.not_personal:
-            raise ContractFault(f"{field.full_name} has a policy that neither names a dataset nor says not_personal")
-        elif policy is None and not covered and field.message_type is None:
-            fault = f"{field.full_name}, which {path} can answer, has no dataset and is not marked not_personal"
-            raise ContractFault(fault)
-        if field.message_type is not None:
-            below = above | {message.full_name}
-            yield from _response_datasets(field.message_type, path, below, covered=covered or policy is not None)
+def _answer_subjects(
+    method: MethodDescriptor, policy: MethodPolicy, path: str, *, personal: bool
+) -> tuple[FieldPath, ...]:
+    found: list[FieldPath] = []
+    for name in policy.answer_subject:
+        subject = FieldPath.find(method.output_type, name)
+        if subject is None:
+            raise ContractFault(f"{path} names {name!r} as whom its answer is about, which is no text field of it")
+        found.append(subject)
+    if found and not policy.subject:
+        raise ContractFault(f"{path} says whom its answer is about, but not whom its request is about")
+    if found and policy.answer_names_nobody:
+        raise ContractFault(f"{path} says both whom its answer is about and why it names nobody")
+    if policy.subject and personal and not found and not policy.answer_names_nobody:
+        fault = f"{path} neither says which field of its answer names the citizen asked for nor why none does"
+        raise ContractFault(fault)
+    return tuple(found)

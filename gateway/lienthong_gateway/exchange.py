@@ -1,9 +1,17 @@
 """What flows through the steps of one exchange."""
 
+import hashlib
+import hmac
+import secrets
+import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
+
+_DIGEST_KEY_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,16 @@ class Claim:
     legal_basis: str
     legal_reference: str
     officer: str
+    represented_party: str = ""
+
+
+@dataclass(frozen=True)
+class UseLimit:
+    """How often a consent may be used: `uses` times in each `per`, or in its whole period where that is None."""
+
+    consent_id: str
+    uses: int
+    per: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,10 @@ class Grant:
     legal_reference: str
     consent_id: str
     datasets: frozenset[str]
+    consent_digest: str = ""
+    """Digest of the consent's revision that it rests on."""
+    consent_limit: UseLimit | None = None
+    """Set if the exchange must be counted when it is recorded."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +85,51 @@ class Trace:
     provider: str = ""
     message_id: str = ""
     officer: str = ""
+    represented_party: str = ""
+    """Whom the consumer acts for, if it says so: class and code, such as `GOV/G09`."""
     subject: str = ""
     """Personal number of the citizen it is about; the log holds a salted commitment to it only."""
     purpose: str = ""
     legal_basis: str = ""
     legal_reference: str = ""
     consent_id: str = ""
+    consent_digest: str = ""
+    """Digest of the consent's revision that was relied on, or made."""
+    trace_id: str = ""
+    """W3C trace id, hex; empty if the call came without one."""
+    sequence: int = 0
+    """Place of the message in a stream of answers, from 0."""
     request_hash: str = ""
+    """SHA-256 of the request, hex; for the caller, not for the log."""
+    digest_key: bytes = b""
+    """Key of the two digests below. The caller is told it, the log is not: a request may hold little but a personal
+    number, and anybody could find the number that has a given hash by trying them all."""
+    request_digest: str = ""
     request_bytes: int = 0
-    response_hash: str = ""
+    response_digest: str = ""
     response_bytes: int = 0
     step_us: dict[str, int] = field(default_factory=dict[str, int])
     """Time spent in each step that was reached, microseconds."""
+
+    @classmethod
+    def begin(cls, method: str, request: bytes) -> Self:
+        """Begin the trace of a call."""
+        key = secrets.token_bytes(_DIGEST_KEY_BYTES)
+        return cls(
+            exchange_id=str(uuid.uuid4()),
+            method=method,
+            request_hash=hashlib.sha256(request).hexdigest(),
+            digest_key=key,
+            request_digest=digest(key, request),
+            request_bytes=len(request),
+        )
+
+    def answered(self, message: bytes) -> None:
+        """Note what is about to be released."""
+        self.response_digest = digest(self.digest_key, message)
+        self.response_bytes = len(message)
+
+
+def digest(key: bytes, message: bytes) -> str:
+    """Return the digest of a request or an answer as the log holds it: HMAC-SHA256, hex."""
+    return hmac.digest(key, message, hashlib.sha256).hex()

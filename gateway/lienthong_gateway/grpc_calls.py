@@ -1,8 +1,10 @@
 """Calls that come in over gRPC: every method, as bytes, into the pipeline and out again."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
-from typing import TypeAlias, cast
+from typing import NoReturn, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -21,24 +23,43 @@ class EveryMethod(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return what answers a method, whatever its name is."""
-        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, handler_call_details.method))
+        method = handler_call_details.method
+        if self._pipeline.streams(method):
+            return grpc.unary_stream_rpc_method_handler(partial(_stream, self._pipeline, method))
+        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, method))
 
 
 async def _answer(pipeline: Pipeline, method: str, request: bytes, context: Context) -> bytes:
+    try:
+        answer = await pipeline.answer(_incoming(method, request, context))
+    except Refused as refused:
+        await _abort(refused, context)
+    context.set_trailing_metadata(answer.trailer)
+    return answer.message
+
+
+async def _stream(pipeline: Pipeline, method: str, request: bytes, context: Context) -> AsyncGenerator[bytes]:
+    try:
+        async with aclosing(pipeline.stream(_incoming(method, request, context))) as answers:
+            async for answer in answers:
+                context.set_trailing_metadata(answer.trailer)
+                yield answer.message
+    except Refused as refused:
+        await _abort(refused, context)
+
+
+def _incoming(method: str, request: bytes, context: Context) -> IncomingCall:
     # The stubs know of no call without a deadline.
     remaining_s = cast("float | None", context.time_remaining())
-    call = IncomingCall(
+    return IncomingCall(
         method=method,
         request=request,
         metadata=cast("Metadata", tuple(context.invocation_metadata() or ())),
         peer=context.auth_context(),
         expires_at=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s,
     )
-    try:
-        answer = await pipeline.answer(call)
-    except Refused as refused:
-        status = refused.refusal.rpc_status()
-        trailer = (*(status.trailing_metadata or ()), *refused.trailer)
-        await context.abort(status.code, status.details, trailer)
-    context.set_trailing_metadata(answer.trailer)
-    return answer.message
+
+
+async def _abort(refused: Refused, context: Context) -> NoReturn:
+    status = refused.refusal.rpc_status()
+    await context.abort(status.code, status.details, (*(status.trailing_metadata or ()), *refused.trailer))

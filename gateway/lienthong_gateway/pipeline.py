@@ -1,13 +1,12 @@
 """One exchange from its first step to its last, and what happens when a step refuses."""
 
 import asyncio
-import hashlib
 import logging
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import NoReturn
+from functools import partial
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -17,16 +16,18 @@ from lienthong_core.errors import Refusal, internal, unavailable
 from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
-from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
-from lienthong_gateway.steps.decide import Decider
+from lienthong_gateway.steps.decide import STORE_UNAVAILABLE, Decider
 from lienthong_gateway.steps.forward import Forwarder
-from lienthong_gateway.steps.identify import Identifier, read_claim
+from lienthong_gateway.steps.identify import Identifier, read_claim, read_officer
 from lienthong_gateway.steps.minimise import minimise
+from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_gateway.steps.read_request import read_request
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
 
@@ -45,58 +46,95 @@ class Pipeline:
     forwarder: Forwarder
     recorder: Recorder
 
+    def streams(self, method: str) -> bool:
+        """Return whether a method answers with any number of messages: `stream` answers it, and `answer` all others."""
+        return method in self.contracts and self.contracts[method].streams
+
     async def answer(self, call: IncomingCall) -> Answer:
         """Answer one call, whatever it is: an exchange, a call to the gateway itself, or nothing that exists.
 
         Raises Refused, and nothing else, once the refusal has been recorded.
         """
-        digest = hashlib.sha256(call.request).hexdigest()
-        trace = Trace(str(uuid.uuid4()), call.method, request_hash=digest, request_bytes=len(call.request))
+        trace = Trace.begin(call.method, call.request)
         try:
             caller = self._identified(trace, call)
             check_size(call.request)
             if call.method in self.contracts:
-                return await self._exchange(self.contracts[call.method], call, trace, caller)
+                with self.recorder.expecting():
+                    return await self._exchange(self.contracts[call.method], call, trace, caller)
             if call.method in self.local:
                 return await self._answer_locally(self.local[call.method], call, trace, caller)
             raise unknown_method(call.method)
-        except Refusal as refusal:
-            await self._refuse(refusal, trace)
-        except SQLAlchemyError as error:
-            log_failure(_log, f"exchange {trace.exchange_id}", error)
-            message = "The gateway cannot read its consents or its log now; try again."
-            await self._refuse(unavailable("STORE_UNAVAILABLE", message), trace)
-        except Exception as error:  # noqa: BLE001 (a failure nobody foresaw is recorded and answered like the others)
-            log_failure(_log, f"exchange {trace.exchange_id}", error)
-            await self._refuse(internal(), trace)
+        except Exception as error:
+            raise await self._refused(_refusal(error, trace), trace) from error
+
+    async def stream(self, call: IncomingCall) -> AsyncGenerator[Answer]:
+        """Answer a call of a method that streams, message by message, each of them recorded before it is released.
+
+        What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
+        """
+        trace = Trace.begin(call.method, call.request)
+        try:
+            caller = self._identified(trace, call)
+            check_size(call.request)
+            async with aclosing(self._stream(self.contracts[call.method], call, trace, caller)) as answers:
+                async for answer in answers:
+                    yield answer
+        except Exception as error:
+            raise await self._refused(_refusal(error, trace), trace) from error
 
     async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
+        watch = _StopWatch(trace)
         try:
-            released = await self._released(contract, call, trace, caller)
+            decision, request = await self._decided(contract, call, trace, caller, watch)
+            message = await self.forwarder.forward(contract.provider, request, trace, call.remaining_s())
+            watch.lap("forward")
+            released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
-        log_index = await self.recorder.exchange(trace, released)
-        return Answer(released.message, trailing_metadata(trace, log_index, released))
+        return await self._released(decision, released, trace)
 
-    async def _released(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Released:
+    async def _stream(
+        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
+    ) -> AsyncGenerator[Answer]:
         watch = _StopWatch(trace)
+        try:
+            decision, request = await self._decided(contract, call, trace, caller, watch)
+            messages = self.forwarder.stream(contract.provider, request, trace, call.remaining_s())
+            async with aclosing(messages):
+                async for message in messages:
+                    watch.lap("forward")
+                    released = _minimised(decision, message, trace, watch)
+                    yield await self._released(decision, released, trace)
+                    trace.sequence += 1
+            if not trace.sequence:
+                # An answer of nothing is an answer: the log says who was given it.
+                await self._released(decision, Released(b"", (), (), ()), trace)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.recorder.note(trace, _caller_gone())
+            raise
+
+    async def _decided(
+        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: "_StopWatch"
+    ) -> tuple[Decision, bytes]:
+        """Return what was decided, and the request as it is forwarded."""
         trace.provider = str(contract.provider)
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         watch.lap("authenticate")
-        trace.subject = _subject(contract, call.request)
-        grant = await self.decider.decide(contract, caller, claim, holder, trace.subject)
-        trace.consent_id = grant.consent_id
+        request = read_request(contract, call.request)
+        trace.subject = request.subject
+        decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
+        trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
         watch.lap("decide")
-        answer = await self.forwarder.forward(contract.provider, call.request, trace, call.remaining_s())
-        watch.lap("forward")
-        released = minimise(contract, answer, grant.datasets)
-        trace.response_hash = hashlib.sha256(released.message).hexdigest()
-        trace.response_bytes = len(released.message)
-        watch.lap("minimise")
-        return released
+        return decision, request.canonical
+
+    async def _released(self, decision: Decision, released: Released, trace: Trace) -> Answer:
+        confirm = partial(self.decider.confirm, decision)
+        log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
+        return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
         caller = self.identifier.identify(call.peer, call.metadata)
@@ -105,15 +143,17 @@ class Pipeline:
         return caller
 
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
+        trace.officer = read_officer(call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
         answer = await method.answer(LocalCall(caller, holder, trace), _parsed(method.request_type, call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
 
-    async def _refuse(self, refusal: Refusal, trace: Trace) -> NoReturn:
+    async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:
+        """Record a refusal and return it as what ends the call."""
         log_index = None
         about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
-        if refusal.reason == LOG_UNAVAILABLE:
-            # Waiting for a log that has just failed would keep the caller a second time.
+        if refusal.reason in {LOG_UNAVAILABLE, STORE_UNAVAILABLE}:
+            # Waiting for a database that has just failed would keep the caller a second time.
             self.recorder.note(trace, refusal)
         else:
             try:
@@ -121,7 +161,25 @@ class Pipeline:
                 about["log_index"] = str(log_index)
             except Refusal as unrecorded:
                 refusal = unrecorded
-        raise Refused(refusal.with_metadata(**about), trailing_metadata(trace, log_index, None)) from refusal
+        return Refused(refusal.with_metadata(**about), trailing_metadata(trace, log_index, None))
+
+
+def _refusal(error: Exception, trace: Trace) -> Refusal:
+    """Return what an exchange is refused with when a step failed."""
+    if isinstance(error, Refusal):
+        return error
+    log_failure(_log, f"exchange {trace.exchange_id}", error)
+    if isinstance(error, SQLAlchemyError):
+        return unavailable("STORE_UNAVAILABLE", "The gateway cannot read its consents or its log now; try again.")
+    return internal()
+
+
+def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:
+    contract = decision.question.contract
+    released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
+    trace.answered(released.message)
+    watch.lap("minimise")
+    return released
 
 
 class _StopWatch:
@@ -141,6 +199,7 @@ class _StopWatch:
 def _claimed(trace: Trace, metadata: Metadata) -> Claim:
     claim = read_claim(metadata)
     trace.purpose, trace.officer = claim.purpose, claim.officer
+    trace.represented_party = claim.represented_party
     trace.legal_basis, trace.legal_reference = claim.legal_basis, claim.legal_reference
     return claim
 
@@ -148,13 +207,6 @@ def _claimed(trace: Trace, metadata: Metadata) -> Claim:
 def _caller_gone() -> Refusal:
     message = "The caller went away, or its deadline passed, before there was an answer."
     return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
-
-
-def _subject(contract: MethodContract, request: bytes) -> str:
-    subject = contract.subject_of(_parsed(contract.request_type, request))
-    if contract.policy.subject:
-        check_personal_number(subject)
-    return subject
 
 
 def _parsed(message_type: type[Message], request: bytes) -> Message:

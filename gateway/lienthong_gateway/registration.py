@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
-from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
 from lienthong_core.systems import SystemId
+from lienthong_core.working_days import civil_date
 
 LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis.ValueType] = {
     "consent": LegalBasis.LEGAL_BASIS_CONSENT,
@@ -41,6 +43,27 @@ class Purpose:
 
 
 @dataclass(frozen=True)
+class Period:
+    """Days in Vietnam, the first and the last included; without an end it lasts until further notice."""
+
+    first: date
+    last: date | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Return whether a time falls into it."""
+        day = civil_date(now)
+        return self.first <= day and (self.last is None or day <= self.last)
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether its last day has passed."""
+        return self.last is not None and self.last < civil_date(now)
+
+
+SINCE_THE_LAW = Period(date(2026, 1, 1))
+"""From the day on which Law 91/2025 came into force."""
+
+
+@dataclass(frozen=True)
 class AccessRight:
     """That one system may call one method for one purpose, on which legal bases, and what it may get at most."""
 
@@ -49,16 +72,50 @@ class AccessRight:
     purpose: str
     legal_bases: frozenset[LegalBasis.ValueType]
     datasets: frozenset[str]
+    period: Period = SINCE_THE_LAW
+    withdrawn_at: datetime | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        """Return whether it allows anything at that time."""
+        return self.withdrawn_at is None and self.period.holds(now)
+
+
+@dataclass(frozen=True)
+class LegalGround:
+    """A ground of Law 91/2025 Art. 19(1) as somebody may rely on it: which article, for what, and how it is named.
+
+    `law_vi` and `law_en` are the article (điều, khoản, điểm) in words.
+    """
+
+    code: str
+    basis: LegalBasis.ValueType
+    law_vi: str
+    law_en: str
+    reference_forms: frozenset[ReferenceForm.ValueType]
+    methods: frozenset[str]
+    purposes: frozenset[str]
+    period: Period = SINCE_THE_LAW
+
+    def covers(self, basis: LegalBasis.ValueType, method: str, purpose: str) -> bool:
+        """Return whether a call of that method for that purpose may rest on it, whenever it is in force."""
+        return self.basis == basis and method in self.methods and purpose in self.purposes
 
 
 @dataclass(frozen=True)
 class Registration:
-    """Everything registered at one gateway."""
+    """Everything registered at one gateway, as it is at one moment."""
 
     systems: Mapping[SystemId, System]
     purposes: Mapping[str, Purpose]
     access_rights: Mapping[tuple[SystemId, str, str], AccessRight]
+    legal_grounds: Mapping[str, LegalGround] = field(default_factory=dict[str, LegalGround])
+    officers: frozenset[tuple[SystemId, str]] = field(default_factory=frozenset[tuple[SystemId, str]])
+    """System and identifier of each officer who may act for it."""
     auditors: frozenset[SystemId] = field(default_factory=frozenset[SystemId])
+    administrators: frozenset[SystemId] = field(default_factory=frozenset[SystemId])
+    """Systems that may change what is registered."""
+    restrictions: frozenset[tuple[SystemId, str]] = field(default_factory=frozenset[tuple[SystemId, str]])
+    """System whose data about a citizen may be used on no consent, and her personal number (Art. 4: restriction)."""
 
     @classmethod
     def of(
@@ -66,12 +123,20 @@ class Registration:
         systems: Iterable[System],
         purposes: Iterable[Purpose],
         access_rights: Iterable[AccessRight],
+        legal_grounds: Iterable[LegalGround] = (),
+        officers: Iterable[tuple[SystemId, str]] = (),
         auditors: Iterable[SystemId] = (),
+        administrators: Iterable[SystemId] = (),
+        restrictions: Iterable[tuple[SystemId, str]] = (),
     ) -> "Registration":
         """Index what is registered by what it is looked up by."""
         return cls(
             systems={system.system_id: system for system in systems},
             purposes={purpose.code: purpose for purpose in purposes},
             access_rights={(right.consumer, right.method, right.purpose): right for right in access_rights},
+            legal_grounds={ground.code: ground for ground in legal_grounds},
+            officers=frozenset(officers),
             auditors=frozenset(auditors),
+            administrators=frozenset(administrators),
+            restrictions=frozenset(restrictions),
         )

@@ -4,6 +4,8 @@ from sqlalchemy import MetaData
 
 from lienthong_gateway.consents import model as consents
 from lienthong_gateway.log import model as log
+from lienthong_gateway.registry import model as registry
+from lienthong_gateway.subjects import model as subjects
 
 VERSION = 2
 
@@ -11,4 +13,5 @@ VERSION = 2
 def metadata() -> MetaData:
     """Return every table of the gateway."""
     # One metadata for all; naming a table of each module is what makes sure that the module has been read.
-    return next(table.metadata for table in (consents.ConsentRow, log.LogEntryRow))
+    tables = (consents.ConsentRow, log.LogEntryRow, registry.SystemRow, subjects.RightsRequestRow)
+    return next(table.metadata for table in tables)

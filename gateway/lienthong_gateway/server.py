@@ -2,41 +2,52 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
-from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
+from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
 from lienthong_core.contracts import all_contracts
-from lienthong_core.database import open_database
+from lienthong_core.database import open_database, writing
+from lienthong_core.failures import keep_header_values_out_of_logs
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
-from lienthong_gateway.consents.service import ConsentAnswers, IdentityProvider
+from lienthong_gateway.consents.asking import IdentityProvider
+from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
+from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import local_methods
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.cosignature import WitnessKey
-from lienthong_gateway.log.store import Appender
+from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.service import AdministrationAnswers
+from lienthong_gateway.registry.store import fill_if_empty
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
 
@@ -53,12 +64,15 @@ class GatewayConfig:
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
     registration: Registration
+    """What an empty database is filled with; one that holds a registration rules itself."""
     providers: Mapping[SystemId, str]
     """Address of each providing system."""
     identity_provider: SystemId
     issuer: str
     jwks_url: str
     """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
+    contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
+    """Where the providers' services are defined."""
     witnesses: tuple[WitnessKey, ...] = ()
     """Those whose cosignatures on checkpoints are taken."""
 
@@ -70,10 +84,16 @@ class GatewayServer:
         """Open the database and read the contracts; raises ContractFault, SchemaMismatch or CheckpointFault."""
         self._config = config
         self._clock = clock
-        self._contracts = load_contracts(config.registration, all_contracts())
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
         try:
-            self.log = LogWriter(self.engine, Appender(self.engine, config.checkpoint_key))
+            with writing(self.engine) as connection:
+                fill_if_empty(connection, config.registration)
+                create_head(connection)
+            self._registration = CurrentRegistration.of(self.engine)
+            self._contracts = load_contracts(self._registration.value, config.contracts)
+            appender = Appender(self.engine, config.checkpoint_key)
+            self._erasure = Erasure(config.system, appender.forget)
+            self.log = LogWriter(self.engine, appender)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -86,7 +106,8 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        self._running = self._await(_Running.begin(self._config, self._contracts, self.engine, self.log, self._clock))
+        state = _State(self.engine, self.log, self._registration, self._erasure)
+        self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
         """Finish the calls under way, within two seconds, make the log durable and give everything back."""
@@ -105,10 +126,20 @@ class GatewayServer:
 
 
 @dataclass(frozen=True)
+class _State:
+    """What a gateway keeps, and what is registered at it now."""
+
+    engine: Engine
+    writer: LogWriter
+    registration: CurrentRegistration
+    erasure: Erasure
+
+
+@dataclass(frozen=True)
 class _Running:
     """What lives in the event loop."""
 
-    server: grpc.aio.Server
+    server: KeptServer
     keys: JwksKeys
     forwarder: Forwarder
 
@@ -116,25 +147,28 @@ class _Running:
     async def begin(
         cls,
         config: GatewayConfig,
+        state: _State,
         contracts: Mapping[str, MethodContract],
-        engine: Engine,
-        writer: LogWriter,
         clock: Clock,
     ) -> "_Running":
+        engine, writer, registration = state.engine, state.writer, state.registration
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
         consents = ConsentStore(engine)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        registration = config.registration
         services = (
             (
                 consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-                ConsentAnswers(registration, contracts, consents, writer, provider, clock).answers(),
+                consent_answers(registration, contracts, consents, writer, provider, clock, str(config.system)),
             ),
             (
                 catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                CatalogueAnswers(registration, contracts).answers(),
+                CatalogueAnswers(registration, contracts, clock).answers(),
+            ),
+            (
+                administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
+                AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
             ),
             (
                 log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
@@ -142,20 +176,25 @@ class _Running:
                     registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
                 ).answers(),
             ),
+            (
+                rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
+                SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
+            ),
         )
         pipeline = Pipeline(
             contracts=contracts,
             local=local_methods(services),
             identifier=Identifier(registration),
             authenticator=Authenticator(config.issuer, audience, keys, clock),
-            decider=Decider(registration, consents, clock),
+            decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
             recorder=Recorder(writer, clock),
         )
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
         try:
-            server = await _serve(config, pipeline, names)
+            server = KeptServer(lambda: _serve(config, pipeline, names), _GRACE_S)
+            await server.start()
         except BaseException:
             await forwarder.close()
             await keys.close()
@@ -163,12 +202,13 @@ class _Running:
         return cls(server, keys, forwarder)
 
     async def end(self) -> None:
-        await self.server.stop(_GRACE_S)
+        await self.server.stop()
         await self.forwarder.close()
         await self.keys.close()
 
 
 async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
+    keep_header_values_out_of_logs()
     server = grpc.aio.server(options=SERVER_OPTIONS)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

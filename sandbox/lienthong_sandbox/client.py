@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Self
+from datetime import timedelta
+from typing import Self, TypedDict, Unpack
 
 import grpc
 
 from lienthong.api.consent.v1 import consent_pb2
-from lienthong.api.consent.v1.consent_pb2 import Consent
+from lienthong.api.consent.v1.consent_pb2 import Consent, ConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext
 from lienthong_core.certificates import TlsIdentity
@@ -51,7 +52,7 @@ class SystemClient:
         """
         if self._registration is None:
             raise LoginRefused(f"{self.system} is no client of the identity provider, so it logs nobody in")
-        personal_number = persona(citizen).personal_number if _is_persona(citizen) else citizen
+        personal_number = _number_of(citizen)
         visitor = Citizen(personal_number, self.tls.authority)
         self._undo.callback(visitor.browser.close)
         login = OidcLogin(self._registration, self._endpoints.identity_url, self.tls.authority)
@@ -65,6 +66,20 @@ class SystemClient:
     def close(self) -> None:
         """Close every channel and connection."""
         self._undo.close()
+
+
+class MoreTerms(TypedDict, total=False):
+    """What a consent can be asked for beside its purpose and datasets; what is left out is not limited."""
+
+    valid_for: timedelta
+    """How long it lasts; one hour if left out."""
+    uses: int
+    """How often it may be used: in each `uses_per`, or in all."""
+    uses_per: timedelta
+    retention: timedelta
+    """How long the system keeps what it reads."""
+    reference: str
+    """What it is for, such as a dossier code."""
 
 
 class CitizenSession:
@@ -83,22 +98,63 @@ class CitizenSession:
         return CallContext(purpose, token=self.token).metadata()
 
     def consent(
-        self, purpose: str, datasets: Sequence[str], *, provider: SystemId = members.POPULATION, approve: bool = True
+        self,
+        purpose: str,
+        datasets: Sequence[str],
+        *,
+        provider: SystemId = members.POPULATION,
+        approve: bool = True,
+        **terms: Unpack[MoreTerms],
     ) -> Consent:
         """Ask her for consent, have her answer at the identity provider, and return the consent.
 
         Raises grpc.RpcError if the gateway refuses the request, LoginRefused if she denies it.
         """
-        asked = consent_pb2.RequestConsentRequest(
-            subject_number=self.personal_number, provider=str(provider), datasets=datasets, purpose=purpose
-        )
-        made = self._consents.RequestConsent(asked, timeout=_DEADLINE_S).consent_request
-        details = [{"type": "lienthong_consent", "consent_request_id": made.consent_request_id}]
-        self.token = self._login.log_in(self._citizen, details, approve=approve).access_token
-        fetch = consent_pb2.FetchConsentRequestRequest(consent_request_id=made.consent_request_id)
-        decided = self._consents.FetchConsentRequest(fetch, timeout=_DEADLINE_S).consent_request
+        request_id = self.ask_consent(purpose, datasets, provider=provider, **terms)
+        decided = self.answer_consent(request_id, approve=approve)
         found = consent_pb2.GetConsentRequest(consent_id=decided.consent_id)
         return self._consents.GetConsent(found, timeout=_DEADLINE_S).consent
+
+    def ask_consent(
+        self,
+        purpose: str,
+        datasets: Sequence[str],
+        *,
+        about: str = "",
+        provider: SystemId = members.POPULATION,
+        **terms: Unpack[MoreTerms],
+    ) -> str:
+        """Ask for consent and return the request's id; `about` is a child, as a persona's key or a personal number.
+
+        Raises grpc.RpcError if the gateway refuses the request.
+        """
+        asked = consent_pb2.RequestConsentRequest(
+            subject_number=_number_of(about) if about else self.personal_number,
+            provider=str(provider),
+            datasets=datasets,
+            purpose=purpose,
+            uses=terms.get("uses", 0),
+            purpose_reference=terms.get("reference", ""),
+        )
+        for name, length in (
+            ("valid_for", terms.get("valid_for")),
+            ("uses_per", terms.get("uses_per")),
+            ("retention", terms.get("retention")),
+        ):
+            if length is not None:
+                getattr(asked, name).FromTimedelta(length)
+        return self._consents.RequestConsent(asked, timeout=_DEADLINE_S).consent_request.consent_request_id
+
+    def answer_consent(self, consent_request_id: str, *, approve: bool = True) -> ConsentRequest:
+        """Have her answer at the identity provider, for herself or a child she represents; return the request then.
+
+        It stays pending while somebody else must approve as well. Raises LoginRefused if she denies it, or may not
+        answer.
+        """
+        details = [{"type": "lienthong_consent", "consent_request_id": consent_request_id}]
+        self.token = self._login.log_in(self._citizen, details, approve=approve).access_token
+        fetch = consent_pb2.FetchConsentRequestRequest(consent_request_id=consent_request_id)
+        return self._consents.FetchConsentRequest(fetch, timeout=_DEADLINE_S).consent_request
 
     def revoke(self, consent: Consent) -> Consent:
         """End a consent on her word."""
@@ -113,5 +169,6 @@ def _registration(system: SystemId, world: World) -> ClientRegistration | None:
     return None
 
 
-def _is_persona(text: str) -> bool:
-    return any(known.key == text for known in PERSONAS)
+def _number_of(citizen: str) -> str:
+    known = any(each.key == citizen for each in PERSONAS)
+    return persona(citizen).personal_number if known else citizen

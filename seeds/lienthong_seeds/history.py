@@ -1,5 +1,6 @@
 """What had happened before a world begins: the consents that one persona gave and revoked."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +8,22 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState
+from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
-from lienthong_gateway.consents import store
-from lienthong_gateway.consents.approval import TOKEN_TYPE
-from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, REQUEST_LIFETIME, StoredConsent, StoredRequest, Terms
+from lienthong_gateway.consents import changes
+from lienthong_gateway.consents.approval import TOKEN_TYPE, Approval
+from lienthong_gateway.consents.asking import new_consent
+from lienthong_gateway.consents.revisions import Actor
+from lienthong_gateway.consents.rules import REQUEST_LIFETIME, StoredRequest
+from lienthong_gateway.consents.states import Change, SubjectAge, capacity_name
+from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Change as StateChange
+from lienthong_gateway.log.writer import Job, LogWriter
 from lienthong_gateway.registration import Purpose
 from lienthong_seeds import members
 from lienthong_seeds.personas import persona
@@ -54,9 +61,20 @@ class PastConsent:
             provider=str(members.POPULATION),
             datasets=self.purpose.datasets,
             purpose=self.purpose.code,
+            purpose_title_vi=self.purpose.title_vi,
+            purpose_title_en=self.purpose.title_en,
             valid_for=timedelta(days=365),
-            legal_text_version=LEGAL_TEXT_VERSION,
         )
+
+    @property
+    def statement_id(self) -> str:
+        """The same in every world."""
+        return str(uuid.uuid5(_NAMES, f"approval {self.consent_id}"))
+
+    @property
+    def authenticated_at(self) -> datetime:
+        """When she had logged in."""
+        return self.approved_at - timedelta(minutes=1)
 
 
 PAST_CONSENTS = (
@@ -75,48 +93,56 @@ PAST_CONSENTS = (
 
 def sign_approvals(key: SigningKey, issuer: str) -> dict[str, str]:
     """Return the identity provider's statement of each past approval, by consent id."""
-    return {past.consent_id: key.sign(_claims(past, issuer), token_type=TOKEN_TYPE) for past in PAST_CONSENTS}
+    return {past.consent_id: key.sign_canonical(_claims(past, issuer), token_type=TOKEN_TYPE) for past in PAST_CONSENTS}
 
 
 def record_history(log: LogWriter, approvals: dict[str, str]) -> None:
     """Hand the past consents to the log of a gateway that has none: asked for, given, revoked."""
     for past in PAST_CONSENTS:
         for entry, change in _events(past, approvals[past.consent_id]):
-            log.append(entry, change)
+            log.append(Job(entry, change, Touches.CONSENTS))
 
 
-def _events(past: PastConsent, approval: str) -> Iterator[tuple[Entry, store.Change]]:
+def _events(past: PastConsent, statement: str) -> Iterator[tuple[Entry, StateChange]]:
     request = StoredRequest(
         consent_request_id=past.consent_request_id,
-        state=ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,
+        state=ConsentRequestState.CONSENT_REQUEST_STATE_PENDING,
         terms=past.terms,
         requested_at=past.approved_at - timedelta(minutes=2),
         expires_at=past.approved_at + REQUEST_LIFETIME,
-        consent_id=past.consent_id,
     )
-    consent = StoredConsent(
-        consent_id=past.consent_id,
-        revision=1,
-        terms=past.terms,
-        approved_at=past.approved_at,
-        valid_until=past.approved_at + past.terms.valid_for,
-        revoked_at=None,
-        account_level=_LEVEL,
-        approval=approval,
-    )
+    approval = _approval(past, statement)
+    consent = new_consent(past.consent_id, request, [approval])
+    consumer = Actor(str(past.consumer), Capacity.CAPACITY_CONSUMER)
+    citizen = Actor(str(members.IDENTITY), Capacity.CAPACITY_SUBJECT)
 
     def add_request(connection: Connection) -> None:
-        store.add_request(connection, request)
+        changes.add_request(connection, request, consumer)
 
-    def add_consent(connection: Connection) -> None:
-        store.add_consent(connection, consent)
+    def give(connection: Connection) -> None:
+        changes.give_consent(connection, request, [approval], consent, citizen, past.approved_at)
 
     def revoke(connection: Connection) -> None:
-        store.revoke_consent(connection, consent.consent_id, past.revoked_at)
+        changes.change_consent(connection, consent.consent_id, Change.REVOKED, citizen, past.revoked_at)
 
     yield _entry(past, request.requested_at, "RequestConsent", "CONSENT_REQUESTED"), add_request
-    yield _entry(past, past.approved_at, "RecordDecision", "CONSENT_GIVEN"), add_consent
+    yield _entry(past, past.approved_at, "RecordDecision", "CONSENT_GIVEN"), give
     yield _entry(past, past.revoked_at, "RevokeConsent", "CONSENT_REVOKED"), revoke
+
+
+def _approval(past: PastConsent, statement: str) -> Approval:
+    return Approval(
+        approved=True,
+        capacity=Capacity.CAPACITY_SUBJECT,
+        subject_age=SubjectAge.GROWN_UP,
+        approved_by=past.terms.subject_number,
+        account_level=_LEVEL,
+        authenticated_at=past.authenticated_at,
+        decided_at=past.approved_at,
+        statement_id=past.statement_id,
+        statement=statement,
+        statement_digest=hashlib.sha256(statement.encode()).hexdigest(),
+    )
 
 
 def _entry(past: PastConsent, time: datetime, method: str, reason: str) -> Entry:
@@ -134,23 +160,19 @@ def _entry(past: PastConsent, time: datetime, method: str, reason: str) -> Entry
 
 
 def _claims(past: PastConsent, issuer: str) -> dict[str, object]:
-    terms = past.terms
-    approved = int(past.approved_at.timestamp())
+    number = past.terms.subject_number
     return {
         "iss": issuer,
         "aud": members.GATEWAY.spiffe_id,
-        "iat": approved,
-        "jti": str(uuid.uuid5(_NAMES, f"approval {past.consent_id}")),
+        "iat": int(past.approved_at.timestamp()),
+        "jti": past.statement_id,
         "decision": "approved",
         "consent_request_id": past.consent_request_id,
-        "subject_number": terms.subject_number,
-        "approved_by": terms.subject_number,
+        "subject_number": number,
+        "subject_age": str(SubjectAge.GROWN_UP),
+        "approved_by": number,
+        "approves_as": capacity_name(Capacity.CAPACITY_SUBJECT),
         "acr": str(_LEVEL),
-        "auth_time": approved - 60,
-        "consumer": terms.consumer,
-        "provider": terms.provider,
-        "datasets": sorted(terms.datasets),
-        "purpose": terms.purpose,
-        "valid_for": int(terms.valid_for.total_seconds()),
-        "legal_text_version": terms.legal_text_version,
+        "auth_time": int(past.authenticated_at.timestamp()),
+        **past.terms.claims(),
     }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import INSTANCE, SystemId
-from lienthong_gateway.registration import AccessRight, Purpose, Registration, System
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Purpose, Registration, System
+from lienthong_seeds.legal_grounds import LEGAL_GROUNDS
 
 
 def _system_id(member_class: str, member_code: str, subsystem: str) -> SystemId:
@@ -16,6 +17,7 @@ def _system_id(member_class: str, member_code: str, subsystem: str) -> SystemId:
 
 
 GATEWAY = _system_id("GOV", "G00", "gateway")
+ADMINISTRATION = _system_id("GOV", "G00", "administration")
 POPULATION = _system_id("GOV", "G01", "population")
 IDENTITY = _system_id("GOV", "G01", "identity")
 RESIDENCE_DESK = _system_id("GOV", "G01", "residence-desk")
@@ -31,6 +33,7 @@ _IDENTITY_SERVICE = "lienthong.api.identity.v1.IdentityService"
 
 SYSTEMS = (
     System(GATEWAY, "Nền tảng chia sẻ, điều phối dữ liệu", "Data-sharing gateway"),
+    System(ADMINISTRATION, "Quản trị nền tảng chia sẻ dữ liệu", "Administration of the data-sharing gateway"),
     System(POPULATION, "Cơ sở dữ liệu quốc gia về dân cư", "National population database", (_POPULATION_SERVICE,)),
     System(IDENTITY, "Hệ thống định danh và xác thực điện tử", "E-identity provider", (_IDENTITY_SERVICE,)),
     System(RESIDENCE_DESK, "Công an cấp xã: bộ phận đăng ký cư trú", "Commune police, residence desk"),
@@ -87,10 +90,17 @@ INTEGRATION_TEST = Purpose(
         }
     ),
 )
-PURPOSES = (PERMANENT_RESIDENCE, TEMPORARY_RESIDENCE, EKYC, MARKETING, INTEGRATION_TEST)
+CONSENT_REPRESENTATION = Purpose(
+    "consent-representation",
+    "Xác định người đại diện của trẻ em khi đồng ý chia sẻ dữ liệu",
+    "Finding out who represents a child in a consent",
+    frozenset({"identity.basic", "family"}),
+)
+PURPOSES = (PERMANENT_RESIDENCE, TEMPORARY_RESIDENCE, EKYC, MARKETING, INTEGRATION_TEST, CONSENT_REPRESENTATION)
 
 _CONSENT = frozenset({LegalBasis.LEGAL_BASIS_CONSENT})
 _STATE_BODY = frozenset({LegalBasis.LEGAL_BASIS_STATE_BODY})
+_EVERY_BASIS = frozenset(LEGAL_BASIS_HEADERS.values())
 _READS = ("VerifyCitizen", "GetCitizen", "GetHousehold", "VerifyRelationship")
 
 
@@ -107,18 +117,40 @@ ACCESS_RIGHTS = (
     *_rights(PORTAL, ("GetCitizen", "GetHousehold"), TEMPORARY_RESIDENCE, _CONSENT),
     *_rights(PORTAL, ("UpdateResidence",), PERMANENT_RESIDENCE, _STATE_BODY),
     *_rights(PORTAL, ("UpdateResidence",), TEMPORARY_RESIDENCE, _STATE_BODY),
+    # GetCitizen answers name and birth date here, and not the family beside them.
+    AccessRight(
+        IDENTITY,
+        f"/{_POPULATION_SERVICE}/GetCitizen",
+        CONSENT_REPRESENTATION.code,
+        _STATE_BODY,
+        frozenset({"identity.basic"}),
+    ),
+    *_rights(IDENTITY, ("VerifyRelationship",), CONSENT_REPRESENTATION, _STATE_BODY),
     *_rights(BANK, ("VerifyCitizen", "GetCitizen"), EKYC, _CONSENT),
     *_rights(BANK, ("GetCitizen",), MARKETING, _CONSENT),
-    *_rights(YOUR_SYSTEM, (*_READS, "GetAccount"), INTEGRATION_TEST, _CONSENT | _STATE_BODY),
+    *_rights(YOUR_SYSTEM, (*_READS, "GetAccount"), INTEGRATION_TEST, _EVERY_BASIS),
     *_rights(
-        YOUR_SYSTEM, ("UpdateResidence", "ListChanges", "LockAccount", "UnlockAccount"), INTEGRATION_TEST, _STATE_BODY
+        YOUR_SYSTEM,
+        ("UpdateResidence", "ListChanges", "LockAccount", "UnlockAccount"),
+        INTEGRATION_TEST,
+        _EVERY_BASIS - _CONSENT,
     ),
+)
+
+OFFICER = "can-bo-0107"
+"""The officer who acts in the demo, and whom every system but the administrators' has."""
+ADMINISTRATOR = "quan-tri-0001"
+"""The officer who changes what is registered."""
+OFFICERS = (
+    *((system.system_id, OFFICER) for system in SYSTEMS if system.system_id != ADMINISTRATION),
+    (YOUR_SYSTEM, "officer-1"),
+    (ADMINISTRATION, ADMINISTRATOR),
 )
 
 
 def registration() -> Registration:
     """Return everything registered at the sandbox's gateway."""
-    return Registration.of(SYSTEMS, PURPOSES, ACCESS_RIGHTS, auditors=(AUDITOR,))
+    return Registration.of(SYSTEMS, PURPOSES, ACCESS_RIGHTS, LEGAL_GROUNDS, OFFICERS, (AUDITOR,), (ADMINISTRATION,))
 
 
 @dataclass(frozen=True)

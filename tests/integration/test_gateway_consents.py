@@ -264,11 +264,23 @@ def unsigned_by_provider(world: GatewayWorld, request: pb.ConsentRequest) -> str
 
 
 def of_type(token_type: str) -> "Callable[[GatewayWorld, pb.ConsentRequest], str]":
-    return lambda world, _request: world.key_set.keys[0].sign(world.claims(members.IDENTITY), token_type=token_type)
+    return lambda world, _request: world.key_set.keys[0].sign_canonical(
+        world.claims(members.IDENTITY), token_type=token_type
+    )
 
 
 def with_claims(**changes: Any) -> "Callable[[GatewayWorld, pb.ConsentRequest], str]":  # noqa: ANN401 (any claim's value)
     return lambda world, request: world.approval(request, **changes)
+
+
+def not_canonical(world: GatewayWorld, request: pb.ConsentRequest) -> str:
+    claims = world.approval_claims(request)
+    return world.key_set.keys[0].sign(claims, token_type="lienthong-consent-approval+jwt")
+
+
+def beyond_canonical(world: GatewayWorld, request: pb.ConsentRequest) -> str:
+    claims = {**world.approval_claims(request), "iat": 1 << 62}
+    return world.key_set.keys[0].sign(claims, token_type="lienthong-consent-approval+jwt")
 
 
 FORGED: dict[str, Callable[[GatewayWorld, pb.ConsentRequest], str]] = {
@@ -287,6 +299,23 @@ FORGED: dict[str, Callable[[GatewayWorld, pb.ConsentRequest], str]] = {
     "for another purpose": with_claims(purpose="ekyc"),
     "for longer": with_claims(valid_for=86_400),
     "of another text": with_claims(legal_text_version="1999-01-01"),
+    "of a text with another digest": with_claims(legal_text_digest="0" * 64),
+    "to more uses": with_claims(uses=1),
+    "to uses more often": with_claims(uses_per=60),
+    "to keeping it longer": with_claims(retention=86_400),
+    "with another title": with_claims(purpose_title_vi="Việc khác"),
+    "with another reference": with_claims(purpose_reference="H1"),
+    "with a number for a text": with_claims(purpose_reference=0),
+    "by a grown-up's representative": with_claims(approves_as="representative", approved_by=MAI),
+    "by herself as her own representative": with_claims(subject_age="child_under_7", approves_as="representative"),
+    "by a small child": with_claims(subject_age="child_under_7"),
+    "of no age": with_claims(subject_age="old"),
+    "in no capacity": with_claims(approves_as="consumer"),
+    "without a name of its own": with_claims(jti=""),
+    "with a list for its name": with_claims(jti=["a"]),
+    "authenticated at no time": with_claims(auth_time="then"),
+    "not canonical": not_canonical,
+    "beyond canonical": beyond_canonical,
     "undecided": with_claims(decision="perhaps"),
     "decision of no kind": with_claims(decision=["approved"]),
     "level of no kind": with_claims(acr="high"),
@@ -296,7 +325,7 @@ FORGED: dict[str, Callable[[GatewayWorld, pb.ConsentRequest], str]] = {
     "for another audience": with_claims(aud="https://elsewhere.test"),
     "signed long ago": with_claims(iat=1_600_000_000),
     "signed in the future": with_claims(iat=4_000_000_000),
-    "signed beyond all time": with_claims(iat=1 << 62),
+    "signed beyond all time": with_claims(iat=1 << 52),
 }
 
 

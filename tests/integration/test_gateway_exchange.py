@@ -1,7 +1,9 @@
 """One exchange through a real gateway: what is released, what is refused and why, and that both are recorded."""
 
 import hashlib
+import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from tests.support.citizens import LAN, MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of, trailing_metadata
 
 DOSSIER = "H26.1-20261121-0000001"
-BY_LAW = CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER, officer="officer-7")
+BY_LAW = CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER, officer=members.OFFICER)
 
 
 @pytest.fixture
@@ -65,18 +67,19 @@ def test_a_consented_read_returns_the_consented_fields_and_no_others(world: Gate
 
 def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
     consent = world.consent()
-    context = CallContext(PURPOSE, world.token(), officer="officer-7", message_id="m-1")
+    context = CallContext(PURPOSE, world.token(), officer=members.OFFICER, message_id="m-1")
 
     answer, receipt = world.get_citizen(context)
 
     entry = world.entries()[receipt.log_index]
     request = pb.GetCitizenRequest(personal_number=LAN).SerializeToString()
-    assert receipt.request_hash == entry["request_hash"] == hashlib.sha256(request).hexdigest()
-    assert entry["response_hash"] == hashlib.sha256(answer.SerializeToString()).hexdigest()
+    assert receipt.request_hash == hashlib.sha256(request).hexdigest()
+    assert entry["request_digest"] == hmac.digest(receipt.digest_key, request, "sha256").hex()
+    assert entry["response_digest"] == hmac.digest(receipt.digest_key, answer.SerializeToString(), "sha256").hex()
     assert (entry["event"], entry["status"], entry["reason"]) == ("EXCHANGE", "OK", "")
     assert (entry["exchange_id"], entry["consent_id"]) == (receipt.exchange_id, consent.consent_id)
     assert (entry["consumer"], entry["provider"]) == (str(members.PORTAL), str(members.POPULATION))
-    assert (entry["purpose"], entry["officer"], entry["message_id"]) == (PURPOSE, "officer-7", "m-1")
+    assert (entry["purpose"], entry["officer"], entry["message_id"]) == (PURPOSE, members.OFFICER, "m-1")
     assert tuple(entry["datasets_withheld"]) == receipt.datasets_withheld
     assert "citizen.name" in entry["fields_released"]
     assert LAN not in str(entry)
@@ -85,14 +88,14 @@ def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
 def test_the_provider_is_told_who_asks_for_what_and_not_the_citizens_token(world: GatewayWorld) -> None:
     world.consent()
 
-    _, receipt = world.get_citizen(CallContext(PURPOSE, world.token(), officer="officer-7", message_id="m-1"))
+    _, receipt = world.get_citizen(CallContext(PURPOSE, world.token(), officer=members.OFFICER, message_id="m-1"))
 
     (call,) = world.population.calls
     assert pb.GetCitizenRequest.FromString(call.request).personal_number == LAN
     assert call.metadata[Header.CONSUMER] == str(members.PORTAL)
     assert call.metadata[Header.EXCHANGE_ID] == receipt.exchange_id
     assert call.metadata[Header.PURPOSE] == PURPOSE
-    assert call.metadata[Header.OFFICER] == "officer-7"
+    assert call.metadata[Header.OFFICER] == members.OFFICER
     assert call.metadata[Header.MESSAGE_ID] == "m-1"
     assert Header.AUTHORIZATION not in call.metadata
 
@@ -111,7 +114,14 @@ def test_a_state_bodys_own_procedure_needs_no_consent_and_is_recorded_as_such(wo
     assert (answer.residence.address.detail, answer.change_number) == ("Số 7", 7)
     entry = world.entries()[receipt.log_index]
     assert (entry["event"], entry["legal_basis"], entry["legal_reference"]) == ("EXCHANGE", "state_19_1_c", DOSSIER)
-    assert (entry["officer"], entry["consent_id"]) == ("officer-7", "")
+    assert (entry["officer"], entry["consent_id"]) == (members.OFFICER, "")
+
+
+def test_the_party_that_a_system_acts_for_is_passed_on_to_the_provider(world: GatewayWorld) -> None:
+    update_residence(world, replace(BY_LAW, represented_party="GOV/G01.99"))
+
+    (call,) = world.population.calls
+    assert call.metadata[Header.REPRESENTED_PARTY] == "GOV/G01.99"
 
 
 def test_the_citizen_sees_who_accessed_her_data_and_who_was_refused(world: GatewayWorld) -> None:
@@ -126,7 +136,7 @@ def test_the_citizen_sees_who_accessed_her_data_and_who_was_refused(world: Gatew
     assert (refused.consumer, refused.purpose_title_vi) == (str(members.BANK), members.EKYC.title_vi)
     assert (read.event, read.legal_basis) == (LogEvent.LOG_EVENT_EXCHANGE, LegalBasis.LEGAL_BASIS_CONSENT)
     assert list(read.datasets_released) == ["identity.basic"]
-    assert (updated.officer, updated.legal_basis) == ("officer-7", LegalBasis.LEGAL_BASIS_STATE_BODY)
+    assert (updated.officer, updated.legal_basis) == (members.OFFICER, LegalBasis.LEGAL_BASIS_STATE_BODY)
     assert updated.legal_reference == DOSSIER
 
 
@@ -203,13 +213,19 @@ REFUSALS: dict[str, tuple[str, Refused]] = {
     "a reference with consent": ("HEADER_INVALID", with_context(CallContext(PURPOSE, legal_reference=DOSSIER))),
     "a legal basis without reference": (
         "LEGAL_REFERENCE_MISSING",
-        lambda world: update_residence(world, CallContext(PURPOSE, legal_basis="state_19_1_c", officer="officer-7")),
+        lambda world: update_residence(world, replace(BY_LAW, legal_reference="")),
     ),
     "a legal basis without officer": (
         "OFFICER_MISSING",
-        lambda world: update_residence(
-            world, CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER)
-        ),
+        lambda world: update_residence(world, replace(BY_LAW, officer="")),
+    ),
+    "an officer of another system": (
+        "OFFICER_NOT_ALLOWED",
+        lambda world: update_residence(world, replace(BY_LAW, officer="officer-1")),
+    ),
+    "a reference of another form": (
+        "LEGAL_REFERENCE_INVALID",
+        lambda world: update_residence(world, replace(BY_LAW, legal_reference="TEST-1")),
     ),
     "a number of eleven digits": (
         "PERSONAL_NUMBER_INVALID",

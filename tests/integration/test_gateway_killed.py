@@ -1,26 +1,36 @@
-"""A gateway that is killed: every answer that reached a caller has its entry, and the log verifies."""
+"""A gateway that is killed: every answer that reached a caller has its entry, once, and nothing published is unsaid."""
 
 import json
+import random
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import grpc
+import pytest
 
+from lienthong.api.exchange.v1.log_pb2 import ListCheckpointsRequest
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext, Receipt
 from lienthong_core.database import open_database, snapshot, sqlite_url
 from lienthong_gateway import schema
-from lienthong_gateway.log.store import all_entries
-from lienthong_gateway.log.verify import verify_log
+from lienthong_gateway.log.checkpoint import Checkpoint
+from lienthong_gateway.log.merkle import Tree
+from lienthong_gateway.log.store import StoredEntry, all_entries
+from lienthong_gateway.log.verify import Verification, verify_log
+from lienthong_seeds import members
+from tests.support.figures import Figures
 from tests.support.gateway_process import GatewayProcess
-from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world
 from tests.support.waiting import wait_until
 
-KILLS = 3
-ANSWERS_BETWEEN_KILLS = 40
+KILLS = 50
+LONGEST_LIFE_S = 0.25
 CALLERS = 6
+SEED = 20261121
 
 
 @dataclass
@@ -30,8 +40,11 @@ class Load:
     world: GatewayWorld
     over: threading.Event = field(default_factory=threading.Event)
     receipts: list[Receipt] = field(default_factory=list[Receipt])
+    published: dict[int, str] = field(default_factory=dict[int, str])
+    """Every checkpoint that an auditor was shown, by size."""
 
-    def run(self) -> None:
+    def read(self) -> None:
+        """Read a citizen's record again and again."""
         context = CallContext(PURPOSE, self.world.token())
         while not self.over.is_set():
             try:
@@ -39,45 +52,85 @@ class Load:
             except grpc.RpcError:
                 self.over.wait(0.02)
 
-    def wait_for_answers(self, more: int) -> None:
-        """Return once so many more answers have reached their callers."""
-        enough = len(self.receipts) + more
-        wait_until(lambda: len(self.receipts) >= enough)
+    def watch(self) -> None:
+        """Ask for new checkpoints again and again, as an auditor does."""
+        stub = ExchangeLogServiceStub(self.world.channel(members.AUDITOR))
+        while not self.over.is_set():
+            try:
+                request = ListCheckpointsRequest(start_size=max(self.published, default=0), page_size=100)
+                for checkpoint in stub.ListCheckpoints(request, timeout=TIMEOUT_S).checkpoints:
+                    self.published[checkpoint.tree_size] = checkpoint.note
+            except grpc.RpcError:
+                pass
+            self.over.wait(0.02)
+
+    def wait_for_an_answer(self) -> None:
+        """Return once one more answer has reached its caller."""
+        before = len(self.receipts)
+        wait_until(lambda: len(self.receipts) > before)
 
 
-def test_every_answer_that_was_received_has_its_entry_however_often_the_gateway_is_killed(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_every_answer_that_was_received_has_its_entry_however_often_the_gateway_is_killed(
+    tmp_path: Path, figures: Figures
+) -> None:
     url = sqlite_url(tmp_path / "gateway.sqlite")
-    folder = tmp_path / "process"
-    with gateway_world(url, partial(GatewayProcess, folder=folder)) as world:
+    moments = random.Random(SEED)  # noqa: S311 (when to kill)
+    with gateway_world(url, partial(GatewayProcess, folder=tmp_path / "process")) as world:
         world.consent()
         load = Load(world)
-        with ThreadPoolExecutor(CALLERS) as pool:
+        with ThreadPoolExecutor(CALLERS + 1) as pool:
             try:
-                callers = [pool.submit(load.run) for _ in range(CALLERS)]
+                running = [pool.submit(load.read) for _ in range(CALLERS)]
+                running.append(pool.submit(load.watch))
                 for _ in range(KILLS):
-                    load.wait_for_answers(ANSWERS_BETWEEN_KILLS)
+                    load.wait_for_an_answer()
+                    load.over.wait(moments.uniform(0, LONGEST_LIFE_S))
                     kill_and_restart(world)
-                load.wait_for_answers(ANSWERS_BETWEEN_KILLS)
+                load.wait_for_an_answer()
             finally:
                 load.over.set()
-        assert [caller.result() for caller in callers] == [None] * CALLERS
+        assert [caller.result() for caller in running] == [None] * len(running)
         key = world.config.checkpoint_key.verifier
 
-    engine = open_database(url, schema.metadata(), version=schema.VERSION)
-    try:
-        with snapshot(engine) as connection:
-            recorded = {entry.log_index: json.loads(entry.leaf) for entry in all_entries(connection)}
-        verification = verify_log(engine, key)
-    finally:
-        engine.dispose()
+    entries, verification = stored_log(url, world)
     assert verification.fault is None
-    assert verification.size == len(recorded)
+    leaves = [json.loads(entry.leaf) for entry in entries]
     for receipt in load.receipts:
-        entry = recorded[receipt.log_index]
-        assert (entry["event"], entry["exchange_id"]) == ("EXCHANGE", receipt.exchange_id)
+        leaf = leaves[receipt.log_index]
+        assert (leaf["event"], leaf["exchange_id"]) == ("EXCHANGE", receipt.exchange_id)
+    times_recorded = Counter(leaf["exchange_id"] for leaf in leaves if leaf["event"] == "EXCHANGE")
+    assert set(times_recorded.values()) == {1}
+    roots = roots_of(entries)
+    for size, note in load.published.items():
+        assert key.open(note) == Checkpoint(size, roots[size])
+    figures.tell(
+        f"gateway killed {KILLS} times under load: {len(load.receipts)} answers received, all of them among "
+        f"{len(entries)} entries, none twice; {len(load.published)} published checkpoints all hold"
+    )
 
 
 def kill_and_restart(world: GatewayWorld) -> None:
     assert isinstance(world.gateway, GatewayProcess)
     world.gateway.kill()
     world.gateway.start()
+
+
+def stored_log(url: str, world: GatewayWorld) -> tuple[list[StoredEntry], Verification]:
+    engine = open_database(url, schema.metadata(), version=schema.VERSION)
+    try:
+        with snapshot(engine) as connection:
+            entries = list(all_entries(connection))
+        return entries, verify_log(engine, world.config.checkpoint_key.verifier)
+    finally:
+        engine.dispose()
+
+
+def roots_of(entries: list[StoredEntry]) -> list[bytes]:
+    """Return the root of the tree at every size, from 0."""
+    tree = Tree()
+    roots = [tree.root()]
+    for entry in entries:
+        tree.append(entry.leaf_hash)
+        roots.append(tree.root())
+    return roots

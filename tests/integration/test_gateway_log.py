@@ -111,7 +111,7 @@ def test_an_altered_leaf_is_named(stored: StoredLog, tmp_path: Path, index: int)
 def test_an_altered_leaf_with_the_hash_to_match_is_named_by_the_tree(
     stored: StoredLog, tmp_path: Path, index: int
 ) -> None:
-    forged = stored.entry(index)[0].replace(b'"version":1', b'"version":2')
+    forged = stored.entry(index)[0].replace(b'"version":2', b'"version":3')
     statement = "UPDATE log_entry SET leaf = ?, leaf_hash = ? WHERE log_index = ?"
 
     fault = fault_of(stored.altered(tmp_path, (statement, (forged, leaf_hash(forged), index))))
@@ -162,10 +162,8 @@ def test_entries_exchanged_for_one_another_are_named(stored: StoredLog, tmp_path
 
 
 def test_an_entry_slipped_in_at_the_end_is_named(stored: StoredLog, tmp_path: Path) -> None:
-    statement = (
-        "INSERT INTO log_entry SELECT 10, leaf, leaf_hash, subject, consumer, provider "
-        "FROM log_entry WHERE log_index = 9"
-    )
+    columns = "leaf, leaf_hash, subject, consumer, provider"
+    statement = f"INSERT INTO log_entry SELECT 10, {columns} FROM log_entry WHERE log_index = 9"  # noqa: S608
 
     fault = fault_of(stored.altered(tmp_path, (statement, ())))
 

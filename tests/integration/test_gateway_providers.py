@@ -1,9 +1,13 @@
 """Providers that refuse, are down, are slow or answer nonsense: the caller learns which, and nothing leaks."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import grpc
 import pytest
@@ -16,10 +20,13 @@ from lienthong_core.errors import Refusal, not_found
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.doubles import population_server
+from tests.support.figures import Figures
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world, refusal_of, trailing_metadata
+from tests.support.load import under_load
 from tests.support.waiting import wait_until
 
 SHORT_S = 1.5
+CALLERS = 6
 
 
 @pytest.fixture
@@ -148,6 +155,90 @@ def test_a_provider_that_the_gateway_has_no_address_of_is_unavailable(tmp_path: 
         world.consent()
 
         assert refusal_of(world.read).reason == "PROVIDER_UNAVAILABLE"
+
+
+class NoProvider:
+    """Takes connections where a provider should be, and says to each what it is told to; then ends it, or not."""
+
+    def __init__(self, says: bytes, *, ends: bool) -> None:
+        self._says = says
+        self._ends = ends
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._taken: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for taken in self._taken:
+            taken.close()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                taken, _ = self._listener.accept()
+                with contextlib.suppress(OSError):
+                    taken.sendall(self._says)
+                if self._ends:
+                    taken.close()
+                else:
+                    self._taken.append(taken)
+
+
+NO_PROVIDERS: dict[str, tuple[bytes, bool, str]] = {
+    "hangs up": (b"", True, "PROVIDER_UNAVAILABLE"),
+    "speaks HTTP in the clear": (b"HTTP/1.1 400 Bad Request\r\n\r\n", True, "PROVIDER_UNAVAILABLE"),
+    "makes noise": (bytes(range(256)) * 16, True, "PROVIDER_UNAVAILABLE"),
+    "is silent": (b"", False, "PROVIDER_TIMEOUT"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PROVIDERS)
+def test_what_is_no_provider_at_all_is_told_in_time(tmp_path: Path, figures: Figures, name: str) -> None:
+    says, ends, reason = NO_PROVIDERS[name]
+    with (
+        NoProvider(says, ends=ends) as nobody,
+        gateway_world(sqlite_url(tmp_path / "other.sqlite"), providers={members.POPULATION: nobody.address}) as world,
+    ):
+        world.consent()
+        began = time.monotonic()
+        why = refusal_of(lambda: world.get_citizen(CallContext(PURPOSE), timeout=SHORT_S))
+        took_s = time.monotonic() - began
+
+        assert why.reason == reason
+        assert last_refusal(world)[0] == reason
+    assert took_s < SHORT_S
+    figures.tell(f"a provider that {name}: {reason} after {took_s:.2f} s")
+
+
+def test_a_provider_that_goes_and_comes_back_under_load_costs_its_own_calls_only(
+    world: GatewayWorld, figures: Figures
+) -> None:
+    address, identity = world.config.providers[members.POPULATION], world.authority.issue(members.POPULATION)
+    with contextlib.ExitStack() as stack, under_load(world, CALLERS) as load:
+        load.wait_for_answers(20)
+        world.population_server.stop()
+        load.wait_for_refusals(CALLERS)
+        back = population_server(world.population, address, identity, members.GATEWAY)
+        stack.callback(back.stop)
+        back.start()
+        first_s = load.wait_for_answers(1)
+        load.wait_for_answers(20)
+
+    recorded = {entry["exchange_id"] for entry in world.entries() if entry["event"] == "EXCHANGE"}
+    assert {receipt.exchange_id for receipt in load.answers} <= recorded
+    assert set(load.reasons) <= {"PROVIDER_UNAVAILABLE", "PROVIDER_ANSWER_INVALID"}
+    figures.tell(
+        f"provider gone under {CALLERS} callers: {load.reasons.total()} refused after {load.longest_s:.2f} s at most, "
+        f"the first answered {first_s:.2f} s after it was back"
+    )
 
 
 def _reads(world: GatewayWorld) -> bool:

@@ -125,6 +125,7 @@ def test_the_catalogue_lists_the_registered_systems(world: GatewayWorld) -> None
     systems = stub.ListSystems(catalogue_pb2.ListSystemsRequest(), timeout=TIMEOUT_S).systems
 
     assert [system.system_id for system in systems] == sorted(str(system.system_id) for system in members.SYSTEMS)
+    assert {system.member for system in systems if "/G01/" in system.system_id} == {"VN-SANDBOX/GOV/G01"}
 
 
 def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_systems_rights(world: GatewayWorld) -> None:
@@ -135,7 +136,7 @@ def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_system
         assert method.provider == str(members.POPULATION)
         assert method.account_level == 2
         assert "identity.basic" in {dataset.name for dataset in method.datasets}
-        return [(right.consumer, right.purpose) for right in method.access_rights]
+        return [(call.access_right.consumer, call.access_right.purpose) for call in method.allowed_calls]
 
     assert (str(members.PORTAL), PURPOSE) in rights(members.PORTAL)
     assert {consumer for consumer, _ in rights(members.BANK)} == {str(members.BANK)}

@@ -2,10 +2,12 @@
 
 # ruff: noqa: ARG002, N802 (methods are named and called as the contract says)
 
+import base64
 from typing import Any
 
 import grpc
 import jwt
+import rfc8785
 
 from lienthong.api.consent.v1 import consent_pb2 as messages
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceServicer
@@ -22,6 +24,8 @@ class ConsentService(ConsentServiceServicer):
         self.requests: dict[str, messages.ConsentRequest] = {}
         self.consents: dict[str, messages.Consent] = {}
         self.decisions: list[dict[str, Any]] = []
+        self.capacities: list[messages.Capacity.ValueType] = []
+        """On whose word consents were revoked."""
         self.down = False
         self.loses_answers = False
         self._key = jwt.PyJWK(key.jwk)
@@ -30,7 +34,7 @@ class ConsentService(ConsentServiceServicer):
         self._subject_number = subject_number
         self._consumer = consumer
 
-    def ask(self, request_id: str = REQUEST_ID, **changes: str) -> messages.ConsentRequest:
+    def ask(self, request_id: str = REQUEST_ID, **changes: str | int) -> messages.ConsentRequest:
         """Keep a request for consent, as a consumer makes one."""
         terms = messages.ConsentTerms(
             subject_number=self._subject_number,
@@ -41,6 +45,9 @@ class ConsentService(ConsentServiceServicer):
             purpose_title_vi="Đăng ký thường trú",
             purpose_title_en="Registering permanent residence",
             legal_text_version="2026-01-01",
+            legal_text_digest="d1" * 32,
+            legal_text_vi="Bạn tự nguyện quyết định.",
+            legal_text_en="You decide freely.",
         )
         terms.valid_for.FromSeconds(3_600)
         for name, value in changes.items():
@@ -76,20 +83,39 @@ class ConsentService(ConsentServiceServicer):
             options={"verify_iat": False},
         )
         assert jwt.get_unverified_header(request.decision)["typ"] == "lienthong-consent-approval+jwt"
+        payload = request.decision.split(".")[1]
+        signed = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        assert signed == rfc8785.dumps(decision)
         self.decisions.append(decision)
+        self._decide(asked, decision)
         answer = messages.RecordDecisionResponse(consent_request=asked)
-        asked.state = messages.CONSENT_REQUEST_STATE_DENIED
-        if decision["decision"] == "approved":
-            asked.state = messages.CONSENT_REQUEST_STATE_APPROVED
-            asked.consent_id = f"consent-of-{asked.consent_request_id}"
-            answer.consent.CopyFrom(self.give(asked.consent_id, asked.terms))
+        if asked.consent_id:
+            answer.consent.CopyFrom(self.consents[asked.consent_id])
         if self.loses_answers:
             raise unavailable("LOST", "The answer was lost on its way.")
         return answer
 
-    def give(self, consent_id: str, terms: messages.ConsentTerms) -> messages.Consent:
+    def _decide(self, asked: messages.ConsentRequest, decision: dict[str, Any]) -> None:
+        asked.state = messages.CONSENT_REQUEST_STATE_DENIED
+        if decision["decision"] != "approved":
+            return
+        capacity = messages.Capacity.Value(f"CAPACITY_{decision['approves_as'].upper()}")
+        if capacity in asked.approved_as:
+            asked.state = messages.CONSENT_REQUEST_STATE_PENDING
+            raise precondition("APPROVAL_REPLAYED", "This approval was recorded already.")
+        asked.approved_as.append(capacity)
+        if decision["subject_age"] == "child_from_7" and len(asked.approved_as) == 1:
+            asked.state = messages.CONSENT_REQUEST_STATE_PENDING
+            return
+        asked.state = messages.CONSENT_REQUEST_STATE_APPROVED
+        asked.consent_id = f"consent-of-{asked.consent_request_id}"
+        self.give(asked.consent_id, asked.terms, decision["approved_by"])
+
+    def give(self, consent_id: str, terms: messages.ConsentTerms, approved_by: str = "") -> messages.Consent:
         """Keep a consent in force."""
-        consent = messages.Consent(consent_id=consent_id, state=messages.CONSENT_STATE_ACTIVE, terms=terms)
+        approval = messages.ConsentApproval(approved_by=approved_by or terms.subject_number)
+        state = messages.CONSENT_STATE_ACTIVE
+        consent = messages.Consent(consent_id=consent_id, state=state, terms=terms, approvals=[approval])
         consent.valid_until.FromJsonString("2027-01-01T12:30:00Z")
         self.consents[consent_id] = consent
         return consent
@@ -103,13 +129,41 @@ class ConsentService(ConsentServiceServicer):
         self, request: messages.ListConsentsRequest, context: grpc.ServicerContext
     ) -> messages.ListConsentsResponse:
         self._check_up()
-        hers = [c for c in self.consents.values() if c.terms.subject_number == request.subject_number]
+        number = request.subject_number
+        assert request.include_represented
+        hers = [c for c in self.consents.values() if number in (c.terms.subject_number, c.approvals[0].approved_by)]
         return messages.ListConsentsResponse(consents=hers)
+
+    def PauseConsent(
+        self, request: messages.PauseConsentRequest, context: grpc.ServicerContext
+    ) -> messages.PauseConsentResponse:
+        consent = self._consent(request.consent_id)
+        consent.state = messages.CONSENT_STATE_PAUSED
+        return messages.PauseConsentResponse(consent=consent)
+
+    def ResumeConsent(
+        self, request: messages.ResumeConsentRequest, context: grpc.ServicerContext
+    ) -> messages.ResumeConsentResponse:
+        consent = self._consent(request.consent_id)
+        consent.state = messages.CONSENT_STATE_ACTIVE
+        return messages.ResumeConsentResponse(consent=consent)
+
+    def ListConsentRevisions(
+        self, request: messages.ListConsentRevisionsRequest, context: grpc.ServicerContext
+    ) -> messages.ListConsentRevisionsResponse:
+        raise NotImplementedError
+
+    def GetConsentReceipt(
+        self, request: messages.GetConsentReceiptRequest, context: grpc.ServicerContext
+    ) -> messages.GetConsentReceiptResponse:
+        consent = self._consent(request.consent_id)
+        return messages.GetConsentReceiptResponse(receipt=f'{{"of":"{consent.consent_id}"}}'.encode())
 
     def RevokeConsent(
         self, request: messages.RevokeConsentRequest, context: grpc.ServicerContext
     ) -> messages.RevokeConsentResponse:
         consent = self._consent(request.consent_id)
+        self.capacities.append(request.capacity)
         consent.state = messages.CONSENT_STATE_REVOKED
         return messages.RevokeConsentResponse(consent=consent)
 

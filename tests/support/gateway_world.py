@@ -119,25 +119,33 @@ class GatewayWorld:
         datasets: Sequence[str] = (BASIC,),
         purpose: str = PURPOSE,
         valid_for: timedelta = timedelta(hours=1),
+        provider: SystemId = members.POPULATION,
+        **more: Any,  # noqa: ANN401 (any other field of the request)
     ) -> consent_pb2.ConsentRequest:
         """Ask for consent as the consumer does."""
         period = Duration()
         period.FromTimedelta(valid_for)
         request = consent_pb2.RequestConsentRequest(
             subject_number=number,
-            provider=str(members.POPULATION),
+            provider=str(provider),
             datasets=datasets,
             purpose=purpose,
             valid_for=period,
+            **more,
         )
         stub = ConsentServiceStub(self.channel(consumer))
         return stub.RequestConsent(request, timeout=TIMEOUT_S).consent_request
 
     def approval(self, request: consent_pb2.ConsentRequest, level: int = 2, **changes: object) -> str:
         """Return the identity provider's signed statement that the citizen approved, with some claims changed."""
+        claims = self.approval_claims(request, level) | changes
+        return self.key_set.keys[0].sign_canonical(claims, token_type="lienthong-consent-approval+jwt")
+
+    def approval_claims(self, request: consent_pb2.ConsentRequest, level: int = 2) -> dict[str, object]:
+        """Return the claims of a good statement that a grown-up citizen approved."""
         now = int(self.clock.now().timestamp())
         terms = request.terms
-        claims: dict[str, object] = {
+        return {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "iat": now,
@@ -145,17 +153,25 @@ class GatewayWorld:
             "decision": "approved",
             "consent_request_id": request.consent_request_id,
             "subject_number": terms.subject_number,
+            "subject_age": "grown_up",
             "approved_by": terms.subject_number,
+            "approves_as": "subject",
             "acr": str(level),
             "auth_time": now,
             "consumer": terms.consumer,
             "provider": terms.provider,
             "datasets": list(terms.datasets),
             "purpose": terms.purpose,
+            "purpose_title_vi": terms.purpose_title_vi,
+            "purpose_title_en": terms.purpose_title_en,
+            "purpose_reference": terms.purpose_reference,
             "valid_for": terms.valid_for.seconds,
+            "uses": terms.uses,
+            "uses_per": terms.uses_per.seconds,
+            "retention": terms.retention.seconds,
             "legal_text_version": terms.legal_text_version,
+            "legal_text_digest": terms.legal_text_digest,
         }
-        return self.key_set.keys[0].sign(claims | changes, token_type="lienthong-consent-approval+jwt")
 
     def decide(self, consent_request_id: str, statement: str) -> consent_pb2.RecordDecisionResponse:
         """Hand a signed decision in as the identity provider does."""
@@ -171,9 +187,10 @@ class GatewayWorld:
         purpose: str = PURPOSE,
         valid_for: timedelta = timedelta(hours=1),
         level: int = 2,
+        **more: Any,  # noqa: ANN401 (any other field of the request)
     ) -> consent_pb2.Consent:
         """Have a citizen consent: asked for by the consumer, approved at the identity provider."""
-        request = self.request_consent(consumer, number, datasets, purpose, valid_for)
+        request = self.request_consent(consumer, number, datasets, purpose, valid_for, **more)
         return self.decide(request.consent_request_id, self.approval(request, level)).consent
 
     def get_citizen(
@@ -235,9 +252,13 @@ def trailing_metadata(error: grpc.RpcError) -> dict[str, str]:
 def gateway_world(
     database_url: str,
     make: Callable[[GatewayConfig, Clock], Gateway] = GatewayServer,
+    more_providers: Mapping[SystemId, str] | None = None,
     **changes: Any,  # noqa: ANN401 (any field's value)
 ) -> Generator[GatewayWorld]:
-    """Run a gateway and its neighbours; `changes` are fields of its configuration."""
+    """Run a gateway and its neighbours.
+
+    `more_providers` are the addresses of a test's own providers, `changes` fields of the gateway's configuration.
+    """
     with ExitStack() as stack:
         ports = [stack.enter_context(reserved_port(HOST)) for _ in range(3)]
         authority = Authority.create()
@@ -256,7 +277,7 @@ def gateway_world(
             "tls": authority.issue(members.GATEWAY),
             "checkpoint_key": CheckpointKey.create(),
             "registration": members.registration(),
-            "providers": {members.POPULATION: f"{HOST}:{ports[1]}"},
+            "providers": {members.POPULATION: f"{HOST}:{ports[1]}", **(more_providers or {})},
             "identity_provider": members.IDENTITY,
             "issuer": ISSUER,
             "jwks_url": f"https://{HOST}:{ports[2]}/jwks.json",

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import grpc
 import httpx2
 from sqlalchemy.orm import Session
 
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.consent.v1.consent_pb2_grpc import add_ConsentServiceServicer_to_server
 from lienthong.api.identity.v1.identity_pb2 import AccountKind, AccountState
+from lienthong.api.population.v1.population_pb2 import VerifyRelationshipResponse
 from lienthong_core.certificates import Authority, TlsIdentity
 from lienthong_core.clock import SandboxClock
 from lienthong_core.ports import reserved_port
@@ -29,6 +31,7 @@ from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.identity.store import IdentityStore
 from tests.support.browser import TIMEOUT_S, Browser, Page
 from tests.support.consents import ConsentService
+from tests.support.doubles import POPULATION_SERVICE, PopulationDouble
 
 GATEWAY = SystemId.parse("VN-SANDBOX/GOV/G00/gateway")
 IDENTITY = SystemId.parse("VN-SANDBOX/GOV/G01/identity")
@@ -36,6 +39,8 @@ PORTAL = SystemId.parse("VN-SANDBOX/GOV/G02/portal")
 BANK = SystemId.parse("VN-SANDBOX/COM/BANK01/ekyc")
 
 MAI, LEVEL_ONE, LOCKED, INACTIVE, NOBODY = (f"09919000000{digit}" for digit in (1, 2, 3, 4, 9))
+CHILD, SMALL_CHILD = "099318000005", "099324000006"
+"""Eight years old and two, in November 2026; both with an account of their own."""
 CALLBACK = "https://localhost:9/callback"
 PORTAL_SECRET, BANK_SECRET = "portal-secret", "bank-secret"
 VERIFIER = "v" * 43
@@ -104,6 +109,8 @@ class IdentityWorld:
     rpc_address: str
     server: IdentityServer
     consents: ConsentService
+    register: PopulationDouble
+    """The population database behind the gateway; it confirms no relationship unless told."""
     key: SigningKey
     authority: Authority
     portal_tls: TlsIdentity
@@ -153,12 +160,14 @@ def identity_world(database_url: str) -> Generator[IdentityWorld]:
     with ExitStack() as undo:
         web_port, rpc_port, gateway_port = (undo.enter_context(reserved_port("127.0.0.1")) for _ in range(3))
         issuer = f"https://localhost:{web_port}"
+        register = PopulationDouble()
+        register.answer("VerifyRelationship", VerifyRelationshipResponse(confirmed=False))
         consents = ConsentService(key, issuer, GATEWAY.spiffe_id, MAI, str(PORTAL))
         gateway = RpcServer(
             f"localhost:{gateway_port}",
             authority.issue(GATEWAY),
-            [consent_pb2.DESCRIPTOR.services_by_name["ConsentService"].full_name],
-            lambda server: add_ConsentServiceServicer_to_server(consents, server),
+            [consent_pb2.DESCRIPTOR.services_by_name["ConsentService"].full_name, POPULATION_SERVICE.full_name],
+            lambda server: _behind_the_gateway(server, consents, register),
             lambda system: system == IDENTITY,
         )
         undo.callback(gateway.stop)
@@ -181,8 +190,13 @@ def identity_world(database_url: str) -> Generator[IdentityWorld]:
         server.start()
         trust = ssl.create_default_context(cadata=authority.certificate.decode())
         yield IdentityWorld(
-            clock, issuer, f"localhost:{rpc_port}", server, consents, key, authority, portal_tls, trust, undo
+            clock, issuer, f"localhost:{rpc_port}", server, consents, register, key, authority, portal_tls, trust, undo
         )
+
+
+def _behind_the_gateway(server: grpc.Server, consents: ConsentService, register: PopulationDouble) -> None:
+    add_ConsentServiceServicer_to_server(consents, server)
+    register.register(server)
 
 
 def _fill(server: IdentityServer, portal: TlsIdentity, bank: TlsIdentity) -> None:
@@ -192,6 +206,8 @@ def _fill(server: IdentityServer, portal: TlsIdentity, bank: TlsIdentity) -> Non
         (MAI, 2, active, "Nguyễn Thị Mai", "1990-05-17"),
         (LEVEL_ONE, 1, active, "Trần Văn Một", "1985"),
         (LOCKED, 2, AccountState.ACCOUNT_STATE_LOCKED, "Lê Thị Khóa", "1979-01-02"),
+        (CHILD, 1, active, "Lê Gia Hân", "2018-05-20"),
+        (SMALL_CHILD, 1, active, "Lê Gia Bảo", "2024-06-01"),
         (INACTIVE, 2, AccountState.ACCOUNT_STATE_INACTIVE, "Phạm Văn Chưa", "2001-12-31"),
     )
     with Session(server.engine) as session, session.begin():

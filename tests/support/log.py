@@ -9,9 +9,9 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import Appender
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 CONSUMERS = ("VN-SANDBOX/COM/BANK01/ekyc", "VN-SANDBOX/GOV/G02/portal")
@@ -54,5 +54,8 @@ def extend(
     appender = Appender(engine, key)
     for first in range(start, end, batch):
         with writing(engine) as connection:
-            appender.append(connection, [make(number) for number in range(first, min(end, first + batch))])
+            head = appender.begin(connection)
+            made = [make(number) for number in range(first, min(end, first + batch))]
+            entries = [(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
+            appender.append(connection, entries, head)
         appender.committed()

@@ -107,6 +107,7 @@ class GatewayDouble:
             (Header.EXCHANGE_ID, str(uuid.uuid4())),
             (Header.LOG_INDEX, str(len(self.calls) - 1)),
             (Header.REQUEST_HASH, "0" * 64),
+            (Header.DIGEST_KEY, "0" * 32),
             (Header.DATASETS_RELEASED, "identity.basic,residence"),
             (Header.DATASETS_WITHHELD, "family"),
         )

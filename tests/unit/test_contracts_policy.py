@@ -1,70 +1,44 @@
 """The policy that contracts carry: what every provider's contract states, and what a faulty one is refused for."""
 
 import pytest
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    FieldDescriptorProto,
-    FileDescriptorProto,
-    MethodDescriptorProto,
-)
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
-from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
 from lienthong_core.contracts import all_contracts
-from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import ContractFault, MethodContract, load_contracts
+from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.field_rules import ContractFault
 from lienthong_gateway.registration import Registration, System
 from lienthong_seeds import members
+from tests.support.made_contracts import (
+    BASIC,
+    NOT_PERSONAL,
+    PROVIDER,
+    READ,
+    WHOLE,
+    add_map,
+    load,
+    message_field,
+    plain_field,
+    repeated,
+)
 
-PROVIDER = SystemId("VN-SANDBOX", "GOV", "G98", "faulty")
 CONTRACTS = load_contracts(members.registration(), all_contracts())
 POPULATION = "/lienthong.api.population.v1.PopulationService/"
-
-WHOLE = MethodPolicy(subject="personal_number", account_level=2, access=AccessKind.ACCESS_KIND_READ)
-BASIC = FieldPolicy(dataset="identity.basic")
+FREE_FORM = ["Any", "Struct", "Value", "ListValue"]
 
 
-def text_field(name: str, policy: FieldPolicy | None, number: int = 1) -> FieldDescriptorProto:
-    field = FieldDescriptorProto(
-        name=name, number=number, type=FieldDescriptorProto.TYPE_STRING, label=FieldDescriptorProto.LABEL_OPTIONAL
-    )
-    if policy is not None:
-        field.options.Extensions[options_pb2.field].CopyFrom(policy)
-    return field
+def test_a_method_may_answer_with_a_stream() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    contract = load("test.streaming", WHOLE, answer, answers=True)
+
+    assert contract.streams
 
 
-def message_field(name: str, type_name: str, policy: FieldPolicy | None) -> FieldDescriptorProto:
-    field = text_field(name, policy, number=2)
-    field.type = FieldDescriptorProto.TYPE_MESSAGE
-    field.type_name = type_name
-    return field
-
-
-def load(
-    package: str, method: MethodPolicy | None, answer: DescriptorProto, *, streams: bool = False
-) -> MethodContract:
-    """Load the contract of a service with one method, `Ask`, that answers `answer`."""
-    request = DescriptorProto(name="Request", field=[text_field("personal_number", None)])
-    ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
-    ask.server_streaming = streams
-    if method is not None:
-        ask.options.Extensions[options_pb2.method].CopyFrom(method)
-    file = FileDescriptorProto(
-        name=f"{package}.proto", package=package, syntax="proto3", message_type=[request, answer]
-    )
-    file.dependency.append("lienthong/api/options/v1/options.proto")
-    file.service.add(name="Faulty", method=[ask])
-    made = descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
-    system = System(PROVIDER, "", "", (f"{package}.Faulty",))
-    return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]
-
-
-def test_a_method_that_streams_is_a_fault_because_streams_are_not_forwarded() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
-    with pytest.raises(ContractFault, match="streams"):
-        load("test.streaming", WHOLE, answer, streams=True)
+def test_a_method_that_takes_a_stream_is_a_fault_because_one_request_is_decided_about() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="one request at a time"):
+        load("test.requests", WHOLE, answer, requests=True)
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))
@@ -107,42 +81,42 @@ def test_a_list_of_changes_is_about_nobody_in_particular() -> None:
 
 
 def test_a_whole_contract_is_taken() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
 
     assert set(load("test.whole", WHOLE, answer).datasets) == {"identity.basic"}
 
 
 def test_a_method_without_a_policy_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
 
     with pytest.raises(ContractFault, match=r"/test\.unruled\.Faulty/Ask has no"):
         load("test.unruled", None, answer)
 
 
 def test_a_method_that_does_not_say_how_it_accesses_the_register_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
 
     with pytest.raises(ContractFault, match="reads, verifies or writes"):
         load("test.kindless", MethodPolicy(subject="personal_number", account_level=2), answer)
 
 
 def test_a_subject_that_the_request_does_not_have_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", BASIC)])
-    policy = MethodPolicy(subject="citizen.personal_number", access=AccessKind.ACCESS_KIND_READ)
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    policy = MethodPolicy(subject="citizen.personal_number", access=READ)
 
     with pytest.raises(ContractFault, match="no text field of its request"):
         load("test.subjectless", policy, answer)
 
 
 def test_a_personal_field_without_a_dataset_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", None)])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", None)])
 
     with pytest.raises(ContractFault, match=r"test\.unlabelled\.Answer\.name.*has no dataset"):
         load("test.unlabelled", WHOLE, answer)
 
 
 def test_a_personal_field_without_a_dataset_deep_inside_the_answer_is_a_fault() -> None:
-    inner = DescriptorProto(name="Inner", field=[text_field("name", None)])
+    inner = DescriptorProto(name="Inner", field=[plain_field("name", None)])
     answer = DescriptorProto(
         name="Answer", nested_type=[inner], field=[message_field("inner", ".test.deep.Answer.Inner", None)]
     )
@@ -152,14 +126,14 @@ def test_a_personal_field_without_a_dataset_deep_inside_the_answer_is_a_fault() 
 
 
 def test_a_policy_that_says_nothing_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", FieldPolicy())])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", FieldPolicy())])
 
     with pytest.raises(ContractFault, match="neither names a dataset nor says not_personal"):
         load("test.silent", WHOLE, answer)
 
 
 def test_a_dataset_that_no_contract_declares_is_a_fault() -> None:
-    answer = DescriptorProto(name="Answer", field=[text_field("name", FieldPolicy(dataset="identity.basik"))])
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", FieldPolicy(dataset="identity.basik"))])
 
     with pytest.raises(ContractFault, match=r"no contract declares: identity\.basik"):
         load("test.mistyped", WHOLE, answer)
@@ -168,7 +142,7 @@ def test_a_dataset_that_no_contract_declares_is_a_fault() -> None:
 def test_a_field_within_a_labelled_one_may_belong_to_another_dataset() -> None:
     inner = DescriptorProto(
         name="Inner",
-        field=[text_field("name", None), text_field("faith", FieldPolicy(dataset="identity.ethnicity"), 2)],
+        field=[plain_field("name", None), plain_field("faith", FieldPolicy(dataset="identity.ethnicity"), 2)],
     )
     answer = DescriptorProto(
         name="Answer", nested_type=[inner], field=[message_field("inner", ".test.inner.Answer.Inner", BASIC)]
@@ -179,7 +153,7 @@ def test_a_field_within_a_labelled_one_may_belong_to_another_dataset() -> None:
 
 def test_a_message_that_holds_itself_can_be_answered() -> None:
     answer = DescriptorProto(
-        name="Answer", field=[text_field("name", BASIC), message_field("parent", ".test.recursive.Answer", None)]
+        name="Answer", field=[plain_field("name", BASIC), message_field("parent", ".test.recursive.Answer", None)]
     )
 
     assert set(load("test.recursive", WHOLE, answer).datasets) == {"identity.basic"}
@@ -190,3 +164,91 @@ def test_a_service_that_is_in_no_contract_is_a_fault() -> None:
 
     with pytest.raises(ContractFault, match=r"test\.nowhere\.Service"):
         load_contracts(registration, all_contracts())
+
+
+@pytest.mark.parametrize("kind", FREE_FORM)
+@pytest.mark.parametrize("policy", [None, NOT_PERSONAL], ids=["no policy", "not personal"])
+def test_a_field_that_can_hold_anything_is_a_fault(kind: str, policy: FieldPolicy | None) -> None:
+    package = f"test.anything.{kind.lower()}{'' if policy is None else '_marked'}"
+    answer = DescriptorProto(name="Answer", field=[message_field("extra", f".google.protobuf.{kind}", policy)])
+
+    with pytest.raises(ContractFault, match=rf"Answer\.extra.*google\.protobuf\.{kind}, which can hold anything"):
+        load(package, WHOLE, answer)
+
+
+def test_a_field_that_can_hold_anything_is_a_fault_also_within_a_labelled_one() -> None:
+    inner = DescriptorProto(name="Inner", field=[message_field("extra", ".google.protobuf.Any", None)])
+    answer = DescriptorProto(name="Answer", field=[message_field("inner", ".test.within.Inner", BASIC)])
+
+    with pytest.raises(ContractFault, match=r"test\.within\.Inner\.extra"):
+        load("test.within", WHOLE, answer, inner)
+
+
+@pytest.mark.parametrize("kind", FREE_FORM)
+def test_a_field_that_can_hold_anything_is_taken_with_a_dataset_of_its_own(kind: str) -> None:
+    answer = DescriptorProto(name="Answer", field=[message_field("extra", f".google.protobuf.{kind}", BASIC)])
+
+    assert set(load(f"test.labelled.{kind.lower()}", WHOLE, answer).datasets) == {"identity.basic"}
+
+
+def test_a_map_without_a_dataset_is_a_fault_whatever_its_values_say() -> None:
+    answer, value = DescriptorProto(name="Answer"), DescriptorProto(name="Value", field=[plain_field("name", BASIC)])
+    add_map(
+        answer, ".test.mapped.Answer", plain_field("by_name", None), message_field("value", ".test.mapped.Value", None)
+    )
+
+    with pytest.raises(ContractFault, match=r"test\.mapped\.Answer\.by_name.*has no dataset"):
+        load("test.mapped", WHOLE, answer, value)
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS))
+def test_every_method_says_whom_its_answer_is_about_or_why_it_names_nobody(path: str) -> None:
+    contract = CONTRACTS[path]
+
+    about_somebody = bool(contract.policy.subject and contract.datasets)
+    assert about_somebody == bool(contract.answer_subjects or contract.policy.answer_names_nobody)
+
+
+def test_an_answer_with_personal_data_that_does_not_say_whom_it_is_about_is_a_fault() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+
+    with pytest.raises(ContractFault, match="neither says which field of its answer names the citizen"):
+        load("test.nameless", MethodPolicy(subject="personal_number", access=READ), answer)
+
+
+def test_an_answer_without_personal_data_need_not_say_whom_it_is_about() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("state", NOT_PERSONAL)])
+
+    assert not load("test.impersonal", MethodPolicy(subject="personal_number", access=READ), answer).answer_subjects
+
+
+NUMBER_AND_COUNT = [
+    plain_field("number", BASIC),
+    plain_field("count", NOT_PERSONAL, 2, FieldDescriptorProto.TYPE_INT32),
+]
+FAULTY_ANSWERS: dict[str, tuple[MethodPolicy, str]] = {
+    "unknown": (MethodPolicy(subject="personal_number", answer_subject=["citizen.number"]), "no text field of it"),
+    "counted": (MethodPolicy(subject="personal_number", answer_subject=["count"]), "no text field of it"),
+    "one_of_two": (MethodPolicy(subject="personal_number", answer_subject=["number", "x"]), "no text field of it"),
+    "both": (
+        MethodPolicy(subject="personal_number", answer_subject=["number"], answer_names_nobody="."),
+        "says both whom",
+    ),
+    "unasked": (MethodPolicy(answer_subject=["number"]), "not whom its request is about"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY_ANSWERS)
+def test_what_cannot_say_whom_an_answer_is_about_is_a_fault(name: str) -> None:
+    policy, fault = FAULTY_ANSWERS[name]
+    policy.access = READ
+
+    with pytest.raises(ContractFault, match=fault):
+        load(f"test.answers.{name}", policy, DescriptorProto(name="Answer", field=NUMBER_AND_COUNT))
+
+
+def test_an_answer_may_name_several_of_whom_one_was_asked_for() -> None:
+    answer = DescriptorProto(name="Answer", field=[repeated(plain_field("numbers", BASIC))])
+    policy = MethodPolicy(subject="personal_number", access=READ, answer_subject=["numbers"])
+
+    assert load("test.several", policy, answer).answer_subjects

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
-from lienthong_gateway.consents.rules import LEGAL_TEXT_VERSION, StoredConsent, Terms
+from lienthong_gateway.consents.rules import StoredConsent
+from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.contracts import load_contracts
 from lienthong_gateway.decisions.consent import decide_by_consent
 from lienthong_gateway.decisions.right import decide_by_law, find_right
-from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
+from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder, UseLimit
 from lienthong_gateway.registration import AccessRight
 from lienthong_seeds import members
 
@@ -33,8 +35,15 @@ RIGHT = REGISTRATION.access_rights[members.PORTAL, GET_CITIZEN.path, PURPOSE]
 STATE_RIGHT = REGISTRATION.access_rights[members.PORTAL, UPDATE_RESIDENCE.path, PURPOSE]
 
 BY_CONSENT = Claim(PURPOSE, "consent", "", "")
-BY_LAW = Claim(PURPOSE, "state_19_1_c", "H26.1-20261121-0000001", "officer-7")
+BY_LAW = Claim(PURPOSE, "state_19_1_c", "H26.1-20261121-0000001", members.OFFICER)
 LEVEL_2 = TokenHolder(LAN, 2)
+
+
+ACTIVE, PAUSED, REVOKED = (
+    ConsentState.CONSENT_STATE_ACTIVE,
+    ConsentState.CONSENT_STATE_PAUSED,
+    ConsentState.CONSENT_STATE_REVOKED,
+)
 
 
 def caller(system: SystemId = members.PORTAL) -> Caller:
@@ -45,10 +54,10 @@ def consent(datasets: tuple[str, ...] = ("identity.basic",), purpose: str = PURP
     """Return a consent in force: given an hour ago for a day."""
     given_at = NOW - timedelta(hours=1)
     period = timedelta(days=1)
-    terms = Terms(
-        LAN, str(members.PORTAL), str(members.POPULATION), frozenset(datasets), purpose, period, LEGAL_TEXT_VERSION
+    terms = Terms(LAN, str(members.PORTAL), str(members.POPULATION), frozenset(datasets), purpose, period)
+    return StoredConsent(
+        "consent-1", "request-1", 1, "digest-1", ACTIVE, terms, given_at, given_at + period, None, level
     )
-    return StoredConsent("consent-1", 1, terms, given_at, given_at + period, None, level, "statement")
 
 
 def decided(*consents: StoredConsent, holder: TokenHolder | None = LEVEL_2, subject: str = LAN) -> Grant:
@@ -82,31 +91,31 @@ def test_a_call_without_a_right_is_refused(
     system: SystemId, claim: Claim, reason: str, status: grpc.StatusCode
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        find_right(caller(system), GET_CITIZEN, claim, REGISTRATION)
+        find_right(caller(system), GET_CITIZEN, claim, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == (reason, status)
 
 
 def test_the_right_of_system_method_and_purpose_is_found() -> None:
-    assert find_right(caller(), GET_CITIZEN, BY_CONSENT, REGISTRATION) == RIGHT
+    assert find_right(caller(), GET_CITIZEN, BY_CONSENT, REGISTRATION, NOW) == RIGHT
 
 
 def test_the_law_as_basis_grants_what_the_right_and_the_contract_have_in_common() -> None:
-    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, STATE_RIGHT)
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, STATE_RIGHT, REGISTRATION, NOW)
 
     assert grant == Grant(LegalBasis.LEGAL_BASIS_STATE_BODY, BY_LAW.legal_reference, "", frozenset({"residence"}))
 
 
 def test_the_law_as_basis_needs_its_reference() -> None:
     with pytest.raises(Refusal) as caught:
-        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, legal_reference=""), STATE_RIGHT)
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, legal_reference=""), STATE_RIGHT, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == ("LEGAL_REFERENCE_MISSING", INVALID)
 
 
 def test_the_law_as_basis_needs_the_officer_who_acts() -> None:
     with pytest.raises(Refusal) as caught:
-        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, officer=""), STATE_RIGHT)
+        decide_by_law(UPDATE_RESIDENCE, replace(BY_LAW, officer=""), STATE_RIGHT, REGISTRATION, NOW)
 
     assert (caught.value.reason, caught.value.status) == ("OFFICER_MISSING", INVALID)
 
@@ -130,7 +139,32 @@ def test_no_consent_at_all_is_consent_missing() -> None:
 
 
 def test_a_revoked_consent_is_refused() -> None:
-    refused("CONSENT_REVOKED", DENIED, replace(consent(), revoked_at=NOW))
+    refused("CONSENT_REVOKED", DENIED, replace(consent(), state=REVOKED))
+
+
+def test_a_paused_consent_is_refused_as_paused_and_not_as_ended() -> None:
+    revoked = replace(consent(), state=REVOKED)
+    refused("CONSENT_PAUSED", DENIED, replace(consent(), state=PAUSED), revoked)
+    refused("CONSENT_EXPIRED", DENIED, replace(consent(), state=PAUSED, valid_until=NOW))
+
+
+def test_a_paused_consent_that_covers_is_named_rather_than_one_in_force_that_does_not() -> None:
+    refused("CONSENT_PAUSED", DENIED, replace(consent(), state=PAUSED), consent(("account",)))
+    refused("CONSENT_FOR_OTHER_DATASETS", DENIED, replace(consent(("account",)), state=PAUSED))
+
+
+def test_a_consent_that_is_used_up_is_refused_and_another_one_is_used_instead() -> None:
+    once = replace(consent(), terms=replace(consent().terms, uses=1), uses_taken=1)
+    refused("CONSENT_USED_UP", DENIED, once)
+    assert decided(once, replace(consent(), consent_id="other")).consent_id == "other"
+
+
+def test_a_grant_says_what_is_to_be_counted_and_which_revision_it_rests_on() -> None:
+    hourly = replace(consent(), terms=replace(consent().terms, uses=2, uses_per=timedelta(hours=1)), uses_taken=1)
+    grant = decided(hourly)
+    assert grant.consent_limit == UseLimit("consent-1", 2, timedelta(hours=1))
+    assert grant.consent_digest == "digest-1"
+    assert decided(consent()).consent_limit is None
 
 
 def test_a_consent_whose_period_is_over_is_refused() -> None:
@@ -143,13 +177,13 @@ def test_a_consent_that_begins_later_is_not_in_force() -> None:
 
 def test_the_newest_consent_says_why_none_is_in_force() -> None:
     old = replace(consent(), valid_until=NOW)
-    newer = replace(consent(), approved_at=NOW - timedelta(minutes=1), revoked_at=NOW)
+    newer = replace(consent(), approved_at=NOW - timedelta(minutes=1), state=REVOKED)
 
     refused("CONSENT_REVOKED", DENIED, newer, old)
 
 
 def test_a_consent_in_force_counts_whatever_became_of_others() -> None:
-    assert decided(replace(consent(), revoked_at=NOW, consent_id="revoked"), consent()).consent_id == "consent-1"
+    assert decided(replace(consent(), state=REVOKED, consent_id="revoked"), consent()).consent_id == "consent-1"
 
 
 def test_a_consent_for_another_purpose_is_refused() -> None:
@@ -196,7 +230,9 @@ def consents(draw: st.DrawFn) -> StoredConsent:
         drawn,
         approved_at=given_at,
         valid_until=given_at + timedelta(hours=draw(st.integers(1, 40))),
-        revoked_at=draw(st.none() | st.just(NOW)),
+        state=draw(st.sampled_from([ACTIVE, PAUSED, REVOKED])),
+        uses_taken=draw(st.integers(0, 2)),
+        terms=replace(drawn.terms, uses=draw(st.integers(0, 2))),
     )
 
 
@@ -218,13 +254,15 @@ def test_a_grant_never_exceeds_consent_right_and_contract(
     assert grant.datasets == used.datasets & right & GET_CITIZEN.datasets.keys()
     assert grant.datasets
     assert used.purpose == PURPOSE
-    assert used.revoked_at is None
+    assert used.state == ACTIVE
+    assert not used.terms.uses or used.uses_taken < used.terms.uses
+    assert grant.consent_limit == used.limit
     assert used.approved_at <= NOW < used.valid_until
     assert (holder.account_level if holder else used.account_level) >= GET_CITIZEN.policy.account_level
 
 
 @given(right=st.frozensets(st.sampled_from(DATASETS)))
 def test_what_the_law_grants_never_exceeds_right_and_contract(right: frozenset[str]) -> None:
-    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right))
+    grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right), REGISTRATION, NOW)
 
     assert grant.datasets == right & UPDATE_RESIDENCE.datasets.keys()

@@ -11,17 +11,19 @@ from lienthong_core.metadata import single_header
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Claim
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.identify import Identifier, read_claim
 from lienthong_seeds import members
 
 PORTAL_URI = members.PORTAL.spiffe_id.encode()
 CERTIFICATE = Authority.create().issue(members.PORTAL)
 PURPOSE = (str(Header.PURPOSE), "1.004222")
+REGISTERED = CurrentRegistration(members.registration(), 0, lambda epoch: (epoch, None))
 
 
 def identify(metadata: Metadata, *uris: bytes) -> object:
     peer = {"peer_uri": list(uris), "x509_pem_cert": [CERTIFICATE.certificate]}
-    return Identifier(members.registration()).identify(peer, metadata)
+    return Identifier(REGISTERED).identify(peer, metadata)
 
 
 def reason_of(metadata: Metadata) -> str:
@@ -76,8 +78,17 @@ def test_a_legal_reference_contradicts_consent(basis: list[tuple[str, str]]) -> 
     assert reason_of([PURPOSE, *basis, (str(Header.LEGAL_REFERENCE), "H26.1-20261121-0000001")]) == "HEADER_INVALID"
 
 
+def test_whom_the_call_is_made_for_is_read() -> None:
+    assert read_claim([PURPOSE, (str(Header.REPRESENTED_PARTY), "GOV/G09")]).represented_party == "GOV/G09"
+
+
+@pytest.mark.parametrize("party", ["G09", "GOV/", "GOV/G09/portal", "GOV/G 09", "/", "099190000001"])
+def test_a_represented_party_that_is_no_class_and_code_is_refused(party: str) -> None:
+    assert reason_of([PURPOSE, (str(Header.REPRESENTED_PARTY), party)]) == "HEADER_INVALID"
+
+
 def test_the_caller_is_the_system_that_its_certificate_names() -> None:
-    caller = Identifier(members.registration()).identify(
+    caller = Identifier(REGISTERED).identify(
         {"peer_uri": [PORTAL_URI], "x509_pem_cert": [CERTIFICATE.certificate]}, [("x-road-id", "m-1")]
     )
 
@@ -125,4 +136,4 @@ def test_a_dns_name_in_the_certificate_cannot_claim_a_system() -> None:
         "x509_pem_cert": [CERTIFICATE.certificate],
     }
 
-    assert Identifier(members.registration()).identify(peer, []).system == members.PORTAL
+    assert Identifier(REGISTERED).identify(peer, []).system == members.PORTAL

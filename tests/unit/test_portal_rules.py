@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise, product
 
 import grpc
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lienthong.api.portal.v1.portal_pb2 import DossierState, FormFieldSource
 from lienthong_core.errors import Refusal
+from lienthong_core.working_days import working_days_between
 from lienthong_services.portal.procedures import PERMANENT_RESIDENCE, PROCEDURES, Kind
 from lienthong_services.portal.rules import (
     AGENCY,
@@ -19,7 +20,6 @@ from lienthong_services.portal.rules import (
     Officer,
     Value,
     check_note,
-    civil_date,
     completed_form,
     dossier_code,
     form_from_json,
@@ -35,7 +35,6 @@ from lienthong_services.portal.states import (
     check_move,
     possible_moves,
 )
-from lienthong_services.portal.working_days import add_working_days, is_working_day, working_days_between
 
 LAN = "099190000001"
 BY_CITIZEN, BY_REGISTER = FormFieldSource.FORM_FIELD_SOURCE_CITIZEN, FormFieldSource.FORM_FIELD_SOURCE_REGISTER
@@ -102,49 +101,6 @@ def test_the_states_are_named_as_on_the_national_list() -> None:
     assert set(STATE_NAMES_VI) == set(State)
 
 
-@given(DAYS, COUNTS)
-def test_a_deadline_falls_on_a_working_day(day: date, count: int) -> None:
-    due = add_working_days(day, count)
-    assert due == day if count == 0 else is_working_day(due)
-    assert not is_working_day(due) or due.weekday() < 5 or count == 0
-
-
-@given(DAYS, COUNTS, COUNTS)
-def test_more_working_days_are_later_and_add_up(day: date, first: int, second: int) -> None:
-    due = add_working_days(day, first)
-    assert due >= day + timedelta(days=first)
-    assert add_working_days(due, second) == add_working_days(day, first + second)
-    assert (add_working_days(due, second) > due) == (second > 0)
-
-
-@given(DAYS, DAYS, COUNTS)
-def test_a_later_receipt_is_never_due_earlier(one: date, other: date, count: int) -> None:
-    earlier, later = sorted((one, other))
-    assert add_working_days(earlier, count) <= add_working_days(later, count)
-
-
-@given(DAYS, COUNTS)
-def test_as_many_working_days_pass_as_were_added(day: date, count: int) -> None:
-    assert working_days_between(day, add_working_days(day, count)) == count
-    assert working_days_between(add_working_days(day, count), day) == 0
-
-
-@pytest.mark.parametrize(
-    ("received", "days", "due"),
-    [
-        (date(2026, 11, 20), 3, date(2026, 11, 25)),  # Friday: over the weekend
-        (date(2026, 11, 21), 7, date(2026, 12, 1)),  # Saturday
-        (date(2026, 2, 13), 3, date(2026, 2, 25)),  # over Tết
-        (date(2026, 4, 24), 3, date(2026, 5, 4)),  # over Hùng Kings' day made up for, 30 April and 1 May
-        (date(2026, 12, 31), 1, date(2027, 1, 4)),  # over new year's day, a Friday
-        (date(2026, 9, 1), 1, date(2026, 9, 3)),  # over National Day
-        (date(2027, 4, 15), 1, date(2027, 4, 19)),  # over Hùng Kings' day, a Friday
-    ],
-)
-def test_weekends_and_holidays_do_not_count(received: date, days: int, due: date) -> None:
-    assert add_working_days(received, days) == due
-
-
 def test_the_clock_starts_the_day_after_receipt() -> None:
     assert Deadline(None, None).after_move(State.RECEIVED, date(2026, 11, 23), 7).due == date(2026, 12, 2)
 
@@ -179,17 +135,6 @@ def test_codes_have_the_national_form_and_sort_by_day_and_number(day: date, numb
 
 def test_the_agency_in_codes_is_no_real_unit() -> None:
     assert dossier_code(AGENCY, date(2026, 11, 21), 1) == "G01.99-20261121-0000001"
-
-
-@pytest.mark.parametrize(
-    ("time", "day"),
-    [
-        (datetime(2026, 11, 20, 16, 59, 59, tzinfo=UTC), date(2026, 11, 20)),
-        (datetime(2026, 11, 20, 17, tzinfo=UTC), date(2026, 11, 21)),
-    ],
-)
-def test_days_begin_at_midnight_in_vietnam(time: datetime, day: date) -> None:
-    assert civil_date(time) == day
 
 
 @pytest.mark.parametrize("state", State)

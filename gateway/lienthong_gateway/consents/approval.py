@@ -1,32 +1,58 @@
-"""The identity provider's signed statement of what the citizen decided, checked against the request."""
+"""The identity provider's signed statement of what somebody decided, checked against the request."""
 
+import base64
+import binascii
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
+import rfc8785
 
+from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong_core.errors import Refusal, invalid
 from lienthong_gateway.consents.rules import StoredRequest
+from lienthong_gateway.consents.states import APPROVERS, SubjectAge, capacity_name
 
 TOKEN_TYPE = "lienthong-consent-approval+jwt"  # noqa: S105 (a media type)
 _CLAIMS = [
-    "iss", "aud", "iat", "jti", "decision", "consent_request_id", "subject_number", "approved_by", "acr", "auth_time",
-    "consumer", "provider", "datasets", "purpose", "valid_for", "legal_text_version",
+    "iss", "aud", "iat", "jti", "decision", "consent_request_id", "subject_number", "subject_age", "approved_by",
+    "approves_as", "acr", "auth_time",
 ]  # fmt: skip
 _DECISIONS = {"approved": True, "denied": False}
 _ACCOUNT_LEVELS = {"1": 1, "2": 2}
+_CAPACITIES = {
+    capacity_name(capacity): capacity for capacity in (Capacity.CAPACITY_SUBJECT, Capacity.CAPACITY_REPRESENTATIVE)
+}
 _CLOCK_SKEW = timedelta(seconds=60)
+_LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
 class Approval:
-    """What the citizen decided."""
+    """What somebody decided, and the signed statement of it; number and statement are empty once they were erased."""
 
     approved: bool
-    decided_at: datetime
+    capacity: Capacity.ValueType
+    subject_age: SubjectAge
+    approved_by: str
     account_level: int
+    authenticated_at: datetime
+    decided_at: datetime
+    statement_id: str
+    statement: str
+    statement_digest: str
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signs statements, and for whom; `key` is the one a statement names, None if the issuer has no such key."""
+
+    issuer: str
+    audience: str
+    key: jwt.PyJWK | None
 
 
 def key_id_of(statement: str) -> str:
@@ -40,58 +66,79 @@ def key_id_of(statement: str) -> str:
     return str(header.get("kid", ""))
 
 
-def read_approval(
-    statement: str, key: jwt.PyJWK | None, request: StoredRequest, issuer: str, audience: str, now: datetime
-) -> Approval:
-    """Return the decision; refused with APPROVAL_INVALID unless it is the provider's and about exactly this request.
-
-    `key` is the provider's key that the statement names, None if it has no such key.
-    """
-    if key is None:
-        raise _invalid("it is signed with a key that is not the identity provider's")
+def read_approval(statement: str, signer: Signer, request: StoredRequest, now: datetime) -> Approval:
+    """Return the decision; refused with APPROVAL_INVALID unless it is the signer's and about exactly this request."""
+    claims = _verified(statement, signer)
+    _check_canonical(statement, claims)
     try:
-        claims: Mapping[str, Any] = jwt.decode(
-            statement,
-            key,
-            algorithms=["ES256"],
-            issuer=issuer,
-            audience=audience,
-            options={"require": _CLAIMS, "verify_iat": False},
-        )
-    except jwt.PyJWTError as error:
-        raise _invalid("its signature, issuer or audience is not right") from error
-    try:
-        terms, decided_at = _terms_signed(claims), datetime.fromtimestamp(int(claims["iat"]), UTC)
-        approval = Approval(_DECISIONS[claims["decision"]], decided_at, _ACCOUNT_LEVELS[claims["acr"]])
+        approval = _approval(statement, claims)
     except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as error:
         raise _invalid("its claims are not of their kind") from error
-    if terms != _terms_asked(request):
+    asked = {
+        "consent_request_id": request.consent_request_id,
+        "subject_number": request.terms.subject_number,
+        **request.terms.claims(),
+    }
+    if {name: claims.get(name) for name in asked} != asked:
         raise _invalid("it is not about this request, or not about all of it")
-    if claims["approved_by"] != claims["subject_number"]:
-        raise _invalid("somebody else than the citizen decided")
-    if abs(now - decided_at) > _CLOCK_SKEW:
+    _check_capacity(approval, request.terms.subject_number)
+    if abs(now - approval.decided_at) > _CLOCK_SKEW:
         raise _invalid("it was not signed just now")
     return approval
 
 
-def _terms_signed(claims: Mapping[str, Any]) -> Mapping[str, object]:
-    names = ("consent_request_id", "subject_number", "consumer", "provider", "purpose", "legal_text_version")
-    datasets = sorted(str(name) for name in claims["datasets"])
-    return {**{name: claims[name] for name in names}, "datasets": datasets, "valid_for": claims["valid_for"]}
+def _verified(statement: str, signer: Signer) -> Mapping[str, Any]:
+    if signer.key is None:
+        raise _invalid("it is signed with a key that is not the identity provider's")
+    try:
+        return jwt.decode(
+            statement,
+            signer.key,
+            algorithms=["ES256"],
+            issuer=signer.issuer,
+            audience=signer.audience,
+            options={"require": _CLAIMS, "verify_iat": False},
+        )
+    except (jwt.PyJWTError, RecursionError) as error:
+        raise _invalid("its signature, issuer or audience is not right") from error
 
 
-def _terms_asked(request: StoredRequest) -> Mapping[str, object]:
-    terms = request.terms
-    return {
-        "consent_request_id": request.consent_request_id,
-        "subject_number": terms.subject_number,
-        "consumer": terms.consumer,
-        "provider": terms.provider,
-        "purpose": terms.purpose,
-        "legal_text_version": terms.legal_text_version,
-        "datasets": sorted(terms.datasets),
-        "valid_for": int(terms.valid_for.total_seconds()),
-    }
+def _check_canonical(statement: str, claims: Mapping[str, Any]) -> None:
+    """Refuse a payload that is not canonical: two readers could otherwise take it for two things."""
+    payload = statement.split(".")[1]
+    try:
+        signed = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        canonical = rfc8785.dumps(dict(claims)) == signed
+    except (binascii.Error, ValueError) as error:
+        raise _invalid("its payload cannot be canonical JSON") from error
+    if not canonical:
+        raise _invalid("its payload is not canonical JSON (RFC 8785)")
+
+
+def _approval(statement: str, claims: Mapping[str, Any]) -> Approval:
+    statement_id = claims["jti"]
+    if not isinstance(statement_id, str) or not 0 < len(statement_id) <= _LONGEST_ID:
+        raise TypeError("jti")
+    return Approval(
+        approved=_DECISIONS[claims["decision"]],
+        capacity=_CAPACITIES[claims["approves_as"]],
+        subject_age=SubjectAge(claims["subject_age"]),
+        approved_by=str(claims["approved_by"]),
+        account_level=_ACCOUNT_LEVELS[claims["acr"]],
+        authenticated_at=datetime.fromtimestamp(int(claims["auth_time"]), UTC),
+        decided_at=datetime.fromtimestamp(int(claims["iat"]), UTC),
+        statement_id=statement_id,
+        statement=statement,
+        statement_digest=hashlib.sha256(statement.encode()).hexdigest(),
+    )
+
+
+def _check_capacity(approval: Approval, subject_number: str) -> None:
+    if approval.capacity not in APPROVERS[approval.subject_age]:
+        raise _invalid(f"a citizen of that age ({approval.subject_age}) is not decided for in that capacity")
+    herself = approval.approved_by == subject_number
+    if herself != (approval.capacity == Capacity.CAPACITY_SUBJECT):
+        raise _invalid("somebody else decided than the one it names, or the citizen as her own representative")
 
 
 def _invalid(why: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Decisions about consents. Pure: time and facts are arguments."""
+"""Requests and consents, and what may be done with them. Pure: time and facts are arguments."""
 
 import re
 from dataclasses import dataclass
@@ -7,31 +7,14 @@ from datetime import datetime, timedelta
 from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState, ConsentState
 from lienthong_core.errors import denied, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.terms import Terms
+from lienthong_gateway.exchange import UseLimit
 from lienthong_gateway.registration import Purpose, Registration
-
-LEGAL_TEXT_VERSION = "2026-01-01"
-"""Version of the legal text the citizen is shown: Law 91/2025 Art. 9, in force since that day."""
 
 REQUEST_LIFETIME = timedelta(minutes=30)
 """How long the citizen has to answer a request."""
 
-DEFAULT_PERIOD = timedelta(hours=1)
-LONGEST_PERIOD = timedelta(days=366)
-
 _PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a consent is about."""
-
-    subject_number: str
-    consumer: str
-    provider: str
-    datasets: frozenset[str]
-    purpose: str
-    valid_for: timedelta
-    legal_text_version: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,8 @@ class StoredRequest:
     terms: Terms
     requested_at: datetime
     expires_at: datetime
-    consent_id: str
+    consent_id: str = ""
+    revision: int = 1
 
     def state_at(self, now: datetime) -> ConsentRequestState.ValueType:
         """Return the state, an unanswered request's time being over or not."""
@@ -53,16 +37,20 @@ class StoredRequest:
 
 @dataclass(frozen=True)
 class StoredConsent:
-    """A consent as it is stored."""
+    """A consent as it is stored: its last revision."""
 
     consent_id: str
+    consent_request_id: str
     revision: int
+    digest: str
+    state: ConsentState.ValueType
     terms: Terms
     approved_at: datetime
     valid_until: datetime
     revoked_at: datetime | None
     account_level: int
-    approval: str
+    uses_taken: int = 0
+    """How often it has been used in the length of time that counts; 0 where the number is not limited."""
 
     @property
     def purpose(self) -> str:
@@ -74,16 +62,25 @@ class StoredConsent:
         """Names of the datasets that it covers."""
         return self.terms.datasets
 
+    @property
+    def limit(self) -> UseLimit | None:
+        """How often it may be used; None: any number of times."""
+        return UseLimit(self.consent_id, self.terms.uses, self.terms.uses_per) if self.terms.uses else None
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it has been used as often as it may be."""
+        return self.limit is not None and self.uses_taken >= self.limit.uses
+
     def in_force(self, now: datetime) -> bool:
         """Return whether it allows anything at that time."""
         return self.state_at(now) == ConsentState.CONSENT_STATE_ACTIVE
 
     def state_at(self, now: datetime) -> ConsentState.ValueType:
         """Return its state at that time."""
-        if self.revoked_at is not None:
-            return ConsentState.CONSENT_STATE_REVOKED
         over = not self.approved_at <= now < self.valid_until
-        return ConsentState.CONSENT_STATE_EXPIRED if over else ConsentState.CONSENT_STATE_ACTIVE
+        revoked = self.state == ConsentState.CONSENT_STATE_REVOKED
+        return ConsentState.CONSENT_STATE_EXPIRED if over and not revoked else self.state
 
 
 def check_personal_number(number: str) -> None:
@@ -93,39 +90,36 @@ def check_personal_number(number: str) -> None:
         raise invalid("PERSONAL_NUMBER_INVALID", message)
 
 
-def period_of(seconds: int) -> timedelta:
-    """Return how long a consent asked for so many seconds lasts; refused with PERIOD_INVALID if that is not allowed."""
-    if not 0 < seconds <= LONGEST_PERIOD.total_seconds():
-        message = f"A consent lasts at least one second and at most {LONGEST_PERIOD.days} days; ask for such a period."
-        raise invalid("PERIOD_INVALID", message)
-    return timedelta(seconds=seconds)
+def purpose_of(code: str, registration: Registration) -> Purpose:
+    """Return a registered purpose; refused with PURPOSE_UNKNOWN."""
+    purpose = registration.purposes.get(code)
+    if purpose is None:
+        raise invalid("PURPOSE_UNKNOWN", f"No purpose {code!r} is registered; the catalogue lists those that are.")
+    return purpose
 
 
-def check_terms(terms: Terms, provider_datasets: frozenset[str], registration: Registration) -> Purpose:
-    """Return the purpose of what is asked for, if it may be asked for at all.
+def check_terms(
+    terms: Terms, purpose: Purpose, provider_datasets: frozenset[str], registration: Registration, now: datetime
+) -> None:
+    """Refuse what may not be asked for.
 
-    Refused: PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-    ACCESS_RIGHT_MISSING.
+    Refused: PERSONAL_NUMBER_INVALID, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED, ACCESS_RIGHT_MISSING.
     """
     check_personal_number(terms.subject_number)
-    purpose = registration.purposes.get(terms.purpose)
-    if purpose is None:
-        raise invalid(
-            "PURPOSE_UNKNOWN", f"No purpose {terms.purpose!r} is registered; the catalogue lists those that are."
-        )
     if not any(str(system) == terms.provider for system in registration.systems):
         raise not_found(
             "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
         )
     _check_datasets(terms, provider_datasets, purpose)
+    rights = registration.access_rights.values()
     if not any(
-        str(consumer) == terms.consumer and code == terms.purpose for consumer, _, code in registration.access_rights
+        str(right.consumer) == terms.consumer and right.purpose == terms.purpose and right.in_force(now)
+        for right in rights
     ):
         message = (
             f"{terms.consumer} has no right to call anything for purpose {terms.purpose}, so it may not ask either."
         )
         raise denied("ACCESS_RIGHT_MISSING", message)
-    return purpose
 
 
 def _check_datasets(terms: Terms, provider_datasets: frozenset[str], purpose: Purpose) -> None:

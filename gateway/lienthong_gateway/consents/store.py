@@ -1,31 +1,36 @@
-"""Requests and consents in the gateway's tables. Changes take a connection: the log writer's transaction."""
+"""Requests and consents as the gateway's tables have them now, and counting the uses of consents.
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, cast
+What changes them is in `changes.py`.
+"""
 
-from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select, update
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
 
-from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState
-from lienthong_core.errors import not_found, precondition
-from lienthong_gateway.consents.model import ConsentRequestRow, ConsentRow
-from lienthong_gateway.consents.rules import StoredConsent, StoredRequest, Terms
+from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, insert, or_, select
 
-_REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
-_CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
-NOT_IN_FORCE = "CONSENT_UNKNOWN"
-_PENDING = ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
+from lienthong_core.errors import denied
+from lienthong_gateway.consents.approval import Approval
+from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
+from lienthong_gateway.consents.revisions import Revision, read_revisions
+from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
+from lienthong_gateway.consents.states import SubjectAge
+from lienthong_gateway.consents.terms import Terms
+from lienthong_gateway.exchange import UseLimit
 
+REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
+CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
+APPROVALS = cast("Table", ConsentApprovalRow.__table__)  # type: ignore[attr-defined]
+USES = cast("Table", ConsentUseRow.__table__)  # type: ignore[attr-defined]
 
 # Asked at every exchange: building the statement anew would take longer than running it.
-_BETWEEN = select(_CONSENTS).where(
-    _CONSENTS.c.subject_number == bindparam("subject"),
-    _CONSENTS.c.consumer == bindparam("consumer"),
-    _CONSENTS.c.provider == bindparam("provider"),
+_BETWEEN = select(CONSENTS).where(
+    CONSENTS.c.subject_number == bindparam("subject"),
+    CONSENTS.c.consumer == bindparam("consumer"),
+    CONSENTS.c.provider == bindparam("provider"),
 )
-
-Change: TypeAlias = Callable[[Connection], None]
-"""A change of state, made in the transaction of the log entry about it."""
 
 
 class ConsentStore:
@@ -34,126 +39,149 @@ class ConsentStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def find_request(self, consent_request_id: str) -> StoredRequest | None:
-        """Return a request, or None if there is none of that id."""
-        query = select(_REQUESTS).where(_REQUESTS.c.consent_request_id == consent_request_id)
+    def find_request(self, consent_request_id: str) -> tuple[StoredRequest, list[Approval]] | None:
+        """Return a request and who has approved it, or None if there is none of that id."""
+        query = select(REQUESTS).where(REQUESTS.c.consent_request_id == consent_request_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _request(row)
+            return None if row is None else (_request(row), approvals_of(connection, consent_request_id))
 
-    def find_consent(self, consent_id: str) -> StoredConsent | None:
-        """Return a consent, or None if there is none of that id."""
+    def find_consent(self, consent_id: str) -> tuple[StoredConsent, list[Approval]] | None:
+        """Return a consent and who approved it, or None if there is none of that id."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(_CONSENTS).where(_CONSENTS.c.consent_id == consent_id)).one_or_none()
-        return None if row is None else _consent(row)
+            consent = find_consent(connection, consent_id)
+            return None if consent is None else (consent, approvals_of(connection, consent.consent_request_id))
 
-    def consents_between(self, subject_number: str, consumer: str, provider: str) -> list[StoredConsent]:
-        """Return every consent that a citizen gave a consumer for a provider, whatever became of it."""
-        parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
+    def find_terms(self, record_id: str) -> Terms | None:
+        """Return what a consent or a request for one is about, or None if there is neither of that id."""
+        if (consent := self.find_consent(record_id)) is not None:
+            return consent[0].terms
+        request = self.find_request(record_id)
+        return None if request is None else request[0].terms
+
+    def consents_of(
+        self, personal_number: str, *, include_represented: bool
+    ) -> Sequence[tuple[StoredConsent, list[Approval]]]:
+        """Return every consent that a citizen gave, if asked with those she gave for children, newest first."""
+        whose = CONSENTS.c.subject_number == personal_number
+        if include_represented:
+            given = select(APPROVALS.c.consent_request_id).where(APPROVALS.c.approved_by == personal_number)
+            whose = or_(whose, CONSENTS.c.consent_request_id.in_(given))
+        query = select(CONSENTS).where(whose).order_by(CONSENTS.c.approved_at.desc(), CONSENTS.c.consent_id)
         with self._engine.connect() as connection:
-            return [_consent(row) for row in connection.execute(_BETWEEN, parties)]
+            consents = [_consent(row) for row in connection.execute(query)]
+            return [(consent, approvals_of(connection, consent.consent_request_id)) for consent in consents]
 
-    def consents_of(self, subject_number: str) -> list[StoredConsent]:
-        """Return every consent that a citizen gave, newest first."""
-        query = select(_CONSENTS).where(_CONSENTS.c.subject_number == subject_number)
+    def revisions_of(self, record_id: str) -> list[Revision]:
+        """Return every revision of a request or a consent, oldest first."""
         with self._engine.connect() as connection:
-            return [_consent(row) for row in connection.execute(query.order_by(_CONSENTS.c.approved_at.desc()))]
+            return read_revisions(connection, record_id)
 
 
-def add_request(connection: Connection, request: StoredRequest) -> None:
-    """Store a new request."""
-    values = {
-        "consent_request_id": request.consent_request_id,
-        "state": request.state,
-        "requested_at": request.requested_at,
-        "expires_at": request.expires_at,
-        "consent_id": "",
-        **_terms_columns(request.terms),
-    }
-    connection.execute(insert(_REQUESTS).values(values))
+def find_consent(connection: Connection, consent_id: str, *, lock: bool = False) -> StoredConsent | None:
+    """Return a consent as a transaction sees it; `lock` keeps others from changing it until the transaction ends."""
+    query = select(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else _consent(row)
 
 
-def close_request(
-    connection: Connection, consent_request_id: str, state: ConsentRequestState.ValueType, consent_id: str = ""
-) -> None:
-    """Close a pending request; refused with CONSENT_REQUEST_CLOSED if somebody else closed it first."""
-    where = (_REQUESTS.c.consent_request_id == consent_request_id, _REQUESTS.c.state == _PENDING)
-    closed = connection.execute(update(_REQUESTS).where(*where).values(state=state, consent_id=consent_id))
-    if closed.rowcount != 1:
-        raise precondition("CONSENT_REQUEST_CLOSED", "The request was answered already; ask the citizen again.")
+def consents_between(
+    connection: Connection, subject_number: str, consumer: str, provider: str, now: datetime
+) -> Sequence[StoredConsent]:
+    """Return every consent that a citizen gave a consumer for a provider, whatever became of it.
+
+    With each one that may be used a number of times only, how often it has been as of `now`.
+    """
+    parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
+    found = [_consent(row) for row in connection.execute(_BETWEEN, parties)]
+    return [
+        replace(consent, uses_taken=_uses(connection, consent.limit, now)) if consent.limit else consent
+        for consent in found
+    ]
 
 
-def add_consent(connection: Connection, consent: StoredConsent) -> None:
-    """Store a new consent."""
-    values = {
-        "consent_id": consent.consent_id,
-        "revision": consent.revision,
-        "approved_at": consent.approved_at,
-        "valid_until": consent.valid_until,
-        "account_level": consent.account_level,
-        "approval": consent.approval,
-        **_terms_columns(consent.terms),
-    }
-    connection.execute(insert(_CONSENTS).values(values))
+def requests_of(connection: Connection, personal_number: str) -> list[StoredRequest]:
+    """Return every request to a citizen, and every one that she answered for a child."""
+    decided = select(APPROVALS.c.consent_request_id).where(APPROVALS.c.approved_by == personal_number)
+    whose = or_(REQUESTS.c.subject_number == personal_number, REQUESTS.c.consent_request_id.in_(decided))
+    return [_request(row) for row in connection.execute(select(REQUESTS).where(whose))]
 
 
-def revoke_consent(connection: Connection, consent_id: str, now: datetime) -> None:
-    """End a consent; refused with NOT_IN_FORCE if it is not there or has been revoked already."""
-    where = (_CONSENTS.c.consent_id == consent_id, _CONSENTS.c.revoked_at.is_(None))
-    values = {"revoked_at": now, "revision": _CONSENTS.c.revision + 1}
-    revoked = connection.execute(update(_CONSENTS).where(*where).values(values))
-    if revoked.rowcount != 1:
-        raise not_found(NOT_IN_FORCE, "No such consent is in force.")
+def approvals_of(connection: Connection, consent_request_id: str) -> list[Approval]:
+    """Return who has approved a request, in the order of time."""
+    query = select(APPROVALS).where(APPROVALS.c.consent_request_id == consent_request_id)
+    return [_approval(row) for row in connection.execute(query.order_by(APPROVALS.c.approved_at, APPROVALS.c.capacity))]
 
 
-def _terms_columns(terms: Terms) -> dict[str, object]:
-    return {
-        "subject_number": terms.subject_number,
-        "consumer": terms.consumer,
-        "provider": terms.provider,
-        "datasets": ",".join(sorted(terms.datasets)),
-        "purpose": terms.purpose,
-        "valid_for_s": int(terms.valid_for.total_seconds()),
-        "legal_text_version": terms.legal_text_version,
-    }
+def take_use(connection: Connection, limit: UseLimit, exchange_id: str, now: datetime) -> None:
+    """Count an exchange as one use of a consent, in the transaction that records the exchange.
+
+    Refused with CONSENT_USED_UP if it has been used as often as the citizen allowed: nothing may be released then.
+    """
+    # Other replicas of the gateway count one after another; SQLite has one writer anyway.
+    connection.execute(select(CONSENTS.c.state).where(CONSENTS.c.consent_id == limit.consent_id).with_for_update())
+    if _uses(connection, limit, now) >= limit.uses:
+        raise denied(
+            "CONSENT_USED_UP",
+            f"The citizen allowed {limit.uses} uses{_each(limit)}, and they are used up; "
+            f"{'wait, or ' if limit.per else ''}ask her for another consent with RequestConsent.",
+        )
+    connection.execute(insert(USES).values(exchange_id=exchange_id, consent_id=limit.consent_id, used_at=now))
 
 
-def _terms(row: Row[Any]) -> Terms:
-    return Terms(
-        subject_number=row.subject_number,
-        consumer=row.consumer,
-        provider=row.provider,
-        datasets=frozenset(row.datasets.split(",")),
-        purpose=row.purpose,
-        valid_for=timedelta(seconds=row.valid_for_s),
-        legal_text_version=row.legal_text_version,
-    )
+def _each(limit: UseLimit) -> str:
+    return f" in {limit.per}" if limit.per else ""
+
+
+def _uses(connection: Connection, limit: UseLimit, now: datetime) -> int:
+    query = select(func.count()).where(USES.c.consent_id == limit.consent_id)
+    if limit.per is not None:
+        query = query.where(USES.c.used_at > now - limit.per)
+    return connection.execute(query).scalar_one()
+
+
+def terms_text(terms: Terms) -> str:
+    """Return terms as they are stored, without the citizen."""
+    return json.dumps(terms.claims(), ensure_ascii=False)
 
 
 def _request(row: Row[Any]) -> StoredRequest:
     return StoredRequest(
         consent_request_id=row.consent_request_id,
         state=row.state,
-        terms=_terms(row),
-        requested_at=_utc(row.requested_at),
-        expires_at=_utc(row.expires_at),
+        terms=Terms.of(row.subject_number, json.loads(row.terms)),
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
         consent_id=row.consent_id,
+        revision=row.revision,
     )
 
 
 def _consent(row: Row[Any]) -> StoredConsent:
     return StoredConsent(
         consent_id=row.consent_id,
+        consent_request_id=row.consent_request_id,
         revision=row.revision,
-        terms=_terms(row),
-        approved_at=_utc(row.approved_at),
-        valid_until=_utc(row.valid_until),
-        revoked_at=None if row.revoked_at is None else _utc(row.revoked_at),
+        digest=row.digest,
+        state=row.state,
+        terms=Terms.of(row.subject_number, json.loads(row.terms)),
+        approved_at=row.approved_at,
+        valid_until=row.valid_until,
+        revoked_at=row.revoked_at,
         account_level=row.account_level,
-        approval=row.approval,
     )
 
 
-def _utc(time: datetime) -> datetime:
-    # SQLite keeps no zone; everything is written in UTC.
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+def _approval(row: Row[Any]) -> Approval:
+    return Approval(
+        approved=True,
+        capacity=row.capacity,
+        subject_age=SubjectAge(row.subject_age),
+        approved_by=row.approved_by,
+        account_level=row.account_level,
+        authenticated_at=row.authenticated_at,
+        decided_at=row.approved_at,
+        statement_id=row.statement_id,
+        statement=row.statement,
+        statement_digest=row.statement_digest,
+    )

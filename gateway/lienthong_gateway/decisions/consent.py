@@ -4,10 +4,12 @@ Pure: everything it needs is handed in, and every refusal has its own reason.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
-from lienthong_core.errors import denied
+from lienthong_core.errors import Refusal, denied
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Claim, Grant, TokenHolder
@@ -26,7 +28,8 @@ def decide_by_consent(
     """Return what the citizen's consent allows; `consents` are all she gave this consumer for this provider.
 
     Refused: CONSENT_NOT_APPLICABLE, SUBJECT_MISMATCH, ACCOUNT_LEVEL_TOO_LOW, CONSENT_MISSING,
-    CONSENT_FOR_OTHER_PURPOSE, CONSENT_REVOKED, CONSENT_EXPIRED, CONSENT_FOR_OTHER_DATASETS.
+    CONSENT_FOR_OTHER_PURPOSE, CONSENT_FOR_OTHER_DATASETS, CONSENT_USED_UP, CONSENT_PAUSED, CONSENT_REVOKED,
+    CONSENT_EXPIRED.
     """
     if not subject:
         message = (
@@ -40,7 +43,9 @@ def decide_by_consent(
         # A consent can be used while the citizen is away; then the level she approved it with is what counts.
         _check_level(contract, consent.account_level)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
-    return Grant(LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets)
+    return Grant(
+        LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent_limit=consent.limit
+    )
 
 
 def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -> None:
@@ -64,21 +69,43 @@ def _covering(
     consents: Sequence[StoredConsent], contract: MethodContract, right: AccessRight, purpose: str, now: datetime
 ) -> StoredConsent:
     wanted = right.datasets & contract.datasets.keys()
+    usable = [
+        consent
+        for consent in consents
+        if consent.purpose == purpose and consent.in_force(now) and consent.datasets & wanted and not consent.used_up
+    ]
+    if usable:
+        return max(usable, key=lambda consent: (len(consent.datasets & wanted), consent.approved_at))
+    raise _why_not(consents, contract, wanted, purpose, now)
+
+
+def _why_not(
+    consents: Sequence[StoredConsent],
+    contract: MethodContract,
+    wanted: AbstractSet[str],
+    purpose: str,
+    now: datetime,
+) -> Refusal:
+    """Return the refusal that tells the consumer most about what it can do."""
     for_purpose = [consent for consent in consents if consent.purpose == purpose]
     in_force = [consent for consent in for_purpose if consent.in_force(now)]
-    covering = [consent for consent in in_force if consent.datasets & wanted]
-    if covering:
-        return max(covering, key=lambda consent: (len(consent.datasets & wanted), consent.approved_at))
-    if in_force:
+    if any(consent.datasets & wanted for consent in in_force):
+        message = "The consent has been used as often as the citizen allowed; wait, or ask her with RequestConsent."
+        return denied("CONSENT_USED_UP", message)
+    paused = [consent for consent in for_purpose if consent.state_at(now) == ConsentState.CONSENT_STATE_PAUSED]
+    if any(consent.datasets & wanted for consent in paused):
+        message = "The citizen has paused her consent; only she resumes it, on her account page."
+        return denied("CONSENT_PAUSED", message)
+    if in_force or paused:
         message = f"The citizen consented, but to none of what {contract.path} answers; ask for the datasets it needs."
-        raise denied("CONSENT_FOR_OTHER_DATASETS", message)
+        return denied("CONSENT_FOR_OTHER_DATASETS", message)
     if for_purpose:
         newest = max(for_purpose, key=lambda consent: consent.approved_at)
-        if newest.revoked_at is not None:
-            raise denied("CONSENT_REVOKED", "The citizen has revoked her consent; ask her again with RequestConsent.")
-        raise denied("CONSENT_EXPIRED", "The consent's period is over; ask the citizen again with RequestConsent.")
+        if newest.state_at(now) == ConsentState.CONSENT_STATE_REVOKED:
+            return denied("CONSENT_REVOKED", "The citizen has revoked her consent; ask her again with RequestConsent.")
+        return denied("CONSENT_EXPIRED", "The consent's period is over; ask the citizen again with RequestConsent.")
     if any(consent.in_force(now) for consent in consents):
         message = f"The citizen consented, but for another purpose than {purpose}; each purpose needs its own consent."
-        raise denied("CONSENT_FOR_OTHER_PURPOSE", message)
+        return denied("CONSENT_FOR_OTHER_PURPOSE", message)
     message = "The citizen has not consented to this; ask her with ConsentService.RequestConsent."
-    raise denied("CONSENT_MISSING", message)
+    return denied("CONSENT_MISSING", message)

@@ -3,16 +3,22 @@
 Pure: everything it needs is handed in, and every refusal has its own reason.
 """
 
+from datetime import datetime
+
 from lienthong_core.errors import denied, invalid
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, LegalGround, Registration
+from lienthong_gateway.registry.words import describe, has_form
 
 
-def find_right(caller: Caller, contract: MethodContract, claim: Claim, registration: Registration) -> AccessRight:
+def find_right(
+    caller: Caller, contract: MethodContract, claim: Claim, registration: Registration, now: datetime
+) -> AccessRight:
     """Return the right that the call makes use of.
 
-    Refused: PURPOSE_MISSING, PURPOSE_UNKNOWN, ACCESS_RIGHT_MISSING, LEGAL_BASIS_UNKNOWN, LEGAL_BASIS_NOT_ALLOWED.
+    Refused: PURPOSE_MISSING, PURPOSE_UNKNOWN, ACCESS_RIGHT_MISSING, ACCESS_RIGHT_NOT_IN_FORCE, LEGAL_BASIS_UNKNOWN,
+    LEGAL_BASIS_NOT_ALLOWED.
     """
     if not claim.purpose:
         raise invalid("PURPOSE_MISSING", "The call names no purpose; send its code in lienthong-purpose.")
@@ -25,6 +31,12 @@ def find_right(caller: Caller, contract: MethodContract, claim: Claim, registrat
     if right is None:
         message = f"{caller.system} has no right to call {contract.path} for purpose {claim.purpose}."
         raise denied("ACCESS_RIGHT_MISSING", message)
+    if not right.in_force(now):
+        message = (
+            f"The right of {caller.system} to call {contract.path} for purpose {claim.purpose} is not in force: it "
+            "was withdrawn, is over, or begins later. The gateway's administrator can grant it anew."
+        )
+        raise denied("ACCESS_RIGHT_NOT_IN_FORCE", message)
     basis = LEGAL_BASIS_HEADERS.get(claim.legal_basis)
     if basis is None:
         known = ", ".join(LEGAL_BASIS_HEADERS)
@@ -38,10 +50,13 @@ def find_right(caller: Caller, contract: MethodContract, claim: Claim, registrat
     return right
 
 
-def decide_by_law(contract: MethodContract, claim: Claim, right: AccessRight) -> Grant:
-    """Return what a legal basis other than consent allows.
+def decide_by_law(
+    contract: MethodContract, claim: Claim, right: AccessRight, registration: Registration, now: datetime
+) -> Grant:
+    """Return what a legal basis other than consent allows: one of Law 91/2025 Art. 19(1).
 
-    Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING.
+    Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING, OFFICER_NOT_ALLOWED, LEGAL_GROUND_MISSING,
+    LEGAL_GROUND_NOT_IN_FORCE, LEGAL_REFERENCE_INVALID.
     """
     if not claim.legal_reference:
         message = (
@@ -50,5 +65,42 @@ def decide_by_law(contract: MethodContract, claim: Claim, right: AccessRight) ->
         raise invalid("LEGAL_REFERENCE_MISSING", message)
     if not claim.officer:
         raise invalid("OFFICER_MISSING", f"{claim.legal_basis} needs the officer who acts, in x-road-userid.")
+    if (right.consumer, claim.officer) not in registration.officers:
+        message = (
+            f"The officer in x-road-userid is not registered as acting for {right.consumer}; name one who is, or have "
+            "the gateway's administrator admit this one."
+        )
+        raise denied("OFFICER_NOT_ALLOWED", message)
+    _check_reference(contract, claim, _grounds_in_force(contract, claim, registration, now))
     basis = LEGAL_BASIS_HEADERS[claim.legal_basis]
     return Grant(basis, claim.legal_reference, "", right.datasets & contract.datasets.keys())
+
+
+def _grounds_in_force(
+    contract: MethodContract, claim: Claim, registration: Registration, now: datetime
+) -> list[LegalGround]:
+    basis = LEGAL_BASIS_HEADERS[claim.legal_basis]
+    grounds = registration.legal_grounds.values()
+    covering = [ground for ground in grounds if ground.covers(basis, contract.path, claim.purpose)]
+    if not covering:
+        message = (
+            f"No ground of the law is registered on which {contract.path} may be called for {claim.purpose} with "
+            f"{claim.legal_basis}; the catalogue lists those that are."
+        )
+        raise denied("LEGAL_GROUND_MISSING", message)
+    in_force = [ground for ground in covering if ground.period.holds(now)]
+    if not in_force:
+        codes = ", ".join(sorted(ground.code for ground in covering))
+        message = f"The ground {codes} is not in force today: it is over, or begins later. Name another legal basis."
+        raise denied("LEGAL_GROUND_NOT_IN_FORCE", message)
+    return in_force
+
+
+def _check_reference(contract: MethodContract, claim: Claim, grounds: list[LegalGround]) -> None:
+    forms = frozenset(form for ground in grounds for form in ground.reference_forms)
+    if not has_form(claim.legal_reference, forms):
+        message = (
+            f"To call {contract.path} for {claim.purpose} with {claim.legal_basis}, lienthong-legal-reference must be "
+            f"{describe(forms).en}."
+        )
+        raise invalid("LEGAL_REFERENCE_INVALID", message)

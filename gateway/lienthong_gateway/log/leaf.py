@@ -1,15 +1,15 @@
 """The leaf of the log: what one entry says, as canonical JSON (RFC 8785)."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import rfc8785
-
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
-LEAF_VERSION = 1
+LEAF_VERSION = 2
+_DECISIONS = {LogEvent.LOG_EVENT_EXCHANGE: "RELEASED", LogEvent.LOG_EVENT_REFUSAL: "REFUSED"}
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,17 @@ class Entry:
     def leaf(self, commitment: str) -> bytes:
         """Return the leaf; `commitment` stands for the citizen, empty if the entry is about nobody in particular."""
         trace = self.trace
-        return rfc8785.dumps(
+        return _canonical(
             {
                 "version": LEAF_VERSION,
                 "time": timestamp(self.time),
                 "event": LogEvent.Name(self.event).removeprefix("LOG_EVENT_"),
                 "exchange_id": trace.exchange_id,
+                "sequence": trace.sequence,
+                "trace_id": trace.trace_id,
                 "message_id": trace.message_id,
                 "consumer": trace.consumer,
+                "represented_party": trace.represented_party,
                 "provider": trace.provider,
                 "method": trace.method,
                 "officer": trace.officer,
@@ -44,18 +47,28 @@ class Entry:
                 "legal_basis": trace.legal_basis,
                 "legal_reference": trace.legal_reference,
                 "consent_id": trace.consent_id,
+                "consent_digest": trace.consent_digest,
                 "datasets_released": list(self.datasets_released),
                 "datasets_withheld": list(self.datasets_withheld),
                 "fields_released": list(self.fields_released),
-                "request_hash": trace.request_hash,
+                "request_digest": trace.request_digest,
                 "request_bytes": trace.request_bytes,
-                "response_hash": trace.response_hash,
+                "response_digest": trace.response_digest,
                 "response_bytes": trace.response_bytes,
+                "decision": _DECISIONS.get(self.event, ""),
                 "status": self.status,
                 "reason": self.reason,
-                "step_us": dict(trace.step_us),
+                "step_us": trace.step_us,
             }
         )
+
+
+def _canonical(leaf: dict[str, object]) -> bytes:
+    """Return RFC 8785 canonical JSON, which for ASCII keys, text and whole numbers is what the standard library writes.
+
+    A test holds the two equal; this one takes a fifth of the time, in the thread that every exchange waits for.
+    """
+    return json.dumps(leaf, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def timestamp(time: datetime) -> str:

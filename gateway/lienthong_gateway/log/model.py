@@ -7,7 +7,7 @@ from lienthong_gateway.model import GatewayTable
 
 
 class LogHeadRow(GatewayTable, table=True):
-    """The log's end, one row: whoever writes locks it first, so that replicas of the gateway write one after another.
+    """One row, which whoever writes locks first, so that replicas of the gateway write one after another.
 
     An epoch counts the changes of one kind that were ever made. A decision that was made in an epoch still holds
     while the number is the same; see `log/writer.py`.
@@ -16,7 +16,6 @@ class LogHeadRow(GatewayTable, table=True):
     __tablename__ = "log_head"  # pyright: ignore[reportAssignmentType]
 
     head_id: int = Field(default=1, primary_key=True)
-    tree_size: int = Field(default=0, sa_type=BigInteger)
     consent_epoch: int = Field(default=0, sa_type=BigInteger)
     registration_epoch: int = Field(default=0, sa_type=BigInteger)
 
@@ -28,7 +27,6 @@ class LogEntryRow(GatewayTable, table=True):
     __table_args__ = (
         Index("log_entry_by_subject", "subject", "log_index"),
         Index("log_entry_by_consumer", "consumer", "log_index"),
-        Index("log_entry_by_provider", "provider", "log_index"),
     )
 
     log_index: int = Field(primary_key=True, sa_type=BigInteger)

@@ -3,28 +3,23 @@
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
-from lienthong_core.database import writing
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, CheckpointKey, VerifierKey
-from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth, Tile
-from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.merkle import leaf_hash
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth
 from lienthong_gateway.log.model import CheckpointRow, LogEntryRow, LogTileRow, SubjectSalt
-from lienthong_gateway.log.summary import summarise
 
 ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
 CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
 TILES = cast("Table", LogTileRow.__table__)  # type: ignore[attr-defined]
 SALTS = cast("Table", SubjectSalt.__table__)  # type: ignore[attr-defined]
 _SALT_BYTES = 32
-_CACHED_COMMITMENTS = 10_000
 _PAGE = 1_000
+_LAST_SIZE = select(func.max(CHECKPOINTS.c.tree_size))
 
 
 def commitment(salt: bytes, personal_number: str) -> str:
@@ -32,90 +27,21 @@ def commitment(salt: bytes, personal_number: str) -> str:
     return hmac.digest(salt, personal_number.encode(), hashlib.sha256).hex()
 
 
-class Appender:
-    """Appends batches. Used by one thread, with one transaction a batch."""
-
-    def __init__(self, engine: Engine, key: CheckpointKey) -> None:
-        """Go on from the last checkpoint; raises CheckpointFault if it was altered, or signed with another key."""
-        self._key = key
-        self._commitments: OrderedDict[str, str] = OrderedDict()
-        with writing(engine) as connection:
-            if not read_checkpoints(connection, 0, 1):
-                self._save_checkpoint(connection, Growth.of_partial(()))
-            self._tree: Growth | None = load_growth(connection, key.verifier)
-        self._pending: Growth | None = None
-
-    def append(self, connection: Connection, entries: Sequence[Entry]) -> range:
-        """Append entries and the checkpoint that covers them; return their indexes.
-
-        `committed` or `rolled_back` must follow, as the transaction ended.
-        """
-        before = self._tree or load_growth(connection, self._key.verifier)
-        tree = before.copy()
-        rows: list[dict[str, object]] = []
-        tiles: list[Tile] = []
-        for entry in entries:
-            subject = self._commitment(connection, entry.trace.subject)
-            leaf = entry.leaf(subject)
-            hashed = leaf_hash(leaf)
-            rows.append(
-                {
-                    "log_index": tree.size,
-                    "leaf": leaf,
-                    "leaf_hash": hashed,
-                    "subject": subject,
-                    "consumer": entry.trace.consumer,
-                    "provider": entry.trace.provider,
-                }
-            )
-            tiles += tree.append(hashed)
-        connection.execute(insert(ENTRIES), rows)
-        if tiles:
-            connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
-            summarise(connection, [tile.index for tile in tiles if tile.level == 0])
-        self._save_checkpoint(connection, tree)
-        self._pending = tree
-        return range(before.size, tree.size)
-
-    def committed(self) -> None:
-        """Go on from the batch that was appended last: its transaction is durable."""
-        self._tree = self._pending
-
-    def rolled_back(self) -> None:
-        """Forget what is known of the log: the batch that was appended last may be stored, or not."""
-        self._tree = None
-        self._commitments.clear()
-
-    def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
-        row = {"tree_size": tree.size, "note": self._key.sign(Checkpoint(tree.size, tree.root()))}
-        connection.execute(insert(CHECKPOINTS), row)
-
-    def _commitment(self, connection: Connection, personal_number: str) -> str:
-        if not personal_number:
-            return ""
-        known = self._commitments.get(personal_number)
-        if known is not None:
-            return known
-        salt = find_salt(connection, personal_number)
-        if salt is None:
-            salt = secrets.token_bytes(_SALT_BYTES)
-            connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": salt})
-        value = commitment(salt, personal_number)
-        self._commitments[personal_number] = value
-        if len(self._commitments) > _CACHED_COMMITMENTS:
-            self._commitments.popitem(last=False)
-        return value
-
-
-def tile_row(tile: Tile) -> dict[str, object]:
-    """Return a tile as it is stored."""
-    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}
-
-
 def find_salt(connection: Connection, personal_number: str) -> bytes | None:
     """Return the salt of the commitments to a citizen, or None if there are no entries about her."""
     query = select(SALTS.c.salt).where(SALTS.c.personal_number == personal_number)
     return connection.execute(query).scalar_one_or_none()
+
+
+def commitment_to(connection: Connection, personal_number: str) -> str:
+    """Return the salted commitment to a citizen, making her salt if there is none; empty for nobody."""
+    if not personal_number:
+        return ""
+    salt = find_salt(connection, personal_number)
+    if salt is None:
+        salt = secrets.token_bytes(_SALT_BYTES)
+        connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": salt})
+    return commitment(salt, personal_number)
 
 
 class StoredEntry(NamedTuple):
@@ -180,13 +106,38 @@ def _number(value: object) -> int:
 
 def load_growth(connection: Connection, key: VerifierKey) -> Growth:
     """Return the tree's right edge as stored; raises CheckpointFault if it is not the one that was signed last."""
+    tree = Growth.of_partial(list(_partial_tiles(connection, _last_checkpoint(connection, key).size)))
+    _check_end(connection, key, tree)
+    return tree
+
+
+def last_size(connection: Connection) -> int:
+    """Return how many entries the last checkpoint covers."""
+    return _number(connection.execute(_LAST_SIZE).scalar_one())
+
+
+def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> Growth:
+    """Return a tree with the entries that somebody else has appended since; raises as `load_growth` does."""
+    grown = tree.copy()
+    hashes = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.log_index >= tree.size).order_by(ENTRIES.c.log_index)
+    for hashed in connection.execute(hashes).scalars():
+        grown.append(bytes(hashed))
+    _check_end(connection, key, grown)
+    return grown
+
+
+def _check_end(connection: Connection, key: VerifierKey, tree: Growth) -> None:
+    if _last_checkpoint(connection, key) != Checkpoint(tree.size, tree.root()):
+        raise CheckpointFault(f"the last checkpoint is not one of the stored tree of {tree.size} entries")
+
+
+def _last_checkpoint(connection: Connection, key: VerifierKey) -> Checkpoint:
     columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
     row = connection.execute(columns.order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)).one()
     signed = key.open(row.note)
-    tree = Growth.of_partial(list(_partial_tiles(connection, signed.size)))
-    if signed != Checkpoint(tree.size, tree.root()) or row.tree_size != tree.size:
-        raise CheckpointFault(f"checkpoint {row.tree_size} is not the one that was signed for the stored tree")
-    return tree
+    if signed.size != row.tree_size:
+        raise CheckpointFault(f"the checkpoint stored for size {row.tree_size} is signed for size {signed.size}")
+    return signed
 
 
 def _partial_tiles(connection: Connection, size: int) -> Iterator[list[bytes]]:

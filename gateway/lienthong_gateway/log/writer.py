@@ -1,45 +1,92 @@
 """The one thread that writes the gateway's database: log entries, and the changes of state that they record.
 
-Calls that arrive while a batch is being committed form the next batch, so one durable commit and one signature serve
-all of them. A change of state (a consent given or revoked) is made in the same transaction as the entry about it.
+A durable commit and a signature cost the same for one entry as for many. So a batch waits, a moment at most, until a
+quarter of the exchanges that are under way are ready to be recorded; one alone does not wait. A change of state (a
+consent given or revoked) is made in the same transaction as the entry about it.
+
+The order of the log is the order of decisions, on every replica. A batch begins by locking the log's end, which counts
+the changes of consents and registrations. An exchange is recorded, and so released, only if what it was decided on has
+not changed by then, or still allows the same: so none is released after the entry that revoked its consent.
 """
 
+import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
 
-from lienthong_core.database import writing
+from lienthong_core.database import WritingConnection
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_core.failures import log_failure
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.head import Head, Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import Appender
 
 LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
 _MAX_BATCH = 256
+_GATHERED = 4
+"""One of how many exchanges under way has to be ready before a batch is written."""
+_GATHER_S = 0.01
+_LONGEST_S = 10.0
+"""How long is waited for an entry at most: a database that hangs gives no error."""
 
 _log = logging.getLogger(__name__)
 
+Change: TypeAlias = Callable[[Connection], None]
+Check: TypeAlias = Callable[[Connection, Head], None]
+_Outcome: TypeAlias = int | Refusal
+
+
+@dataclass(frozen=True)
+class Job:
+    """An entry to be written, and what belongs into its transaction."""
+
+    entry: Entry
+    change: Change | None = None
+    """Makes the change of state that the entry is about; a refusal undoes it, and the entry is not written."""
+    touches: Touches = Touches.NOTHING
+    """What the change can invalidate."""
+    check: Check | None = None
+    """Refuses what no longer holds at this place of the log; then the entry is not written."""
+
 
 @dataclass
-class _Job:
-    entry: Entry
-    change: Callable[[Connection], None] | None
-    done: "Future[int]" = field(default_factory=Future[int])
+class _Waiting:
+    job: Job
+    done: "Future[int] | asyncio.Future[int]"
+    outcome: _Outcome | None = field(default=None)
 
 
 class LogWriter:
     """Appends entries durably, in the order they were handed in."""
 
     def __init__(self, engine: Engine, appender: Appender) -> None:
-        self._engine = engine
+        self._database = WritingConnection(engine)
         self._appender = appender
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._under_way = 0
+        self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name="exchange-log", daemon=True)
+
+    @contextmanager
+    def expecting(self) -> Generator[None]:
+        """Say that an exchange is under way which will hand in an entry before the block ends. For one event loop."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    @property
+    def head(self) -> Head:
+        """The head as this replica saw it last."""
+        return self._appender.head
 
     def start(self) -> None:
         """Write from now on."""
@@ -48,21 +95,31 @@ class LogWriter:
     def stop(self) -> None:
         """Write what was handed in, then end. Nothing may be handed in afterwards."""
         self._jobs.put(None)
+        self._enough.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def append(self, entry: Entry, change: Callable[[Connection], None] | None = None) -> "Future[int]":
-        """Hand in an entry; the future gives its index once it is durable.
-
-        `change` runs in the same transaction before the entry is appended; if it raises a refusal, that is what the
-        future raises and nothing of it is stored. If the log cannot be written, the future raises a refusal with
-        reason EXCHANGE_LOG_UNAVAILABLE.
-        """
-        job = _Job(entry, change)
+    def append(self, job: Job) -> "Future[int]":
+        """Hand in an entry from any thread; the future gives its index once it is durable, or raises like `write`."""
+        done: Future[int] = Future()
         # Running: whoever waits for it may go away, but it cannot be cancelled any more.
-        job.done.set_running_or_notify_cancel()
-        self._jobs.put(job)
-        return job.done
+        done.set_running_or_notify_cancel()
+        self._hand_in(_Waiting(job, done))
+        return done
+
+    async def write(self, job: Job) -> int:
+        """Write an entry and return its index once it is durable. A caller that goes away does not undo it.
+
+        Refused: what the job's change or check refuses, and then nothing of it is stored; EXCHANGE_LOG_UNAVAILABLE, if
+        the log cannot be written, or not in time; in that case the entry may still be written later.
+        """
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._hand_in(_Waiting(job, done))
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await done
+        except TimeoutError:
+            raise _unwritten() from None
 
     def _run(self) -> None:
         ended = False
@@ -70,51 +127,107 @@ class LogWriter:
             batch, ended = self._next_batch()
             if batch:
                 self._write(batch)
+                _deliver(batch)
+        self._database.close()
 
-    def _next_batch(self) -> tuple[list[_Job], bool]:
-        batch: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
+    def _hand_in(self, waiting: _Waiting) -> None:
+        self._jobs.put(waiting)
+        if self._are_enough():
+            self._enough.set()
+
+    def _are_enough(self) -> bool:
+        # One has been taken from the queue already by whoever waits for more.
+        return (self._jobs.qsize() + 1) * _GATHERED >= self._under_way
+
+    def _next_batch(self) -> tuple[list[_Waiting], bool]:
+        batch: list[_Waiting] = []
+        waiting = self._jobs.get()
+        self._enough.clear()
+        if not self._are_enough():
+            self._enough.wait(_GATHER_S)
+        while waiting is not None:
+            batch.append(waiting)
             if len(batch) == _MAX_BATCH:
                 return batch, False
             try:
-                job = self._jobs.get_nowait()
+                waiting = self._jobs.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True
 
-    def _write(self, batch: Sequence[_Job]) -> None:
-        accepted: list[_Job] = []
+    def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
-            with writing(self._engine) as connection:
-                accepted = [job for job in batch if _changed(connection, job)]
-                indexes = self._appender.append(connection, [job.entry for job in accepted]) if accepted else range(0)
+            with self._database.transaction() as connection:
+                accepted = self._append(connection, batch)
         except Exception as error:  # noqa: BLE001 (no failure may end this thread or leave a caller waiting)
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
             log_failure(_log, "writing a batch of the exchange log", error)
             self._appender.rolled_back()
-            _fail([job for job in batch if not job.done.done()])
+            for waiting in batch:
+                waiting.outcome = _unwritten()
             return
-        self._appender.committed()
-        for job, index in zip(accepted, indexes, strict=True):
-            job.done.set_result(index)
+        if accepted:
+            self._appender.committed()
+
+    def _append(self, connection: Connection, batch: Sequence[_Waiting]) -> bool:
+        """Write what is not refused; return whether anything was."""
+        head = self._appender.begin(connection)
+        accepted: list[_Waiting] = []
+        entries: list[tuple[Entry, str]] = []
+        for waiting in batch:
+            entry = waiting.job.entry
+            try:
+                # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
+                subject = self._appender.commitment(connection, entry.trace.subject)
+                head = _changed(connection, waiting.job, head)
+            except Refusal as refusal:
+                waiting.outcome = refusal
+            else:
+                accepted.append(waiting)
+                entries.append((entry, subject))
+        if accepted:
+            for waiting, index in zip(accepted, self._appender.append(connection, entries, head), strict=True):
+                waiting.outcome = index
+        return bool(accepted)
 
 
-def _changed(connection: Connection, job: _Job) -> bool:
-    """Make the job's change of state; a refusal ends that job alone."""
+def _changed(connection: Connection, job: Job, head: Head) -> Head:
+    """Make the job's checks and its change of state; a refusal ends that job alone. Return the head afterwards."""
+    if job.check is not None:
+        job.check(connection, head)
     if job.change is None:
-        return True
-    try:
-        with connection.begin_nested():
-            job.change(connection)
-    except Refusal as refusal:
-        job.done.set_exception(refusal)
-        return False
-    return True
+        return head
+    with connection.begin_nested():
+        job.change(connection)
+    return head.after(job.touches)
 
 
-def _fail(jobs: Sequence[_Job]) -> None:
+def _deliver(batch: Sequence[_Waiting]) -> None:
+    """Tell everybody how it went; those of one event loop together, because waking it costs more than the telling."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    for waiting in batch:
+        if isinstance(waiting.done, asyncio.Future):
+            by_loop.setdefault(waiting.done.get_loop(), []).append(waiting)
+        else:
+            _settle([waiting])
+    for loop, all_waiting in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, all_waiting)
+        except RuntimeError:
+            # The loop has ended, and with it everybody who waited in it.
+            _log.warning("nobody waited any more for a batch of the exchange log")
+
+
+def _settle(batch: Sequence[_Waiting]) -> None:
+    for waiting in batch:
+        if waiting.done.done():
+            continue
+        if isinstance(waiting.outcome, int):
+            waiting.done.set_result(waiting.outcome)
+        else:
+            waiting.done.set_exception(waiting.outcome or _unwritten())
+
+
+def _unwritten() -> Refusal:
     message = "The exchange could not be recorded, so nothing is released; try again."
-    for job in jobs:
-        job.done.set_exception(unavailable("EXCHANGE_LOG_UNAVAILABLE", message))
+    return unavailable("EXCHANGE_LOG_UNAVAILABLE", message)

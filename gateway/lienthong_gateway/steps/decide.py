@@ -1,32 +1,117 @@
-"""Step 3, decide: the facts of the decision are fetched here; the decision itself is in `decisions/`."""
+"""Step 3, decide: the facts of the decision are fetched here; the decision itself is in `decisions/`.
+
+A decision is made before the provider is asked, on consents that may come from memory. It is confirmed when the
+exchange is recorded, in the transaction that holds the log's end (`log/writer.py`): if consents or registrations have
+changed since, on any replica of the gateway, the question is asked again there. So a consent that was revoked before
+the exchange's place in the log never releases anything, and most exchanges read no consent from the database at all.
+"""
 
 import asyncio
+from collections.abc import Sequence
 
+from sqlalchemy import Connection, Engine
+
+from lienthong.api.options.v1.options_pb2 import AccessKind
 from lienthong_core.clock import Clock
-from lienthong_gateway.consents.store import ConsentStore
-from lienthong_gateway.contracts import MethodContract
+from lienthong_core.errors import Refusal, unavailable
+from lienthong_gateway.consents.cache import ConsentCache, Parties
+from lienthong_gateway.consents.rules import StoredConsent
+from lienthong_gateway.consents.store import consents_between
 from lienthong_gateway.decisions.consent import decide_by_consent
+from lienthong_gateway.decisions.question import Decision, Question
+from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
-from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
+from lienthong_gateway.exchange import Grant
+from lienthong_gateway.log.head import Head, read_head
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.store import load_registration
+
+STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+_LONGEST_S = 10.0
+"""How long is waited for consents at most: a database that hangs gives no error."""
 
 
 class Decider:
     """Decides on what is registered and on the consents that are stored."""
 
-    def __init__(self, registration: Registration, consents: ConsentStore, clock: Clock) -> None:
+    def __init__(self, registration: CurrentRegistration, engine: Engine, writer: LogWriter, clock: Clock) -> None:
         self._registration = registration
-        self._consents = consents
+        self._engine = engine
+        self._writer = writer
         self._clock = clock
+        self._cache = ConsentCache()
 
-    async def decide(
-        self, contract: MethodContract, caller: Caller, claim: Claim, holder: TokenHolder | None, subject: str
-    ) -> Grant:
-        """Return what the call is allowed; refused as the functions in `decisions/` say."""
-        right = find_right(caller, contract, claim, self._registration)
-        if claim.legal_basis != "consent":
-            return decide_by_law(contract, claim, right)
-        consents = await asyncio.to_thread(
-            self._consents.consents_between, subject, str(caller.system), str(contract.provider)
+    async def decide(self, question: Question) -> Decision:
+        """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
+        # What changes a register cannot be taken back when the decision is not confirmed: nothing from memory there.
+        if question.contract.policy.access != AccessKind.ACCESS_KIND_WRITE:
+            try:
+                remembered = self._remembered(question)
+            except Refusal:
+                # Another replica may have recorded a consent or a right that this one has not heard of.
+                remembered = None
+            if remembered is not None:
+                return remembered
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await asyncio.to_thread(self._read, question)
+        except TimeoutError:
+            raise unavailable(STORE_UNAVAILABLE, "The gateway's database hangs; try again.") from None
+
+    def confirm(self, decision: Decision, connection: Connection, head: Head) -> None:
+        """Refuse a decision that no longer holds; `connection` holds the log's end, which is `head`.
+
+        Refused: as the functions in `decisions/` say, and DECISION_OUTDATED if less or something else is allowed now.
+        """
+        if decision.head == head:
+            return
+        by_consent = _by_consent(decision.question)
+        consents = consents_between(connection, *_parties(decision.question), self._clock.now()) if by_consent else ()
+        if self._answer(decision.question, load_registration(connection), consents) != decision.grant:
+            message = "The consent or the access right was changed while the provider answered; make the call again."
+            raise unavailable("DECISION_OUTDATED", message)
+
+    def _remembered(self, question: Question) -> Decision | None:
+        """Decide on what is in memory; None if that is older than what this replica has heard of."""
+        head, registration = self._writer.head, self._registration
+        if registration.epoch != head.registration_epoch:
+            return None
+        consents: Sequence[StoredConsent] | None = ()
+        if _by_consent(question):
+            consents = self._cache.find(_parties(question), head.consent_epoch)
+        return (
+            None if consents is None else Decision(question, self._answer(question, registration.value, consents), head)
         )
-        return decide_by_consent(contract, subject, claim, right, holder, consents, self._clock.now())
+
+    def _read(self, question: Question) -> Decision:
+        """Decide on what is stored, and remember it."""
+        self._registration.refresh()
+        consents: Sequence[StoredConsent] = ()
+        with self._engine.connect() as connection:
+            # In this order: consents that are newer than the epoch they are kept under are only read again too soon.
+            consent_epoch = read_head(connection).consent_epoch
+            if _by_consent(question):
+                consents = consents_between(connection, *_parties(question), self._clock.now())
+                # How often a consent has been used changes with every use, so what is limited is not remembered.
+                if not any(consent.limit for consent in consents):
+                    self._cache.keep(_parties(question), consent_epoch, consents)
+        grant = self._answer(question, self._registration.value, consents)
+        return Decision(question, grant, Head(consent_epoch, self._registration.epoch))
+
+    def _answer(self, question: Question, registration: Registration, consents: Sequence[StoredConsent]) -> Grant:
+        contract, claim, now = question.contract, question.claim, self._clock.now()
+        right = find_right(question.caller, contract, claim, registration, now)
+        if not _by_consent(question):
+            return decide_by_law(contract, claim, right, registration, now)
+        check_not_restricted(contract, question.subject, registration)
+        return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+
+
+def _by_consent(question: Question) -> bool:
+    return question.claim.legal_basis == "consent"
+
+
+def _parties(question: Question) -> Parties:
+    return Parties(question.subject, str(question.caller.system), str(question.contract.provider))

@@ -1,6 +1,6 @@
 """Step 4, forward: the request's bytes to the provider, with a deadline."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import grpc
 import grpc.aio
@@ -14,6 +14,9 @@ from lienthong_gateway.exchange import Trace
 
 DEADLINE_S = 10.0
 """The longest the gateway waits for a provider, whatever the caller would wait."""
+
+STREAM_DEADLINE_S = 300.0
+"""The longest that a stream of answers lasts, whatever the caller would wait."""
 
 _RESERVE_S = 0.25
 """What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
@@ -47,9 +50,26 @@ class Forwarder:
             raise _unavailable(provider)
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(trace.method)
         try:
-            return await call(request, timeout=_timeout(remaining_s), metadata=_metadata(trace))
+            return await call(request, timeout=_timeout(remaining_s, DEADLINE_S), metadata=_metadata(trace))
         except grpc.aio.AioRpcError as error:
             raise _refusal(error, provider, trace.exchange_id) from error
+
+    async def stream(
+        self, provider: SystemId, request: bytes, trace: Trace, remaining_s: float | None
+    ) -> AsyncGenerator[bytes]:
+        """Give the provider's answers as they come; refused as `forward` is."""
+        channel = self._channels.get(provider)
+        if channel is None:
+            raise _unavailable(provider)
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(trace.method)
+        call = method(request, timeout=_timeout(remaining_s, STREAM_DEADLINE_S), metadata=_metadata(trace))
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise _refusal(error, provider, trace.exchange_id) from error
+        finally:
+            call.cancel()
 
     async def close(self) -> None:
         """Close every channel."""
@@ -57,8 +77,8 @@ class Forwarder:
             await channel.close(grace=0)
 
 
-def _timeout(remaining_s: float | None) -> float:
-    return DEADLINE_S if remaining_s is None else min(DEADLINE_S, max(remaining_s - _RESERVE_S, remaining_s * 0.75))
+def _timeout(remaining_s: float | None, longest_s: float) -> float:
+    return longest_s if remaining_s is None else min(longest_s, max(remaining_s - _RESERVE_S, remaining_s * 0.75))
 
 
 def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
@@ -67,6 +87,7 @@ def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
         (Header.CONSUMER, trace.consumer),
         (Header.PURPOSE, trace.purpose),
         (Header.OFFICER, trace.officer),
+        (Header.REPRESENTED_PARTY, trace.represented_party),
         (Header.MESSAGE_ID, trace.message_id),
     )
     return tuple((str(key), value) for key, value in pairs if value)

@@ -1,5 +1,6 @@
 """Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from lienthong.client.context import Header
@@ -10,15 +11,16 @@ from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Caller, Claim
-from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.current import CurrentRegistration
 
 _MAX_VALUE = 128
+_PARTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class Identifier:
     """Recognises the systems that are registered."""
 
-    def __init__(self, registration: Registration) -> None:
+    def __init__(self, registration: CurrentRegistration) -> None:
         self._registration = registration
         self._thumbprints: dict[bytes, str] = {}
 
@@ -29,7 +31,7 @@ class Identifier:
         another one), HEADER_DUPLICATED, HEADER_INVALID.
         """
         system = peer_system(auth_context)
-        if system not in self._registration.systems:
+        if system not in self._registration.value.systems:
             message = f"{system} is not registered at this gateway; CatalogueService.ListSystems lists those that are."
             raise unauthenticated("SYSTEM_UNKNOWN", message)
         _check_claimed_client(system, metadata)
@@ -53,7 +55,8 @@ def read_claim(metadata: Metadata) -> Claim:
         purpose=single_header(metadata, Header.PURPOSE, max_length=_MAX_VALUE),
         legal_basis=single_header(metadata, Header.LEGAL_BASIS, max_length=_MAX_VALUE) or "consent",
         legal_reference=single_header(metadata, Header.LEGAL_REFERENCE, max_length=_MAX_VALUE),
-        officer=single_header(metadata, Header.OFFICER, max_length=_MAX_VALUE),
+        officer=read_officer(metadata),
+        represented_party=_represented_party(metadata),
     )
     if claim.legal_basis == "consent" and claim.legal_reference:
         message = (
@@ -61,6 +64,19 @@ def read_claim(metadata: Metadata) -> Claim:
         )
         raise invalid("HEADER_INVALID", message)
     return claim
+
+
+def read_officer(metadata: Metadata) -> str:
+    """Return the officer that the call names, empty if none; refused: HEADER_DUPLICATED, HEADER_INVALID."""
+    return single_header(metadata, Header.OFFICER, max_length=_MAX_VALUE)
+
+
+def _represented_party(metadata: Metadata) -> str:
+    party = single_header(metadata, Header.REPRESENTED_PARTY, max_length=_MAX_VALUE)
+    if party and not _PARTY.fullmatch(party):
+        message = f"{Header.REPRESENTED_PARTY} must be a class and a code, such as GOV/G09, or be left out."
+        raise invalid("HEADER_INVALID", message)
+    return party
 
 
 def _check_claimed_client(system: SystemId, metadata: Metadata) -> None:

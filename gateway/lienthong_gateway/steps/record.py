@@ -1,13 +1,15 @@
 """Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
 
-import asyncio
+from contextlib import AbstractContextManager
+from functools import partial
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
-from lienthong_gateway.exchange import Released, Trace
+from lienthong_gateway.consents.store import take_use
+from lienthong_gateway.exchange import Released, Trace, UseLimit
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import LogWriter
+from lienthong_gateway.log.writer import Change, Check, Job, LogWriter
 
 
 class Recorder:
@@ -17,13 +19,22 @@ class Recorder:
         self._writer = writer
         self._clock = clock
 
-    async def exchange(self, trace: Trace, released: Released) -> int:
+    def expecting(self) -> AbstractContextManager[None]:
+        """Say that an exchange is under way, so that those that are can be written together."""
+        return self._writer.expecting()
+
+    async def exchange(self, trace: Trace, released: Released, confirm: Check, limit: UseLimit | None) -> int:
         """Record an exchange that is about to be released; return its log index once it is durable.
 
-        Refused: EXCHANGE_LOG_UNAVAILABLE.
+        If the consent has a `limit`, the exchange is counted; a stream of answers counts once. Refused:
+        EXCHANGE_LOG_UNAVAILABLE, CONSENT_USED_UP, and what `confirm` refuses at the exchange's place in the log.
         """
+        now = self._clock.now()
+        count: Change | None = None
+        if limit is not None and trace.sequence == 0:
+            count = partial(take_use, limit=limit, exchange_id=trace.exchange_id, now=now)
         entry = Entry(
-            time=self._clock.now(),
+            time=now,
             event=LogEvent.LOG_EVENT_EXCHANGE,
             trace=trace,
             status="OK",
@@ -31,22 +42,18 @@ class Recorder:
             datasets_withheld=released.withheld,
             fields_released=released.fields,
         )
-        return await self._append(entry)
+        return await self._writer.write(Job(entry, change=count, check=confirm))
 
     async def refusal(self, trace: Trace, refusal: Refusal) -> int:
         """Record a refusal; return its log index once it is durable.
 
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
-        return await self._append(self._refusal(trace, refusal))
+        return await self._writer.write(Job(self._refusal(trace, refusal)))
 
     def note(self, trace: Trace, refusal: Refusal) -> None:
         """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
-        self._writer.append(self._refusal(trace, refusal))
+        self._writer.append(Job(self._refusal(trace, refusal)))
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
-
-    async def _append(self, entry: Entry) -> int:
-        # Shielded: a caller that goes away does not undo what happened.
-        return await asyncio.shield(asyncio.wrap_future(self._writer.append(entry)))

@@ -6,15 +6,17 @@ from sqlalchemy import Connection
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
-from lienthong_core.errors import invalid, unauthenticated
+from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.messages import timestamp
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.search import Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, Registration
+from lienthong_gateway.paging import page_size, read_cursor
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.views.access_filter import AccessFilter, Scope, filter_invalid
-from lienthong_gateway.views.reading import LogReading, page_size
+from lienthong_gateway.views.reading import LogReading
 
 _USUAL, _MOST = 50, 500
 
@@ -28,7 +30,7 @@ class AccessAnswers:
     async def list_accesses(self, call: LocalCall, request: pb.ListAccessesRequest) -> pb.ListAccessesResponse:
         """Answer a page, newest first."""
         size = page_size(request.page_size, _USUAL, _MOST)
-        before = _index(request.cursor)
+        before = read_cursor(request.cursor)
         wanted = AccessFilter.of(request.filter)
         scope = self._scope(call, request, wanted)
         number = call.holder.personal_number if call.holder else wanted.subject_number
@@ -76,8 +78,8 @@ def _found(
     return search(connection, scope.keys(wanted, subject), fits, before, size)
 
 
-def _access(registration: Registration, log_index: int, leaf: Leaf) -> pb.Access:
-    purpose = registration.purposes.get(leaf["purpose"])
+def _access(registration: CurrentRegistration, log_index: int, leaf: Leaf) -> pb.Access:
+    purpose = registration.value.purposes.get(leaf["purpose"])
     return pb.Access(
         log_index=log_index,
         time=timestamp(datetime.fromisoformat(leaf["time"])),
@@ -100,14 +102,6 @@ def _access(registration: Registration, log_index: int, leaf: Leaf) -> pb.Access
     )
 
 
-def _name_of(registration: Registration, system_id: str) -> str:
-    system = registration.systems.get(SystemId.parse(system_id)) if system_id else None
+def _name_of(registration: CurrentRegistration, system_id: str) -> str:
+    system = registration.value.systems.get(SystemId.parse(system_id)) if system_id else None
     return system.name_vi if system else ""
-
-
-def _index(cursor: str) -> int | None:
-    if not cursor:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(1 << 63))):
-        raise invalid("CURSOR_INVALID", "The cursor is not one that this method gave; send next_cursor as it came.")
-    return int(cursor)

@@ -1,36 +1,57 @@
-"""CatalogueService: who takes part, what can be called, and what the caller may call."""
+"""CatalogueService: who takes part, what can be called, and what the caller may call, with which headers."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
+from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.local import Answer, LocalCall
-from lienthong_gateway.registration import AccessRight, Registration, System
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration, System
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.messages import access_right_message, legal_ground_message, purpose_message
+from lienthong_gateway.registry.words import LEGAL_BASIS_WORDS, describe
 
 
 class CatalogueAnswers:
     """Answers CatalogueService."""
 
-    def __init__(self, registration: Registration, contracts: Mapping[str, MethodContract]) -> None:
+    def __init__(
+        self, registration: CurrentRegistration, contracts: Mapping[str, MethodContract], clock: Clock
+    ) -> None:
         self._registration = registration
         self._contracts = contracts
+        self._clock = clock
 
     def answers(self) -> Mapping[str, Answer]:
         """Return what answers each method of the service."""
         return {"ListSystems": self._list_systems, "ListMethods": self._list_methods}
 
     async def _list_systems(self, _call: LocalCall, _request: pb.ListSystemsRequest) -> pb.ListSystemsResponse:
-        systems = sorted(self._registration.systems.values(), key=lambda system: system.system_id)
+        systems = sorted(self._registration.value.systems.values(), key=lambda system: system.system_id)
         return pb.ListSystemsResponse(systems=[_system(system) for system in systems])
 
     async def _list_methods(self, call: LocalCall, _request: pb.ListMethodsRequest) -> pb.ListMethodsResponse:
-        contracts = [self._contracts[path] for path in sorted(self._contracts)]
-        return pb.ListMethodsResponse(methods=[self._method(contract, call.caller.system) for contract in contracts])
+        shown = _Shown(self._registration.value, call.caller.system, self._clock.now())
+        return pb.ListMethodsResponse(methods=[shown.method(self._contracts[path]) for path in sorted(self._contracts)])
 
-    def _method(self, contract: MethodContract, caller: SystemId) -> pb.Method:
-        rights = self._registration.access_rights.values()
-        own = [right for right in rights if right.consumer == caller and right.method == contract.path]
+
+class _Shown:
+    """The catalogue as one system sees it at one time."""
+
+    def __init__(self, registration: Registration, caller: SystemId, now: datetime) -> None:
+        self._registration = registration
+        self._caller = caller
+        self._now = now
+        self._rights = [right for right in registration.access_rights.values() if right.in_force(now)]
+
+    def method(self, contract: MethodContract) -> pb.Method:
+        """Return a method, what for it can be called, and what the caller may do."""
+        rights = sorted(
+            (right for right in self._rights if right.method == contract.path), key=lambda right: right.purpose
+        )
+        codes = dict.fromkeys(right.purpose for right in rights)
         return pb.Method(
             method=contract.path,
             provider=str(contract.provider),
@@ -39,21 +60,45 @@ class CatalogueAnswers:
             access=contract.policy.access,
             account_level=contract.policy.account_level,
             datasets=contract.datasets.values(),
-            access_rights=[self._right(right) for right in sorted(own, key=lambda right: right.purpose)],
+            allowed_calls=[self._allowed(right) for right in rights if right.consumer == self._caller],
+            purposes=[purpose_message(self._registration.purposes[code]) for code in codes],
         )
 
-    def _right(self, right: AccessRight) -> pb.AccessRight:
-        return pb.AccessRight(
-            consumer=str(right.consumer),
-            method=right.method,
-            purpose=right.purpose,
-            purpose_title_vi=self._registration.purposes[right.purpose].title_vi,
-            legal_bases=sorted(right.legal_bases),
-            datasets=sorted(right.datasets),
+    def _allowed(self, right: AccessRight) -> pb.AllowedCall:
+        return pb.AllowedCall(
+            access_right=access_right_message(right, self._registration.purposes[right.purpose]),
+            bases=[self._basis(right, header) for header in LEGAL_BASIS_HEADERS if _rests_on(right, header)],
         )
+
+    def _basis(self, right: AccessRight, header: str) -> pb.BasisInWords:
+        basis = LEGAL_BASIS_HEADERS[header]
+        grounds = [
+            ground
+            for _, ground in sorted(self._registration.legal_grounds.items())
+            if ground.covers(basis, right.method, right.purpose) and ground.period.holds(self._now)
+        ]
+        reference = describe(frozenset(form for ground in grounds for form in ground.reference_forms))
+        return pb.BasisInWords(
+            basis=basis,
+            header_value=header,
+            title_vi=LEGAL_BASIS_WORDS[basis].vi,
+            title_en=LEGAL_BASIS_WORDS[basis].en,
+            reference_vi=reference.vi,
+            reference_en=reference.en,
+            grounds=[legal_ground_message(ground) for ground in grounds],
+        )
+
+
+def _rests_on(right: AccessRight, header: str) -> bool:
+    return LEGAL_BASIS_HEADERS[header] in right.legal_bases
 
 
 def _system(system: System) -> pb.System:
+    identifier = system.system_id
     return pb.System(
-        system_id=str(system.system_id), name_vi=system.name_vi, name_en=system.name_en, services=system.services
+        system_id=str(identifier),
+        name_vi=system.name_vi,
+        name_en=system.name_en,
+        services=system.services,
+        member=identifier.member,
     )

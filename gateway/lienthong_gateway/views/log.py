@@ -11,10 +11,11 @@ from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.registration import Registration
+from lienthong_gateway.paging import page_size
+from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.views.accesses import AccessAnswers
 from lienthong_gateway.views.proofs import ProofAnswers
-from lienthong_gateway.views.reading import LogReading, page_size
+from lienthong_gateway.views.reading import LogReading
 from lienthong_gateway.views.summary import SummaryAnswers
 
 _USUAL, _MOST = 100, 1_000
@@ -25,7 +26,7 @@ class LogAnswers:
 
     def __init__(
         self,
-        registration: Registration,
+        registration: CurrentRegistration,
         engine: Engine,
         writer: LogWriter,
         key: VerifierKey,

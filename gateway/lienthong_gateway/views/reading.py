@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Engine
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.database import snapshot
-from lienthong_core.errors import denied, invalid, not_found
+from lienthong_core.errors import denied, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note
-from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.registration import Registration
+from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.registry.current import CurrentRegistration
 
 T = TypeVar("T")
 
@@ -24,14 +24,14 @@ T = TypeVar("T")
 class LogReading:
     """The log as the views read it."""
 
-    registration: Registration
+    registration: CurrentRegistration
     engine: Engine
     writer: LogWriter
     clock: Clock
 
     def is_auditor(self, call: LocalCall) -> bool:
         """Return whether the caller may see everything."""
-        return call.caller.system in self.registration.auditors
+        return call.caller.system in self.registration.value.auditors
 
     def check_auditor(self, call: LocalCall) -> None:
         """Refused: CALLER_NOT_ALLOWED, to all but auditors."""
@@ -50,7 +50,7 @@ class LogReading:
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
         entry = Entry(self.clock.now(), event, call.trace, "OK", what)
-        await asyncio.shield(asyncio.wrap_future(self.writer.append(entry, change)))
+        await self.writer.write(Job(entry, change))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what a query gives, all of it from one state of the database."""
@@ -59,13 +59,6 @@ class LogReading:
     def _read(self, query: Callable[[Connection], T]) -> T:
         with snapshot(self.engine) as connection:
             return query(connection)
-
-
-def page_size(asked: int, usual: int, most: int) -> int:
-    """Return how many to answer. Refused: PAGE_SIZE_INVALID."""
-    if not 0 <= asked <= most:
-        raise invalid("PAGE_SIZE_INVALID", f"page_size must be from 1 to {most}, or 0 for {usual}.")
-    return asked or usual
 
 
 def published_note(connection: Connection, tree_size: int, *, cosigned: bool = False) -> PublishedNote:

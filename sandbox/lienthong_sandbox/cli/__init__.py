@@ -2,7 +2,7 @@
 
 import typer
 
-from lienthong_sandbox.cli import demo, log, serve, up
+from lienthong_sandbox.cli import demo, log, rights, serve, up
 
 app = typer.Typer(
     help="Liên Thông: a simulation of Vietnam's national data-sharing and e-identity systems.",
@@ -15,3 +15,4 @@ app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("init")(serve.init)
 app.add_typer(log.app, name="log")
+app.add_typer(rights.app, name="rights")

@@ -12,7 +12,6 @@ from lienthong_sandbox.login import Citizen
 from lienthong_seeds import members
 
 HEROINE = "nguyen-thi-mai"
-OFFICER = "can-bo-0107"
 PORTAL, GATEWAY, PROVIDER = "portal", "gateway", "identity provider"
 _PROCEDURE = members.PERMANENT_RESIDENCE.code
 _SESSION_COOKIE = "__Host-portal-session"
@@ -151,8 +150,8 @@ class Journey:
         desk = self._place.portal_for_officers()
         for state in _PATH_TO_RESULT:
             request = pb.MoveDossierRequest(code=code, state=state)
-            moved = desk.MoveDossier(request, metadata=(("x-road-userid", OFFICER),), timeout=_DEADLINE_S)
-            yield Happening(f"officer {OFFICER}", PORTAL, f"move to “{moved.dossier.state_name_vi}”")
+            moved = desk.MoveDossier(request, metadata=(("x-road-userid", members.OFFICER),), timeout=_DEADLINE_S)
+            yield Happening(f"officer {members.OFFICER}", PORTAL, f"move to “{moved.dossier.state_name_vi}”")
             yield from (_exchanged(exchange) for exchange in moved.exchanges)
 
 

@@ -15,6 +15,8 @@ class Header(StrEnum):
     """The caller's own id of the message; recorded. The gateway's exchange id is another."""
     OFFICER = "x-road-userid"
     """The officer who acts; required unless consent is the basis."""
+    REPRESENTED_PARTY = "x-road-represented-party"
+    """Whom the calling system acts for, if not for its own member: class and code, such as `GOV/G09`. Recorded."""
     PURPOSE = "lienthong-purpose"
     """Purpose code."""
     LEGAL_BASIS = "lienthong-legal-basis"
@@ -29,6 +31,8 @@ class Header(StrEnum):
     """In every answer of an exchange: place of the entry in the exchange log, from 0."""
     REQUEST_HASH = "lienthong-request-hash"
     """In every answer: SHA-256 of the request as received, hex."""
+    DIGEST_KEY = "lienthong-digest-key"
+    """In every answer: the key, hex, with which the log's digests of this request and answer can be made again."""
     DATASETS_RELEASED = "lienthong-datasets-released"
     """In every answer: comma-separated names of the datasets that were released."""
     DATASETS_WITHHELD = "lienthong-datasets-withheld"
@@ -45,6 +49,7 @@ class CallContext:
     legal_reference: str = ""
     officer: str = ""
     message_id: str = ""
+    represented_party: str = ""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the call's gRPC metadata."""
@@ -55,5 +60,6 @@ class CallContext:
             (Header.LEGAL_REFERENCE, self.legal_reference),
             (Header.OFFICER, self.officer),
             (Header.MESSAGE_ID, self.message_id),
+            (Header.REPRESENTED_PARTY, self.represented_party),
         )
         return tuple((str(key), value) for key, value in pairs if value)

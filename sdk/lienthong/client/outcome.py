@@ -23,6 +23,8 @@ class Receipt:
     exchange_id: str
     log_index: int
     request_hash: str
+    digest_key: bytes
+    """Key of the log's digests: HMAC-SHA256 of the request, and of the answer, as the entry has them."""
     datasets_released: tuple[str, ...]
     datasets_withheld: tuple[str, ...]
 
@@ -34,6 +36,7 @@ class Receipt:
             exchange_id=values[Header.EXCHANGE_ID],
             log_index=int(values[Header.LOG_INDEX]),
             request_hash=values[Header.REQUEST_HASH],
+            digest_key=bytes.fromhex(values[Header.DIGEST_KEY]),
             datasets_released=_names(values[Header.DATASETS_RELEASED]),
             datasets_withheld=_names(values[Header.DATASETS_WITHHELD]),
         )

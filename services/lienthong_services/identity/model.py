@@ -7,7 +7,7 @@ from sqlalchemy import JSON, DateTime
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class IdentityTable(SQLModel, registry=registry()):
@@ -73,6 +73,8 @@ class Interaction(IdentityTable, table=True):
     """Whether the login of the session is not good enough for this request."""
     consent_terms: bytes = b""
     """The `ConsentTerms` that the citizen is shown, once they are."""
+    consent_part: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """In which capacity she decides about them (`representation.Part`)."""
     expires_at: int = Field(index=True)
 
 

@@ -136,23 +136,28 @@ def account_problem(state: int) -> Problem | None:
     )
 
 
-def consent_problem(request: ConsentRequest, *, citizen: str, consumer: str) -> Problem | None:
-    """Return why `citizen`, sent here by `consumer`, cannot answer a request for consent; None if she can."""
+def consent_problem(request: ConsentRequest, *, consumer: str) -> Problem | None:
+    """Return why nobody whom `consumer` sent here can answer a request for consent; None if somebody can."""
     if request.terms.consumer != consumer:
         return Problem(
             "invalid_authorization_details",
             "Yêu cầu đồng ý này thuộc về một hệ thống khác với ứng dụng đã chuyển bạn đến đây.",
             "This request for consent belongs to another system than the application that sent you here.",
         )
-    if request.terms.subject_number != citizen:
-        return Problem(
-            "access_denied",
-            "Yêu cầu đồng ý này dành cho một công dân khác. Chỉ người có dữ liệu mới được trả lời.",
-            "This request for consent is for another citizen. Only the person whose data it is may answer.",
-        )
     if request.state != ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
         return closed_request_problem()
     return None
+
+
+def other_citizen_problem() -> Problem:
+    """Return the problem of a request for consent that is neither hers nor that of a child she represents."""
+    return Problem(
+        "access_denied",
+        "Yêu cầu đồng ý này dành cho một công dân khác. Chỉ người có dữ liệu, hoặc người đại diện của trẻ em, mới được "
+        "trả lời.",
+        "This request for consent is for another citizen. Only the person whose data it is may answer, or the legal "
+        "representative of a child.",
+    )
 
 
 def closed_request_problem() -> Problem:
@@ -175,3 +180,19 @@ def period_text(seconds: int) -> tuple[str, str]:
     size, vietnamese, english = next(unit for unit in units if seconds % unit[0] == 0)
     count = seconds // size
     return f"{count} {vietnamese}", f"{count} {english}{'' if count == 1 else 's'}"
+
+
+def frequency_text(uses: int, per_seconds: int) -> tuple[str, str]:
+    """Return how often a consent may be used, in Vietnamese and English."""
+    if not uses:
+        return "không giới hạn số lần", "any number of times"
+    vietnamese, english = f"{uses} lần", "once" if uses == 1 else f"{uses} times"
+    if not per_seconds:
+        return vietnamese, english
+    per = period_text(per_seconds)
+    return f"{vietnamese} trong mỗi {per[0]}", f"{english} in each {per[1]}"
+
+
+def retention_text(seconds: int) -> tuple[str, str]:
+    """Return how long what was read may be kept, in Vietnamese and English."""
+    return period_text(seconds) if seconds else ("đến khi đạt mục đích", "until the purpose is served")

@@ -15,7 +15,9 @@ from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_core.web import WebServer
 from lienthong_services.identity.approvals import ConsentDesk
+from lienthong_services.identity.gateway import gateway_channel
 from lienthong_services.identity.model import SCHEMA_VERSION, IdentityTable
+from lienthong_services.identity.register import Register
 from lienthong_services.identity.servicer import IdentityServicer
 from lienthong_services.identity.store import IdentityStore
 from lienthong_services.identity.tokens import TokenIssuer
@@ -54,13 +56,14 @@ class IdentityServer:
         with ExitStack() as undo:
             undo.callback(self.engine.dispose)
             store = IdentityStore(self.engine)
-            consents = ConsentDesk(config.gateway_address, config.tls.channel_credentials())
-            undo.callback(consents.close)
+            gateway = gateway_channel(config.gateway_address, config.tls.channel_credentials())
+            undo.callback(gateway.close)
             provider = Provider(
                 issuer=config.issuer,
                 store=store,
                 tokens=TokenIssuer(config.issuer, config.gateway.spiffe_id, config.signing_key),
-                consents=consents,
+                consents=ConsentDesk(gateway),
+                register=Register(gateway),
                 datasets=declared_datasets(),
                 clock=clock,
                 pages=Pages(),

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine, UpdateBase, and_, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -154,10 +155,10 @@ class IdentityStore:
             mine = found is not None and found.session_digest == session_digest and found.expires_at > now
             return found if mine else None
 
-    def keep_terms(self, interaction_id: str, terms: bytes) -> None:
-        """Keep the terms of the consent that the citizen is shown."""
+    def keep_terms(self, interaction_id: str, terms: bytes, part: dict[str, Any]) -> None:
+        """Keep the terms of the consent that the citizen is shown, and in which capacity she decides."""
         this = col(Interaction.interaction_id) == interaction_id
-        self._changes_a_row(update(Interaction).where(this).values(consent_terms=terms))
+        self._changes_a_row(update(Interaction).where(this).values(consent_terms=terms, consent_part=part))
 
     def drop_interaction(self, interaction_id: str) -> None:
         """Forget an interaction that led to no code."""

@@ -10,6 +10,7 @@ from lienthong.api.consent.v1.consent_pb2 import ConsentTerms
 from lienthong_core.signing import SigningKey
 from lienthong_services.identity.errors import OAuthError
 from lienthong_services.identity.model import Account, AuthorizationCode, BrowserSession, Client
+from lienthong_services.identity.representation import Part
 from lienthong_services.identity.rules import TOKEN_LIFETIME, authentication_methods
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 (a media type, RFC 9068 §2.1)
@@ -53,12 +54,16 @@ class TokenIssuer:
         request_id: str,
         terms: ConsentTerms,
         session: BrowserSession,
+        part: Part,
         decision_id: str,
         now: int,
         *,
         approved: bool,
     ) -> str:
-        """Return the statement that the citizen of `session` saw `terms` and approved or denied them."""
+        """Return the statement that the citizen of `session` saw `terms` and approved or denied them, as `part` says.
+
+        Its payload is canonical JSON (RFC 8785): it is kept as evidence, and whoever reads it reads the same.
+        """
         claims = {
             "iss": self.issuer,
             "aud": self.audience,
@@ -67,18 +72,27 @@ class TokenIssuer:
             "decision": "approved" if approved else "denied",
             "consent_request_id": request_id,
             "subject_number": terms.subject_number,
+            "subject_age": str(part.subject_age),
             "approved_by": session.personal_number,
+            "approves_as": part.capacity_name,
             "acr": str(session.level),
             "auth_time": session.auth_time,
             "consumer": terms.consumer,
             "provider": terms.provider,
             "datasets": list(terms.datasets),
             "purpose": terms.purpose,
+            "purpose_title_vi": terms.purpose_title_vi,
+            "purpose_title_en": terms.purpose_title_en,
+            "purpose_reference": terms.purpose_reference,
             "valid_for": terms.valid_for.seconds,
+            "uses": terms.uses,
+            "uses_per": terms.uses_per.seconds,
+            "retention": terms.retention.seconds,
             "legal_text_version": terms.legal_text_version,
+            "legal_text_digest": terms.legal_text_digest,
             "simulation": True,
         }
-        return self.key.sign(claims, token_type=DECISION_TYPE)
+        return self.key.sign_canonical(claims, token_type=DECISION_TYPE)
 
     def read_access_token(self, token: str, now: int) -> dict[str, Any]:
         """Return the claims of an access token of this issuer; raises OAuthError if it is none, or over.

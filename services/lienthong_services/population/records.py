@@ -34,7 +34,7 @@ def citizen_message(record: CitizenRecord) -> Citizen:
         birth_date=to_message(row.birth_date),
         sex=row.sex,
         nationality=row.nationality,
-        former_numbers=_former_numbers(record.former_numbers),
+        former_numbers=former_numbers(record.former_numbers),
         legacy_card_number=row.legacy_card_number,
         residence_card_number=row.residence_card_number,
         birth_registration_place=_birth_registration_place(row),
@@ -99,6 +99,18 @@ def change_message(row: Row[Any]) -> Change:
     )
 
 
+def former_numbers(rows: Iterable[Row[Any]]) -> list[FormerNumber]:
+    """Return the numbers that a citizen had before (`former_...`), newest first."""
+    return [
+        FormerNumber(
+            personal_number=row.former_personal_number,
+            cancelled_on=to_message(row.former_cancelled_on),
+            reason=row.former_reason,
+        )
+        for row in sorted(rows, key=lambda row: str(row.former_cancelled_on), reverse=True)
+    ]
+
+
 def full_name(surname: str, middle_name: str, given_name: str) -> str:
     """Return a whole name in its usual order; parts may be empty."""
     return " ".join(part for part in (surname, middle_name, given_name) if part)
@@ -115,17 +127,6 @@ def _timestamp(value: datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(value)
     return timestamp
-
-
-def _former_numbers(rows: Iterable[Row[Any]]) -> list[FormerNumber]:
-    return [
-        FormerNumber(
-            personal_number=row.former_personal_number,
-            cancelled_on=to_message(row.former_cancelled_on),
-            reason=row.former_reason,
-        )
-        for row in sorted(rows, key=lambda row: str(row.former_cancelled_on), reverse=True)
-    ]
 
 
 def _birth_registration_place(row: Row[Any]) -> Address:

@@ -24,6 +24,7 @@ from lienthong_core.errors import not_found
 from lienthong_services.population.records import (
     change_message,
     citizen_message,
+    former_numbers,
     full_name,
     household_message,
     registered_residence,
@@ -76,13 +77,15 @@ class PopulationServicer(population_pb2_grpc.PopulationServiceServicer):
 
     def GetHousehold(self, request: GetHouseholdRequest, context: grpc.ServicerContext) -> GetHouseholdResponse:
         """Return the household a citizen is registered in."""
-        members = self._store.household(check_personal_number(request.personal_number))
-        if members is None:
+        record = self._store.household(check_personal_number(request.personal_number))
+        if record is None:
             raise citizen_unknown()
-        if not members:
+        if not record.members:
             message = "The register holds no household for this citizen; ask for her residence with GetCitizen."
             raise not_found("HOUSEHOLD_UNKNOWN", message)
-        return GetHouseholdResponse(household=household_message(members))
+        return GetHouseholdResponse(
+            household=household_message(record.members), former_numbers=former_numbers(record.former_numbers)
+        )
 
     def VerifyRelationship(
         self, request: VerifyRelationshipRequest, context: grpc.ServicerContext

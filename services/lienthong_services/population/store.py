@@ -57,11 +57,22 @@ _KIN = (
     .outerjoin_from(CITIZEN, FORMER_NUMBER, FORMER_NUMBER.c.citizen_id == CITIZEN.c.citizen_id)
     .where(CITIZEN.c.citizen_id == HOLDER)
 )
-_MEMBER_COLUMNS = ("personal_number", "surname", "middle_name", "given_name", "birth_date", "relation_to_head")
+_MEMBER_COLUMNS = (
+    "citizen_id",
+    "personal_number",
+    "surname",
+    "middle_name",
+    "given_name",
+    "birth_date",
+    "relation_to_head",
+)
 _HOUSEHOLD = (
-    select(*(_prefixed(HOUSEHOLD, "household_") + _columns(_MEMBER, *_MEMBER_COLUMNS)))
+    select(
+        *_prefixed(HOUSEHOLD, "household_"), *_columns(_MEMBER, *_MEMBER_COLUMNS), *_prefixed(FORMER_NUMBER, "former_")
+    )
     .outerjoin_from(CITIZEN, HOUSEHOLD, HOUSEHOLD.c.household_number == CITIZEN.c.household_number)
     .outerjoin(_MEMBER, _MEMBER.c.household_number == HOUSEHOLD.c.household_number)
+    .outerjoin(FORMER_NUMBER, FORMER_NUMBER.c.citizen_id == CITIZEN.c.citizen_id)
     .where(CITIZEN.c.citizen_id == HOLDER)
     .order_by(_MEMBER.c.citizen_id != HOUSEHOLD.c.head_citizen_id, _MEMBER.c.birth_date, _MEMBER.c.citizen_id)
 )
@@ -85,6 +96,17 @@ class CitizenRecord:
     former_numbers: Sequence[Row[Any]]
 
 
+@dataclass(frozen=True)
+class HouseholdRecord:
+    """The members of a citizen's household, the head first, each beside the household (`household_...`).
+
+    No member: she is registered in no household. `former_numbers` (`former_...`) are her own, not the members'.
+    """
+
+    members: Sequence[Row[Any]]
+    former_numbers: Sequence[Row[Any]]
+
+
 class PopulationStore:
     """Answers questions from the tables. `number` is a current or a former personal number."""
 
@@ -103,24 +125,21 @@ class PopulationStore:
         if not rows:
             return None
         residences = {row.residence_residence_id: row for row in rows if row.residence_residence_id is not None}
-        former = {row.former_personal_number: row for row in rows if row.former_personal_number is not None}
-        return CitizenRecord(rows[0], list(residences.values()), list(former.values()))
+        return CitizenRecord(rows[0], list(residences.values()), _former_numbers(rows))
 
     def identity(self, number: str) -> Row[Any] | None:
         """Return the parts of a citizen's name and her date of birth, or None."""
         with self._engine.connect() as connection:
             return connection.execute(_IDENTITY, {"number": number}).one_or_none()
 
-    def household(self, number: str) -> Sequence[Row[Any]] | None:
-        """Return the members of a citizen's household, the head first, each beside the household (`household_...`).
-
-        None if nobody has or had the number; no row if the citizen is registered in no household.
-        """
+    def household(self, number: str) -> HouseholdRecord | None:
+        """Return a citizen's household, or None if nobody has or had the number."""
         with self._engine.connect() as connection:
             rows = connection.execute(_HOUSEHOLD, {"number": number}).all()
         if not rows:
             return None
-        return [row for row in rows if row.household_household_number is not None]
+        members = {row.citizen_id: row for row in rows if row.household_household_number is not None}
+        return HouseholdRecord(list(members.values()), _former_numbers(rows))
 
     def kin(self, number: str, related_number: str) -> tuple[Kin, Kin] | None:
         """Return what the records of two citizens say about their relatives, or None if the first is unknown."""
@@ -152,3 +171,8 @@ def _kin(connection: Connection, number: str) -> Kin | None:
         representative_number=record.representative_number,
         household_number=record.household_number,
     )
+
+
+def _former_numbers(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    found = {row.former_personal_number: row for row in rows if row.former_personal_number is not None}
+    return list(found.values())

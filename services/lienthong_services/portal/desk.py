@@ -9,6 +9,7 @@ import grpc
 from lienthong.api.portal.v1.portal_pb2 import DossierState
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, not_found, precondition
+from lienthong_core.working_days import civil_date
 from lienthong_services.portal.gateway_client import Exchange, GatewayClient, NewResidence
 from lienthong_services.portal.model import CitizenSession, Dossier, DossierEvent
 from lienthong_services.portal.prefill import prefilled
@@ -18,7 +19,6 @@ from lienthong_services.portal.rules import (
     Applicant,
     Officer,
     check_note,
-    civil_date,
     completed_form,
     form_from_json,
     form_to_json,

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
 from lienthong.api.portal.v1.portal_pb2 import FormFieldSource
 from lienthong_core.dates import to_message
@@ -14,8 +14,6 @@ from lienthong_services.portal.model import CitizenSession
 from lienthong_services.portal.procedures import FieldDefinition, Kind
 from lienthong_services.portal.states import Mover, State
 
-VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
-"""Vietnam's time: UTC+7 all year round."""
 AGENCY = "G01.99"
 """Agency in dossier codes: a unit that the ministry with code G01 does not have, so that no code can be a real one."""
 SESSION_LIFETIME = timedelta(hours=8)
@@ -90,11 +88,6 @@ def dossier_code(agency: str, day: date, number: int) -> str:
     for each agency and day.
     """
     return f"{agency}-{day:%Y%m%d}-{number:07}"
-
-
-def civil_date(time: datetime) -> date:
-    """Return the date in Vietnam."""
-    return time.astimezone(VIETNAM).date()
 
 
 def check_session(session: CitizenSession | None, now: datetime) -> CitizenSession:

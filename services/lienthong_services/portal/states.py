@@ -7,7 +7,7 @@ from enum import Enum, IntEnum
 from types import MappingProxyType
 
 from lienthong_core.errors import Refusal, denied, precondition
-from lienthong_services.portal.working_days import add_working_days, working_days_between
+from lienthong_core.working_days import add_working_days, working_days_between
 
 
 class State(IntEnum):

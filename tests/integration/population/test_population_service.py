@@ -152,6 +152,16 @@ def test_a_household_lists_its_head_first(population: PopulationServiceStub) -> 
     assert members == [(FATHER, "Chủ hộ"), (MOTHER, "Vợ"), (DAUGHTER, "Con đẻ")]
 
 
+def test_a_household_says_which_numbers_the_citizen_who_was_asked_for_had_before(
+    population: PopulationServiceStub,
+) -> None:
+    answer = call(population.GetHousehold, GetHouseholdRequest(personal_number=RENUMBERED_BEFORE))
+    assert [member.personal_number for member in answer.household.members] == [RENUMBERED]
+    assert [former.personal_number for former in answer.former_numbers] == [RENUMBERED_BEFORE, "099151000004"]
+    other = call(population.GetHousehold, GetHouseholdRequest(personal_number=DAUGHTER))
+    assert not other.former_numbers
+
+
 def test_a_citizen_without_a_household_has_none_to_show(population: PopulationServiceStub) -> None:
     refusal = refusal_of(population.GetHousehold, GetHouseholdRequest(personal_number=FOREIGNER))
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "HOUSEHOLD_UNKNOWN")

@@ -1,6 +1,6 @@
-"""The citizen's own page: her consents, ending them, and logging out."""
+"""The citizen's own page: her consents and those of children she represents, what she does with them, logging out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from lienthong.api.options.v1.options_pb2 import Dataset
 from lienthong_core.errors import Refusal
 from lienthong_services.identity.datasets import dataset_titles
 from lienthong_services.identity.model import Client
+from lienthong_services.identity.rules import frequency_text, retention_text
 from lienthong_services.identity.web.consent import gateway_problem
 from lienthong_services.identity.web.flow import go_on, interaction_over, see_other, start_interaction
 from lienthong_services.identity.web.provider import Provider
@@ -25,8 +26,27 @@ from lienthong_services.identity.web.sessions import (
 
 _STATES = {
     ConsentState.CONSENT_STATE_ACTIVE: ("Đang có hiệu lực", "In force"),
+    ConsentState.CONSENT_STATE_PAUSED: ("Đang tạm dừng", "Paused"),
     ConsentState.CONSENT_STATE_REVOKED: ("Đã rút lại", "Revoked"),
     ConsentState.CONSENT_STATE_EXPIRED: ("Đã hết hạn", "Expired"),
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button beside a consent; `path` is where it is sent."""
+
+    path: str
+    vietnamese: str
+    english: str
+
+
+_PAUSE = Action("/account/pause", "Tạm dừng", "Pause")
+_RESUME = Action("/account/resume", "Cho tiếp tục", "Resume")
+_REVOKE = Action("/account/revoke", "Rút lại", "Revoke")
+_ACTIONS = {
+    ConsentState.CONSENT_STATE_ACTIVE: (_REVOKE, _PAUSE),
+    ConsentState.CONSENT_STATE_PAUSED: (_REVOKE, _RESUME),
 }
 
 
@@ -39,6 +59,12 @@ class ConsentRow:
     datasets: list[Dataset]
     state: tuple[str, str]
     in_force: bool
+    represented: bool
+    """Whether it is a child's, whom she represents."""
+    frequency: tuple[str, str]
+    retention: tuple[str, str]
+    actions: tuple[Action, ...]
+    """What she can do with it now."""
 
 
 def show_account(provider: Provider, request: Request) -> Response:
@@ -55,18 +81,48 @@ def show_account(provider: Provider, request: Request) -> Response:
         csrf=session.csrf_token,
         account=provider.store.account(session.personal_number),
         level=session.level,
-        rows=[_row(provider, consent) for consent in consents],
+        rows=[_row(provider, consent, session.personal_number) for consent in consents],
     )
 
 
 def revoke_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
     """End one of the citizen's consents."""
+    return _change(provider, request, form, provider.consents.revoke)
+
+
+def pause_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
+    """Suspend one of the citizen's consents."""
+    return _change(provider, request, form, provider.consents.pause)
+
+
+def resume_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
+    """Put one of the citizen's consents back in force."""
+    return _change(provider, request, form, provider.consents.resume)
+
+
+def show_receipt(provider: Provider, request: Request) -> Response:
+    """Give the citizen the receipt of one of her consents, as a file."""
+    session = citizen_session(provider, request)
+    if session is None:
+        return _log_in_first(provider, request)
+    consent_id = request.query_params.get("consent_id", "")
+    try:
+        receipt = provider.consents.receipt(consent_id, session.personal_number)
+    except Refusal as refusal:
+        raise gateway_problem(refusal, "/account") from refusal
+    headers = {"Content-Disposition": 'attachment; filename="consent-receipt.json"', "Cache-Control": "no-store"}
+    return Response(receipt, media_type="application/json", headers=headers)
+
+
+def _change(
+    provider: Provider, request: Request, form: Mapping[str, str], change: Callable[[str, str], None]
+) -> Response:
     session = citizen_session(provider, request)
     if session is None:
         raise interaction_over()
     check_csrf(session, form)
     try:
-        provider.consents.revoke(form.get("consent_id", ""), session.personal_number)
+        change(form.get("consent_id", ""), session.personal_number)
     except Refusal as refusal:
         raise gateway_problem(refusal, "/account") from refusal
     return see_other("/account")
@@ -99,11 +155,16 @@ def _log_in_first(provider: Provider, request: Request) -> Response:
     return response
 
 
-def _row(provider: Provider, consent: Consent) -> ConsentRow:
+def _row(provider: Provider, consent: Consent, personal_number: str) -> ConsentRow:
+    terms = consent.terms
     return ConsentRow(
         consent=consent,
-        consumer=provider.store.client_of(consent.terms.consumer),
-        datasets=dataset_titles(consent.terms.datasets, provider.datasets),
+        consumer=provider.store.client_of(terms.consumer),
+        datasets=dataset_titles(terms.datasets, provider.datasets),
         state=_STATES.get(consent.state, ("Không rõ", "Unknown")),
         in_force=consent.state == ConsentState.CONSENT_STATE_ACTIVE,
+        represented=terms.subject_number != personal_number,
+        frequency=frequency_text(terms.uses, terms.uses_per.seconds),
+        retention=retention_text(terms.retention.seconds),
+        actions=_ACTIONS.get(consent.state, ()),
     )

@@ -13,15 +13,25 @@ import grpc
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lienthong.api.consent.v1.consent_pb2 import ConsentTerms
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequest, ConsentTerms
 from lienthong.api.errors.v1.errors_pb2 import ErrorReason
 from lienthong_core.errors import Refusal, reason_name
 from lienthong_services.identity.authorization import CONSENT_DETAIL
 from lienthong_services.identity.datasets import dataset_titles
 from lienthong_services.identity.errors import Link, PageError
-from lienthong_services.identity.rules import Problem, Step, closed_request_problem, consent_problem, period_text
+from lienthong_services.identity.representation import Part
+from lienthong_services.identity.rules import (
+    Problem,
+    Step,
+    closed_request_problem,
+    consent_problem,
+    frequency_text,
+    period_text,
+    retention_text,
+)
 from lienthong_services.identity.web.approve import is_approval
 from lienthong_services.identity.web.flow import Visit, find_visit, finish, go_on, open_step, refuse, see_other
+from lienthong_services.identity.web.part import part_in
 from lienthong_services.identity.web.provider import Provider
 
 _TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -40,7 +50,7 @@ def show_consent(provider: Provider, request: Request) -> Response:
     visit = find_visit(provider, request, request.query_params)
     if open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
         return go_on(provider, visit.session, visit.interaction)
-    terms = _shown_terms(visit) or _fetch_terms(provider, visit)
+    terms, part = _shown(visit) or _fetch(provider, visit)
     return provider.pages.page(
         "consent.html",
         leads_to=visit.wanted.redirect_uri,
@@ -48,59 +58,67 @@ def show_consent(provider: Provider, request: Request) -> Response:
         csrf=visit.session.csrf_token,
         interaction=visit.interaction.interaction_id,
         account=provider.store.account(visit.session.personal_number),
+        part=part,
         terms=terms,
         datasets=dataset_titles(terms.datasets, provider.datasets),
         period=period_text(terms.valid_for.seconds),
+        frequency=frequency_text(terms.uses, terms.uses_per.seconds),
+        retention=retention_text(terms.retention.seconds),
     )
 
 
 def decide_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
     """Sign and record the answer, and only then send the browser back."""
     visit = find_visit(provider, request, form)
-    terms = _shown_terms(visit)
-    if terms is None or open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
+    shown = _shown(visit)
+    if shown is None or open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
         return go_on(provider, visit.session, visit.interaction)
     approved = is_approval(form)
-    consent_id = _record(provider, visit, terms, approved=approved)
+    terms, part = shown
+    recorded = _record(provider, visit, terms, part, approved=approved)
     if not approved:
         return see_other(refuse(provider, visit, "access_denied", "The citizen denied the consent."))
-    detail = _granted(visit.wanted.consent_request_id, consent_id, terms)
-    return finish(provider, visit.session, visit.interaction, visit.wanted, [detail])
+    # Nothing is granted yet while the child, or the representative, must approve still.
+    details = [_granted(recorded, terms)] if recorded.consent_id else []
+    return finish(provider, visit.session, visit.interaction, visit.wanted, details)
 
 
-def _shown_terms(visit: Visit) -> ConsentTerms | None:
-    stored = visit.interaction.consent_terms
-    return ConsentTerms.FromString(stored) if stored else None
+def _shown(visit: Visit) -> tuple[ConsentTerms, Part] | None:
+    interaction = visit.interaction
+    if not interaction.consent_terms:
+        return None
+    return ConsentTerms.FromString(interaction.consent_terms), Part.from_json(interaction.consent_part)
 
 
-def _fetch_terms(provider: Provider, visit: Visit) -> ConsentTerms:
+def _fetch(provider: Provider, visit: Visit) -> tuple[ConsentTerms, Part]:
     try:
         asked = provider.consents.fetch(visit.wanted.consent_request_id)
+        problem = consent_problem(asked, consumer=visit.client.system_id)
+        part = problem or part_in(provider, asked, visit.session.personal_number)
     except Refusal as refusal:
         raise _page_error(provider, visit, refusal) from refusal
-    problem = consent_problem(asked, citizen=visit.session.personal_number, consumer=visit.client.system_id)
-    if problem:
-        raise _cannot_answer(provider, visit, problem)
-    provider.store.keep_terms(visit.interaction.interaction_id, asked.terms.SerializeToString())
-    return asked.terms
+    if isinstance(part, Problem):
+        raise _cannot_answer(provider, visit, part)
+    provider.store.keep_terms(visit.interaction.interaction_id, asked.terms.SerializeToString(), part.to_json())
+    return asked.terms, part
 
 
-def _record(provider: Provider, visit: Visit, terms: ConsentTerms, *, approved: bool) -> str:
+def _record(provider: Provider, visit: Visit, terms: ConsentTerms, part: Part, *, approved: bool) -> ConsentRequest:
     request_id = visit.wanted.consent_request_id
     statement = provider.tokens.decision(
-        request_id, terms, visit.session, str(uuid4()), provider.now(), approved=approved
+        request_id, terms, visit.session, part, str(uuid4()), provider.now(), approved=approved
     )
     try:
-        return provider.consents.record(request_id, statement, approved=approved)
+        return provider.consents.record(request_id, statement, approved=approved, capacity=part.capacity)
     except Refusal as refusal:
         raise _page_error(provider, visit, refusal) from refusal
 
 
-def _granted(request_id: str, consent_id: str, terms: ConsentTerms) -> dict[str, Any]:
+def _granted(recorded: ConsentRequest, terms: ConsentTerms) -> dict[str, Any]:
     return {
         "type": CONSENT_DETAIL,
-        "consent_request_id": request_id,
-        "consent_id": consent_id,
+        "consent_request_id": recorded.consent_request_id,
+        "consent_id": recorded.consent_id,
         "provider": terms.provider,
         "datasets": list(terms.datasets),
         "purpose": terms.purpose,

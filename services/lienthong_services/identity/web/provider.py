@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lienthong.api.options.v1.options_pb2 import Dataset
 from lienthong_core.clock import Clock
 from lienthong_services.identity.approvals import ConsentDesk
+from lienthong_services.identity.register import Register
 from lienthong_services.identity.store import IdentityStore
 from lienthong_services.identity.tokens import TokenIssuer
 from lienthong_services.identity.web.pages import Pages
@@ -19,6 +20,7 @@ class Provider:
     store: IdentityStore
     tokens: TokenIssuer
     consents: ConsentDesk
+    register: Register
     datasets: Mapping[str, Dataset]
     clock: Clock
     pages: Pages

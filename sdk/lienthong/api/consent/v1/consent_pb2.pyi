@@ -32,7 +32,7 @@ class _ConsentRequestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_C
     CONSENT_REQUEST_STATE_UNSPECIFIED: _ConsentRequestState.ValueType  # 0
     """Never stored."""
     CONSENT_REQUEST_STATE_PENDING: _ConsentRequestState.ValueType  # 1
-    """Waiting for the citizen."""
+    """Waiting for the citizen, or for somebody else who must approve."""
     CONSENT_REQUEST_STATE_APPROVED: _ConsentRequestState.ValueType  # 2
     """Approved; says nothing about the consent today."""
     CONSENT_REQUEST_STATE_DENIED: _ConsentRequestState.ValueType  # 3
@@ -46,7 +46,7 @@ class ConsentRequestState(_ConsentRequestState, metaclass=_ConsentRequestStateEn
 CONSENT_REQUEST_STATE_UNSPECIFIED: ConsentRequestState.ValueType  # 0
 """Never stored."""
 CONSENT_REQUEST_STATE_PENDING: ConsentRequestState.ValueType  # 1
-"""Waiting for the citizen."""
+"""Waiting for the citizen, or for somebody else who must approve."""
 CONSENT_REQUEST_STATE_APPROVED: ConsentRequestState.ValueType  # 2
 """Approved; says nothing about the consent today."""
 CONSENT_REQUEST_STATE_DENIED: ConsentRequestState.ValueType  # 3
@@ -69,6 +69,8 @@ class _ConsentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConsentS
     """Ended by the citizen or given up by the consumer."""
     CONSENT_STATE_EXPIRED: _ConsentState.ValueType  # 3
     """Its period is over."""
+    CONSENT_STATE_PAUSED: _ConsentState.ValueType  # 4
+    """Suspended by the citizen; she can resume it within its period."""
 
 class ConsentState(_ConsentState, metaclass=_ConsentStateEnumTypeWrapper):
     """States of a consent."""
@@ -81,7 +83,41 @@ CONSENT_STATE_REVOKED: ConsentState.ValueType  # 2
 """Ended by the citizen or given up by the consumer."""
 CONSENT_STATE_EXPIRED: ConsentState.ValueType  # 3
 """Its period is over."""
+CONSENT_STATE_PAUSED: ConsentState.ValueType  # 4
+"""Suspended by the citizen; she can resume it within its period."""
 Global___ConsentState: _TypeAlias = ConsentState  # noqa: Y015
+
+class _Capacity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CapacityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capacity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAPACITY_UNSPECIFIED: _Capacity.ValueType  # 0
+    """Not said."""
+    CAPACITY_SUBJECT: _Capacity.ValueType  # 1
+    """The citizen whose data it is."""
+    CAPACITY_REPRESENTATIVE: _Capacity.ValueType  # 2
+    """The legal representative of a child whose data it is."""
+    CAPACITY_CONSUMER: _Capacity.ValueType  # 3
+    """The consumer, which gives its own consent up."""
+    CAPACITY_KEEPER: _Capacity.ValueType  # 4
+    """Whoever keeps the gateway, for a citizen who has her data erased."""
+
+class Capacity(_Capacity, metaclass=_CapacityEnumTypeWrapper):
+    """In which capacity somebody decides about a consent."""
+
+CAPACITY_UNSPECIFIED: Capacity.ValueType  # 0
+"""Not said."""
+CAPACITY_SUBJECT: Capacity.ValueType  # 1
+"""The citizen whose data it is."""
+CAPACITY_REPRESENTATIVE: Capacity.ValueType  # 2
+"""The legal representative of a child whose data it is."""
+CAPACITY_CONSUMER: Capacity.ValueType  # 3
+"""The consumer, which gives its own consent up."""
+CAPACITY_KEEPER: Capacity.ValueType  # 4
+"""Whoever keeps the gateway, for a citizen who has her data erased."""
+Global___Capacity: _TypeAlias = Capacity  # noqa: Y015
 
 @_typing.final
 class ConsentTerms(_message.Message):
@@ -98,8 +134,15 @@ class ConsentTerms(_message.Message):
     PURPOSE_TITLE_EN_FIELD_NUMBER: _builtins.int
     VALID_FOR_FIELD_NUMBER: _builtins.int
     LEGAL_TEXT_VERSION_FIELD_NUMBER: _builtins.int
+    PURPOSE_REFERENCE_FIELD_NUMBER: _builtins.int
+    USES_FIELD_NUMBER: _builtins.int
+    USES_PER_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
+    LEGAL_TEXT_DIGEST_FIELD_NUMBER: _builtins.int
+    LEGAL_TEXT_VI_FIELD_NUMBER: _builtins.int
+    LEGAL_TEXT_EN_FIELD_NUMBER: _builtins.int
     subject_number: _builtins.str
-    """Personal number of the citizen whose data it is, 12 digits."""
+    """Personal number of the citizen whose data it is, 12 digits; empty once it was erased."""
     consumer: _builtins.str
     """System that will read, such as `VN-SANDBOX/GOV/G02/portal`."""
     provider: _builtins.str
@@ -107,18 +150,36 @@ class ConsentTerms(_message.Message):
     purpose: _builtins.str
     """Purpose code: an administrative procedure's (`1.004222`) or another registered purpose's."""
     purpose_title_vi: _builtins.str
-    """What the purpose is, in Vietnamese, as registered."""
+    """What the purpose is, in Vietnamese, as registered when it was asked for."""
     purpose_title_en: _builtins.str
-    """What the purpose is, in English, as registered."""
+    """What the purpose is, in English, as registered when it was asked for."""
     legal_text_version: _builtins.str
     """Version of the legal text the citizen is shown."""
+    purpose_reference: _builtins.str
+    """What the consumer does it for, such as a dossier code; empty if nothing in particular."""
+    uses: _builtins.int
+    """How often the consent may be used: in each `uses_per`, or in all where that is unset. 0: any number of times."""
+    legal_text_digest: _builtins.str
+    """SHA-256 of the legal text the citizen is shown, hex: of the canonical JSON of `en`, `version` and `vi`."""
+    legal_text_vi: _builtins.str
+    """The legal text in Vietnamese."""
+    legal_text_en: _builtins.str
+    """The legal text in English."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Datasets, by name."""
+        """Datasets, by name, sorted."""
 
     @_builtins.property
     def valid_for(self) -> _duration_pb2.Duration:
-        """How long the consent lasts once given."""
+        """How long the consent lasts once given; whole seconds."""
+
+    @_builtins.property
+    def uses_per(self) -> _duration_pb2.Duration:
+        """The length of time that `uses` are counted in, ending with each use; unset: the consent's whole period."""
+
+    @_builtins.property
+    def retention(self) -> _duration_pb2.Duration:
+        """How long the consumer may keep what it read, from each reading; unset: until the purpose is served."""
 
     def __init__(
         self,
@@ -132,10 +193,17 @@ class ConsentTerms(_message.Message):
         purpose_title_en: _builtins.str = ...,
         valid_for: _duration_pb2.Duration | None = ...,
         legal_text_version: _builtins.str = ...,
+        purpose_reference: _builtins.str = ...,
+        uses: _builtins.int = ...,
+        uses_per: _duration_pb2.Duration | None = ...,
+        retention: _duration_pb2.Duration | None = ...,
+        legal_text_digest: _builtins.str = ...,
+        legal_text_vi: _builtins.str = ...,
+        legal_text_en: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention", b"retention", "uses_per", b"uses_per", "valid_for", b"valid_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "datasets", b"datasets", "legal_text_version", b"legal_text_version", "provider", b"provider", "purpose", b"purpose", "purpose_title_en", b"purpose_title_en", "purpose_title_vi", b"purpose_title_vi", "subject_number", b"subject_number", "valid_for", b"valid_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "datasets", b"datasets", "legal_text_digest", b"legal_text_digest", "legal_text_en", b"legal_text_en", "legal_text_version", b"legal_text_version", "legal_text_vi", b"legal_text_vi", "provider", b"provider", "purpose", b"purpose", "purpose_reference", b"purpose_reference", "purpose_title_en", b"purpose_title_en", "purpose_title_vi", b"purpose_title_vi", "retention", b"retention", "subject_number", b"subject_number", "uses", b"uses", "uses_per", b"uses_per", "valid_for", b"valid_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,6 +221,8 @@ class ConsentRequest(_message.Message):
     REQUESTED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CONSENT_ID_FIELD_NUMBER: _builtins.int
+    APPROVED_AS_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     consent_request_id: _builtins.str
     """Identifier, a UUID."""
     state: Global___ConsentRequestState.ValueType
@@ -171,6 +241,14 @@ class ConsentRequest(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """Until when the citizen can answer."""
 
+    @_builtins.property
+    def approved_as(self) -> _containers.RepeatedScalarFieldContainer[Global___Capacity.ValueType]:
+        """Who has approved so far."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[Global___Capacity.ValueType]:
+        """Who must approve still; empty until somebody has approved, and once nobody is missing."""
+
     def __init__(
         self,
         *,
@@ -180,14 +258,66 @@ class ConsentRequest(_message.Message):
         requested_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         consent_id: _builtins.str = ...,
+        approved_as: _abc.Iterable[Global___Capacity.ValueType] | None = ...,
+        missing: _abc.Iterable[Global___Capacity.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "requested_at", b"requested_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "consent_request_id", b"consent_request_id", "expires_at", b"expires_at", "requested_at", b"requested_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_as", b"approved_as", "consent_id", b"consent_id", "consent_request_id", b"consent_request_id", "expires_at", b"expires_at", "missing", b"missing", "requested_at", b"requested_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConsentRequest: _TypeAlias = ConsentRequest  # noqa: Y015
+
+@_typing.final
+class ConsentApproval(_message.Message):
+    """That somebody approved, as the identity provider signed it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    ACCOUNT_LEVEL_FIELD_NUMBER: _builtins.int
+    AUTHENTICATED_AT_FIELD_NUMBER: _builtins.int
+    APPROVED_AT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    STATEMENT_DIGEST_FIELD_NUMBER: _builtins.int
+    capacity: Global___Capacity.ValueType
+    """Whether the citizen approved, or her representative."""
+    approved_by: _builtins.str
+    """Personal number of who approved; empty once it was erased."""
+    account_level: _builtins.int
+    """Account level she had authenticated with."""
+    statement: _builtins.str
+    """The signed statement: compact JWS, type `lienthong-consent-approval+jwt`; empty once it was erased."""
+    statement_digest: _builtins.str
+    """SHA-256 of the signed statement, hex."""
+    @_builtins.property
+    def authenticated_at(self) -> _timestamp_pb2.Timestamp:
+        """When she had authenticated."""
+
+    @_builtins.property
+    def approved_at(self) -> _timestamp_pb2.Timestamp:
+        """When she approved."""
+
+    def __init__(
+        self,
+        *,
+        capacity: Global___Capacity.ValueType = ...,
+        approved_by: _builtins.str = ...,
+        account_level: _builtins.int = ...,
+        authenticated_at: _timestamp_pb2.Timestamp | None = ...,
+        approved_at: _timestamp_pb2.Timestamp | None = ...,
+        statement: _builtins.str = ...,
+        statement_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approved_at", b"approved_at", "authenticated_at", b"authenticated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_level", b"account_level", "approved_at", b"approved_at", "approved_by", b"approved_by", "authenticated_at", b"authenticated_at", "capacity", b"capacity", "statement", b"statement", "statement_digest", b"statement_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsentApproval: _TypeAlias = ConsentApproval  # noqa: Y015
 
 @_typing.final
 class Consent(_message.Message):
@@ -203,7 +333,9 @@ class Consent(_message.Message):
     VALID_UNTIL_FIELD_NUMBER: _builtins.int
     REVOKED_AT_FIELD_NUMBER: _builtins.int
     ACCOUNT_LEVEL_FIELD_NUMBER: _builtins.int
-    APPROVAL_FIELD_NUMBER: _builtins.int
+    APPROVALS_FIELD_NUMBER: _builtins.int
+    REVISION_DIGEST_FIELD_NUMBER: _builtins.int
+    CONSENT_REQUEST_ID_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     """Identifier, a UUID."""
     revision: _builtins.int
@@ -211,16 +343,20 @@ class Consent(_message.Message):
     state: Global___ConsentState.ValueType
     """State."""
     account_level: _builtins.int
-    """Account level the citizen had authenticated with."""
-    approval: _builtins.str
-    """The identity provider's signed statement of the approval: compact JWS, type `lienthong-consent-approval+jwt`."""
+    """Account level that counts for reading while the citizen is away: the representative's if a child is represented,
+    and the citizen's own otherwise.
+    """
+    revision_digest: _builtins.str
+    """Digest of the revision that is in force: SHA-256 of its document, hex."""
+    consent_request_id: _builtins.str
+    """The request it was given on."""
     @_builtins.property
     def terms(self) -> Global___ConsentTerms:
         """What was consented to."""
 
     @_builtins.property
     def approved_at(self) -> _timestamp_pb2.Timestamp:
-        """When the citizen approved."""
+        """When the last approval that it needed was given."""
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
@@ -229,6 +365,10 @@ class Consent(_message.Message):
     @_builtins.property
     def revoked_at(self) -> _timestamp_pb2.Timestamp:
         """When it was revoked; unset unless it was."""
+
+    @_builtins.property
+    def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentApproval]:
+        """Who approved."""
 
     def __init__(
         self,
@@ -241,11 +381,13 @@ class Consent(_message.Message):
         valid_until: _timestamp_pb2.Timestamp | None = ...,
         revoked_at: _timestamp_pb2.Timestamp | None = ...,
         account_level: _builtins.int = ...,
-        approval: _builtins.str = ...,
+        approvals: _abc.Iterable[Global___ConsentApproval] | None = ...,
+        revision_digest: _builtins.str = ...,
+        consent_request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approved_at", b"approved_at", "revoked_at", b"revoked_at", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_level", b"account_level", "approval", b"approval", "approved_at", b"approved_at", "consent_id", b"consent_id", "revision", b"revision", "revoked_at", b"revoked_at", "state", b"state", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_level", b"account_level", "approvals", b"approvals", "approved_at", b"approved_at", "consent_id", b"consent_id", "consent_request_id", b"consent_request_id", "revision", b"revision", "revision_digest", b"revision_digest", "revoked_at", b"revoked_at", "state", b"state", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,12 +404,20 @@ class RequestConsentRequest(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     VALID_FOR_FIELD_NUMBER: _builtins.int
+    USES_FIELD_NUMBER: _builtins.int
+    USES_PER_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
+    PURPOSE_REFERENCE_FIELD_NUMBER: _builtins.int
     subject_number: _builtins.str
     """Personal number of the citizen, 12 digits."""
     provider: _builtins.str
     """System that is to answer."""
     purpose: _builtins.str
     """Purpose code."""
+    uses: _builtins.int
+    """How often it may be used, at most 1,000,000: once is 1. 0: any number of times."""
+    purpose_reference: _builtins.str
+    """What you do it for, such as a dossier code: at most 128 printable ASCII characters, nothing personal."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Datasets, by name, each of this provider and each registered as needed for the purpose."""
@@ -275,6 +425,16 @@ class RequestConsentRequest(_message.Message):
     @_builtins.property
     def valid_for(self) -> _duration_pb2.Duration:
         """How long the consent is to last: more than zero, at most 366 days. Unset: 1 hour."""
+
+    @_builtins.property
+    def uses_per(self) -> _duration_pb2.Duration:
+        """The length of time that `uses` are counted in: whole seconds, at least one, at most `valid_for`. Unset: all of it."""
+
+    @_builtins.property
+    def retention(self) -> _duration_pb2.Duration:
+        """How long you will keep what you read: whole seconds, at least one, at most 36,600 days. Unset: until the purpose
+        is served.
+        """
 
     def __init__(
         self,
@@ -284,10 +444,14 @@ class RequestConsentRequest(_message.Message):
         datasets: _abc.Iterable[_builtins.str] | None = ...,
         purpose: _builtins.str = ...,
         valid_for: _duration_pb2.Duration | None = ...,
+        uses: _builtins.int = ...,
+        uses_per: _duration_pb2.Duration | None = ...,
+        retention: _duration_pb2.Duration | None = ...,
+        purpose_reference: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention", b"retention", "uses_per", b"uses_per", "valid_for", b"valid_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["datasets", b"datasets", "provider", b"provider", "purpose", b"purpose", "subject_number", b"subject_number", "valid_for", b"valid_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datasets", b"datasets", "provider", b"provider", "purpose", b"purpose", "purpose_reference", b"purpose_reference", "retention", b"retention", "subject_number", b"subject_number", "uses", b"uses", "uses_per", b"uses_per", "valid_for", b"valid_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -365,7 +529,7 @@ Global___FetchConsentRequestResponse: _TypeAlias = FetchConsentRequestResponse  
 
 @_typing.final
 class RecordDecisionRequest(_message.Message):
-    """What the citizen decided."""
+    """What somebody decided."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -374,7 +538,9 @@ class RecordDecisionRequest(_message.Message):
     consent_request_id: _builtins.str
     """Identifier of the request."""
     decision: _builtins.str
-    """The identity provider's signed statement of the decision: compact JWS, type `lienthong-consent-approval+jwt`."""
+    """The identity provider's signed statement of the decision: compact JWS, ES256, type
+    `lienthong-consent-approval+jwt`, its payload in canonical JSON (RFC 8785).
+    """
     def __init__(
         self,
         *,
@@ -399,11 +565,11 @@ class RecordDecisionResponse(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def consent_request(self) -> Global___ConsentRequest:
-        """The request, closed."""
+        """The request: closed, or pending while somebody else must approve still."""
 
     @_builtins.property
     def consent(self) -> Global___Consent:
-        """The consent; unset if the citizen denied."""
+        """The consent; unset if the decision was no, or others must approve still."""
 
     def __init__(
         self,
@@ -472,16 +638,20 @@ class ListConsentsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUBJECT_NUMBER_FIELD_NUMBER: _builtins.int
+    INCLUDE_REPRESENTED_FIELD_NUMBER: _builtins.int
     subject_number: _builtins.str
     """Personal number of the citizen, 12 digits."""
+    include_represented: _builtins.bool
+    """Whether to list, beside her own, the consents that she gave for children whom she represents."""
     def __init__(
         self,
         *,
         subject_number: _builtins.str = ...,
+        include_represented: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["subject_number", b"subject_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_represented", b"include_represented", "subject_number", b"subject_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -512,22 +682,126 @@ class ListConsentsResponse(_message.Message):
 Global___ListConsentsResponse: _TypeAlias = ListConsentsResponse  # noqa: Y015
 
 @_typing.final
+class PauseConsentRequest(_message.Message):
+    """Asks to suspend a consent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """Identifier of the consent."""
+    capacity: Global___Capacity.ValueType
+    """On whose word, as the identity provider knows it. Unset: the citizen's."""
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+        capacity: Global___Capacity.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "consent_id", b"consent_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseConsentRequest: _TypeAlias = PauseConsentRequest  # noqa: Y015
+
+@_typing.final
+class PauseConsentResponse(_message.Message):
+    """The consent after pausing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def consent(self) -> Global___Consent:
+        """The consent."""
+
+    def __init__(
+        self,
+        *,
+        consent: Global___Consent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseConsentResponse: _TypeAlias = PauseConsentResponse  # noqa: Y015
+
+@_typing.final
+class ResumeConsentRequest(_message.Message):
+    """Asks to put a consent back in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """Identifier of the consent."""
+    capacity: Global___Capacity.ValueType
+    """On whose word, as the identity provider knows it. Unset: the citizen's."""
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+        capacity: Global___Capacity.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "consent_id", b"consent_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeConsentRequest: _TypeAlias = ResumeConsentRequest  # noqa: Y015
+
+@_typing.final
+class ResumeConsentResponse(_message.Message):
+    """The consent after resuming."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def consent(self) -> Global___Consent:
+        """The consent."""
+
+    def __init__(
+        self,
+        *,
+        consent: Global___Consent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeConsentResponse: _TypeAlias = ResumeConsentResponse  # noqa: Y015
+
+@_typing.final
 class RevokeConsentRequest(_message.Message):
     """Asks to end a consent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONSENT_ID_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     """Identifier of the consent."""
+    capacity: Global___Capacity.ValueType
+    """On whose word, as the identity provider knows it. Unset: the citizen's."""
     def __init__(
         self,
         *,
         consent_id: _builtins.str = ...,
+        capacity: Global___Capacity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "consent_id", b"consent_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -556,3 +830,133 @@ class RevokeConsentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeConsentResponse: _TypeAlias = RevokeConsentResponse  # noqa: Y015
+
+@_typing.final
+class ListConsentRevisionsRequest(_message.Message):
+    """Asks for the revisions of a consent or of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Identifier of the consent, or of the request for one."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConsentRevisionsRequest: _TypeAlias = ListConsentRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListConsentRevisionsResponse(_message.Message):
+    """Every revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentRevision]:
+        """The revisions, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _abc.Iterable[Global___ConsentRevision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConsentRevisionsResponse: _TypeAlias = ListConsentRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class ConsentRevision(_message.Message):
+    """One change of a consent or of a request, as it was stored; nothing of it is ever changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Number, from 1."""
+    change: _builtins.str
+    """What happened, such as `GIVEN` or `PAUSED`."""
+    document: _builtins.bytes
+    """Canonical JSON (RFC 8785), UTF-8. Its `digest_before` is the digest of the revision before, empty in the first."""
+    digest: _builtins.str
+    """SHA-256 of `document`, hex."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        change: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+        document: _builtins.bytes = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changed_at", b"changed_at", "digest", b"digest", "document", b"document", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsentRevision: _TypeAlias = ConsentRevision  # noqa: Y015
+
+@_typing.final
+class GetConsentReceiptRequest(_message.Message):
+    """Asks for a receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """Identifier of the consent."""
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsentReceiptRequest: _TypeAlias = GetConsentReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetConsentReceiptResponse(_message.Message):
+    """A receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    receipt: _builtins.bytes
+    """The receipt: canonical JSON (RFC 8785), UTF-8; docs/consents.md gives its fields."""
+    def __init__(
+        self,
+        *,
+        receipt: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsentReceiptResponse: _TypeAlias = GetConsentReceiptResponse  # noqa: Y015

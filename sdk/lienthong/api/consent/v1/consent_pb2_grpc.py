@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ConsentServiceStub(object):
-    """Consents and the requests for them. Served by the gateway itself.
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md.
     """
 
     def __init__(self, channel):
@@ -60,22 +60,43 @@ class ConsentServiceStub(object):
                 request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsResponse.FromString,
                 _registered_method=True)
+        self.PauseConsent = channel.unary_unary(
+                '/lienthong.api.consent.v1.ConsentService/PauseConsent',
+                request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentResponse.FromString,
+                _registered_method=True)
+        self.ResumeConsent = channel.unary_unary(
+                '/lienthong.api.consent.v1.ConsentService/ResumeConsent',
+                request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentResponse.FromString,
+                _registered_method=True)
         self.RevokeConsent = channel.unary_unary(
                 '/lienthong.api.consent.v1.ConsentService/RevokeConsent',
                 request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
                 _registered_method=True)
+        self.ListConsentRevisions = channel.unary_unary(
+                '/lienthong.api.consent.v1.ConsentService/ListConsentRevisions',
+                request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetConsentReceipt = channel.unary_unary(
+                '/lienthong.api.consent.v1.ConsentService/GetConsentReceipt',
+                request_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class ConsentServiceServicer(object):
-    """Consents and the requests for them. Served by the gateway itself.
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md.
     """
 
     def RequestConsent(self, request, context):
-        """Asks a citizen for consent on behalf of the calling system. The citizen is then sent to the identity provider
-        with `authorization_details` of type `lienthong_consent` naming the request.
-        Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-        PERIOD_INVALID; NOT_FOUND PROVIDER_UNKNOWN; PERMISSION_DENIED ACCESS_RIGHT_MISSING.
+        """Asks a citizen for consent on behalf of the calling system. The citizen, or whoever represents a child, is then
+        sent to the identity provider with `authorization_details` of type `lienthong_consent` naming the request.
+        Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PURPOSE_REFERENCE_INVALID, DATASET_UNKNOWN,
+        DATASET_NOT_NEEDED, PERIOD_INVALID, FREQUENCY_INVALID, RETENTION_INVALID; NOT_FOUND PROVIDER_UNKNOWN;
+        PERMISSION_DENIED ACCESS_RIGHT_MISSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,9 +111,10 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RecordDecision(self, request, context):
-        """Records what the citizen decided. For the identity provider alone, which signs the decision.
-        Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED;
-        INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """Records what the citizen, or whoever represents a child, decided. For the identity provider alone, which signs the
+        decision. The request stays pending until everybody who must approve has; one who denies closes it.
+        Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED,
+        APPROVAL_REPLAYED; INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,10 +136,48 @@ class ConsentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseConsent(self, request, context):
+        """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
+        presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
+        nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
+        PERMISSION_DENIED SUBJECT_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeConsent(self, request, context):
+        """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
+        force changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeConsent(self, request, context):
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
         token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
         ending it twice changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConsentRevisions(self, request, context):
+        """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
+        digests. For its consumer and for the identity provider.
+        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsentReceipt(self, request, context):
+        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
+        TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -152,10 +212,30 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsResponse.SerializeToString,
             ),
+            'PauseConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseConsent,
+                    request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentResponse.SerializeToString,
+            ),
+            'ResumeConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeConsent,
+                    request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentResponse.SerializeToString,
+            ),
             'RevokeConsent': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeConsent,
                     request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.SerializeToString,
+            ),
+            'ListConsentRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConsentRevisions,
+                    request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsResponse.SerializeToString,
+            ),
+            'GetConsentReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsentReceipt,
+                    request_deserializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -166,7 +246,7 @@ def add_ConsentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConsentService(object):
-    """Consents and the requests for them. Served by the gateway itself.
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md.
     """
 
     @staticmethod
@@ -305,6 +385,60 @@ class ConsentService(object):
             _registered_method=True)
 
     @staticmethod
+    def PauseConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.consent.v1.ConsentService/PauseConsent',
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentRequest.SerializeToString,
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.PauseConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.consent.v1.ConsentService/ResumeConsent',
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentRequest.SerializeToString,
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ResumeConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RevokeConsent(request,
             target,
             options=(),
@@ -321,6 +455,60 @@ class ConsentService(object):
             '/lienthong.api.consent.v1.ConsentService/RevokeConsent',
             lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
             lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConsentRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.consent.v1.ConsentService/ListConsentRevisions',
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsRequest.SerializeToString,
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsentReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.consent.v1.ConsentService/GetConsentReceipt',
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptRequest.SerializeToString,
+            lienthong_dot_api_dot_consent_dot_v1_dot_consent__pb2.GetConsentReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

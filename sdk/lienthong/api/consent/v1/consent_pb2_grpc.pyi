@@ -29,26 +29,28 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConsentServiceStub:
-    """Consents and the requests for them. Served by the gateway itself."""
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConsentServiceAsyncStub: ...
     RequestConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RequestConsentRequest, _consent_pb2.RequestConsentResponse]
-    """Asks a citizen for consent on behalf of the calling system. The citizen is then sent to the identity provider
-    with `authorization_details` of type `lienthong_consent` naming the request.
-    Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-    PERIOD_INVALID; NOT_FOUND PROVIDER_UNKNOWN; PERMISSION_DENIED ACCESS_RIGHT_MISSING.
+    """Asks a citizen for consent on behalf of the calling system. The citizen, or whoever represents a child, is then
+    sent to the identity provider with `authorization_details` of type `lienthong_consent` naming the request.
+    Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PURPOSE_REFERENCE_INVALID, DATASET_UNKNOWN,
+    DATASET_NOT_NEEDED, PERIOD_INVALID, FREQUENCY_INVALID, RETENTION_INVALID; NOT_FOUND PROVIDER_UNKNOWN;
+    PERMISSION_DENIED ACCESS_RIGHT_MISSING.
     """
     FetchConsentRequest: _grpc.UnaryUnaryMultiCallable[_consent_pb2.FetchConsentRequestRequest, _consent_pb2.FetchConsentRequestResponse]
     """Returns a request. For the system that made it and for the identity provider.
     Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN.
     """
     RecordDecision: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RecordDecisionRequest, _consent_pb2.RecordDecisionResponse]
-    """Records what the citizen decided. For the identity provider alone, which signs the decision.
-    Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED;
-    INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """Records what the citizen, or whoever represents a child, decided. For the identity provider alone, which signs the
+    decision. The request stays pending until everybody who must approve has; one who denies closes it.
+    Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED,
+    APPROVAL_REPLAYED; INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
     """
     GetConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.GetConsentRequest, _consent_pb2.GetConsentResponse]
     """Returns a consent as it is now. For its consumer and for the identity provider.
@@ -58,32 +60,56 @@ class ConsentServiceStub:
     """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own.
     Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID.
     """
+    PauseConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]
+    """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
+    presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
+    nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
+    PERMISSION_DENIED SUBJECT_MISMATCH.
+    """
+    ResumeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]
+    """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
+    force changes nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """
     RevokeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
     token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
     ending it twice changes nothing.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
+    ListConsentRevisions: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]
+    """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
+    digests. For its consumer and for the identity provider.
+    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """
+    GetConsentReceipt: _grpc.UnaryUnaryMultiCallable[_consent_pb2.GetConsentReceiptRequest, _consent_pb2.GetConsentReceiptResponse]
+    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
+    TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """
 
 @_typing.type_check_only
 class ConsentServiceAsyncStub(ConsentServiceStub):
-    """Consents and the requests for them. Served by the gateway itself."""
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RequestConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RequestConsentRequest, _consent_pb2.RequestConsentResponse]  # type: ignore[assignment]
-    """Asks a citizen for consent on behalf of the calling system. The citizen is then sent to the identity provider
-    with `authorization_details` of type `lienthong_consent` naming the request.
-    Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-    PERIOD_INVALID; NOT_FOUND PROVIDER_UNKNOWN; PERMISSION_DENIED ACCESS_RIGHT_MISSING.
+    """Asks a citizen for consent on behalf of the calling system. The citizen, or whoever represents a child, is then
+    sent to the identity provider with `authorization_details` of type `lienthong_consent` naming the request.
+    Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PURPOSE_REFERENCE_INVALID, DATASET_UNKNOWN,
+    DATASET_NOT_NEEDED, PERIOD_INVALID, FREQUENCY_INVALID, RETENTION_INVALID; NOT_FOUND PROVIDER_UNKNOWN;
+    PERMISSION_DENIED ACCESS_RIGHT_MISSING.
     """
     FetchConsentRequest: _aio.UnaryUnaryMultiCallable[_consent_pb2.FetchConsentRequestRequest, _consent_pb2.FetchConsentRequestResponse]  # type: ignore[assignment]
     """Returns a request. For the system that made it and for the identity provider.
     Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN.
     """
     RecordDecision: _aio.UnaryUnaryMultiCallable[_consent_pb2.RecordDecisionRequest, _consent_pb2.RecordDecisionResponse]  # type: ignore[assignment]
-    """Records what the citizen decided. For the identity provider alone, which signs the decision.
-    Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED;
-    INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """Records what the citizen, or whoever represents a child, decided. For the identity provider alone, which signs the
+    decision. The request stays pending until everybody who must approve has; one who denies closes it.
+    Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED,
+    APPROVAL_REPLAYED; INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
     """
     GetConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.GetConsentRequest, _consent_pb2.GetConsentResponse]  # type: ignore[assignment]
     """Returns a consent as it is now. For its consumer and for the identity provider.
@@ -93,15 +119,37 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own.
     Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID.
     """
+    PauseConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]  # type: ignore[assignment]
+    """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
+    presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
+    nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
+    PERMISSION_DENIED SUBJECT_MISMATCH.
+    """
+    ResumeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]  # type: ignore[assignment]
+    """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
+    force changes nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """
     RevokeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]  # type: ignore[assignment]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
     token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
     ending it twice changes nothing.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
+    ListConsentRevisions: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]  # type: ignore[assignment]
+    """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
+    digests. For its consumer and for the identity provider.
+    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """
+    GetConsentReceipt: _aio.UnaryUnaryMultiCallable[_consent_pb2.GetConsentReceiptRequest, _consent_pb2.GetConsentReceiptResponse]  # type: ignore[assignment]
+    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
+    TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Consents and the requests for them. Served by the gateway itself."""
+    """Consents and the requests for them. Served by the gateway itself. States, revisions, receipts: docs/consents.md."""
 
     @_abc_1.abstractmethod
     def RequestConsent(
@@ -109,10 +157,11 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.RequestConsentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.RequestConsentResponse, _abc.Awaitable[_consent_pb2.RequestConsentResponse]]:
-        """Asks a citizen for consent on behalf of the calling system. The citizen is then sent to the identity provider
-        with `authorization_details` of type `lienthong_consent` naming the request.
-        Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED,
-        PERIOD_INVALID; NOT_FOUND PROVIDER_UNKNOWN; PERMISSION_DENIED ACCESS_RIGHT_MISSING.
+        """Asks a citizen for consent on behalf of the calling system. The citizen, or whoever represents a child, is then
+        sent to the identity provider with `authorization_details` of type `lienthong_consent` naming the request.
+        Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, PURPOSE_UNKNOWN, PURPOSE_REFERENCE_INVALID, DATASET_UNKNOWN,
+        DATASET_NOT_NEEDED, PERIOD_INVALID, FREQUENCY_INVALID, RETENTION_INVALID; NOT_FOUND PROVIDER_UNKNOWN;
+        PERMISSION_DENIED ACCESS_RIGHT_MISSING.
         """
 
     @_abc_1.abstractmethod
@@ -131,9 +180,10 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.RecordDecisionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.RecordDecisionResponse, _abc.Awaitable[_consent_pb2.RecordDecisionResponse]]:
-        """Records what the citizen decided. For the identity provider alone, which signs the decision.
-        Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED;
-        INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """Records what the citizen, or whoever represents a child, decided. For the identity provider alone, which signs the
+        decision. The request stays pending until everybody who must approve has; one who denies closes it.
+        Errors: NOT_FOUND CONSENT_REQUEST_UNKNOWN; FAILED_PRECONDITION CONSENT_REQUEST_CLOSED, CONSENT_REQUEST_EXPIRED,
+        APPROVAL_REPLAYED; INVALID_ARGUMENT APPROVAL_INVALID; PERMISSION_DENIED CALLER_NOT_ALLOWED.
         """
 
     @_abc_1.abstractmethod
@@ -157,6 +207,30 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PauseConsent(
+        self,
+        request: _consent_pb2.PauseConsentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.PauseConsentResponse, _abc.Awaitable[_consent_pb2.PauseConsentResponse]]:
+        """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
+        presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
+        nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
+        PERMISSION_DENIED SUBJECT_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeConsent(
+        self,
+        request: _consent_pb2.ResumeConsentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.ResumeConsentResponse, _abc.Awaitable[_consent_pb2.ResumeConsentResponse]]:
+        """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
+        force changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """
+
+    @_abc_1.abstractmethod
     def RevokeConsent(
         self,
         request: _consent_pb2.RevokeConsentRequest,
@@ -165,6 +239,28 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
         token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
         ending it twice changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def ListConsentRevisions(
+        self,
+        request: _consent_pb2.ListConsentRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.ListConsentRevisionsResponse, _abc.Awaitable[_consent_pb2.ListConsentRevisionsResponse]]:
+        """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
+        digests. For its consumer and for the identity provider.
+        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def GetConsentReceipt(
+        self,
+        request: _consent_pb2.GetConsentReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.GetConsentReceiptResponse, _abc.Awaitable[_consent_pb2.GetConsentReceiptResponse]]:
+        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
+        TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
 

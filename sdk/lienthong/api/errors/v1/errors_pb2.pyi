@@ -125,6 +125,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
     """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+    ERROR_REASON_DECISION_OUTDATED: _ErrorReason.ValueType  # 86
+    """UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
@@ -141,6 +143,54 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
     ERROR_REASON_COSIGNATURE_INVALID: _ErrorReason.ValueType  # 164
     """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
+    ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: _ErrorReason.ValueType  # 120
+    """PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
+    ERROR_REASON_LEGAL_GROUND_MISSING: _ErrorReason.ValueType  # 121
+    """PERMISSION_DENIED: no legal ground of this basis is registered for the method and purpose."""
+    ERROR_REASON_LEGAL_GROUND_NOT_IN_FORCE: _ErrorReason.ValueType  # 122
+    """PERMISSION_DENIED: the legal ground for the method and purpose is over, or begins later."""
+    ERROR_REASON_LEGAL_REFERENCE_INVALID: _ErrorReason.ValueType  # 123
+    """INVALID_ARGUMENT: `lienthong-legal-reference` has not the form that the legal ground wants; the message gives it."""
+    ERROR_REASON_OFFICER_NOT_ALLOWED: _ErrorReason.ValueType  # 124
+    """PERMISSION_DENIED: the officer in `x-road-userid` is not registered as acting for the calling system."""
+    ERROR_REASON_PROCESSING_RESTRICTED: _ErrorReason.ValueType  # 125
+    """PERMISSION_DENIED: the citizen has had the use of these data restricted; only Art. 19(1) of Law 91/2025 allows it."""
+    ERROR_REASON_REGISTRATION_INVALID: _ErrorReason.ValueType  # 126
+    """INVALID_ARGUMENT: what is to be registered is malformed, or names what is not registered; the message says what."""
+    ERROR_REASON_REGISTERED_ALREADY: _ErrorReason.ValueType  # 127
+    """FAILED_PRECONDITION: it is registered already; end or withdraw that first."""
+    ERROR_REASON_NOT_REGISTERED: _ErrorReason.ValueType  # 128
+    """NOT_FOUND: nothing like that is registered, or it was ended before."""
+    ERROR_REASON_RIGHTS_REQUEST_INVALID: _ErrorReason.ValueType  # 129
+    """INVALID_ARGUMENT: the request about a citizen's own data, or the answer to it, lacks something; the message says what."""
+    ERROR_REASON_RIGHTS_REQUEST_UNKNOWN: _ErrorReason.ValueType  # 130
+    """NOT_FOUND: no such request about a citizen's own data, or not the caller's."""
+    ERROR_REASON_RIGHTS_REQUEST_MOVE_NOT_ALLOWED: _ErrorReason.ValueType  # 131
+    """FAILED_PRECONDITION: the request's state does not allow it."""
+    ERROR_REASON_APPROVAL_REPLAYED: _ErrorReason.ValueType  # 100
+    """FAILED_PRECONDITION: this approval was recorded already, or the same person approved before; others are missing."""
+    ERROR_REASON_CONSENT_ENDED: _ErrorReason.ValueType  # 101
+    """FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
+    ERROR_REASON_FREQUENCY_INVALID: _ErrorReason.ValueType  # 102
+    """INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+    ERROR_REASON_RETENTION_INVALID: _ErrorReason.ValueType  # 103
+    """INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+    ERROR_REASON_PURPOSE_REFERENCE_INVALID: _ErrorReason.ValueType  # 104
+    """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
+    ERROR_REASON_CONSENT_PAUSED: _ErrorReason.ValueType  # 105
+    """PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+    ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
+    """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+    ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
+    """INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
+    exchange id to whoever runs the provider.
+    """
+    ERROR_REASON_SUBJECT_AMBIGUOUS: _ErrorReason.ValueType  # 181
+    """INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
+    ERROR_REASON_REQUEST_FIELD_UNKNOWN: _ErrorReason.ValueType  # 182
+    """INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
+    the client from the contracts that the gateway serves.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -245,6 +295,8 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
 """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+ERROR_REASON_DECISION_OUTDATED: ErrorReason.ValueType  # 86
+"""UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
@@ -261,4 +313,52 @@ ERROR_REASON_LOG_FILTER_INVALID: ErrorReason.ValueType  # 163
 """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
 ERROR_REASON_COSIGNATURE_INVALID: ErrorReason.ValueType  # 164
 """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
+ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: ErrorReason.ValueType  # 120
+"""PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
+ERROR_REASON_LEGAL_GROUND_MISSING: ErrorReason.ValueType  # 121
+"""PERMISSION_DENIED: no legal ground of this basis is registered for the method and purpose."""
+ERROR_REASON_LEGAL_GROUND_NOT_IN_FORCE: ErrorReason.ValueType  # 122
+"""PERMISSION_DENIED: the legal ground for the method and purpose is over, or begins later."""
+ERROR_REASON_LEGAL_REFERENCE_INVALID: ErrorReason.ValueType  # 123
+"""INVALID_ARGUMENT: `lienthong-legal-reference` has not the form that the legal ground wants; the message gives it."""
+ERROR_REASON_OFFICER_NOT_ALLOWED: ErrorReason.ValueType  # 124
+"""PERMISSION_DENIED: the officer in `x-road-userid` is not registered as acting for the calling system."""
+ERROR_REASON_PROCESSING_RESTRICTED: ErrorReason.ValueType  # 125
+"""PERMISSION_DENIED: the citizen has had the use of these data restricted; only Art. 19(1) of Law 91/2025 allows it."""
+ERROR_REASON_REGISTRATION_INVALID: ErrorReason.ValueType  # 126
+"""INVALID_ARGUMENT: what is to be registered is malformed, or names what is not registered; the message says what."""
+ERROR_REASON_REGISTERED_ALREADY: ErrorReason.ValueType  # 127
+"""FAILED_PRECONDITION: it is registered already; end or withdraw that first."""
+ERROR_REASON_NOT_REGISTERED: ErrorReason.ValueType  # 128
+"""NOT_FOUND: nothing like that is registered, or it was ended before."""
+ERROR_REASON_RIGHTS_REQUEST_INVALID: ErrorReason.ValueType  # 129
+"""INVALID_ARGUMENT: the request about a citizen's own data, or the answer to it, lacks something; the message says what."""
+ERROR_REASON_RIGHTS_REQUEST_UNKNOWN: ErrorReason.ValueType  # 130
+"""NOT_FOUND: no such request about a citizen's own data, or not the caller's."""
+ERROR_REASON_RIGHTS_REQUEST_MOVE_NOT_ALLOWED: ErrorReason.ValueType  # 131
+"""FAILED_PRECONDITION: the request's state does not allow it."""
+ERROR_REASON_APPROVAL_REPLAYED: ErrorReason.ValueType  # 100
+"""FAILED_PRECONDITION: this approval was recorded already, or the same person approved before; others are missing."""
+ERROR_REASON_CONSENT_ENDED: ErrorReason.ValueType  # 101
+"""FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
+ERROR_REASON_FREQUENCY_INVALID: ErrorReason.ValueType  # 102
+"""INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+ERROR_REASON_RETENTION_INVALID: ErrorReason.ValueType  # 103
+"""INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+ERROR_REASON_PURPOSE_REFERENCE_INVALID: ErrorReason.ValueType  # 104
+"""INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
+ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
+"""PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
+"""PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
+"""INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
+exchange id to whoever runs the provider.
+"""
+ERROR_REASON_SUBJECT_AMBIGUOUS: ErrorReason.ValueType  # 181
+"""INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
+ERROR_REASON_REQUEST_FIELD_UNKNOWN: ErrorReason.ValueType  # 182
+"""INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
+the client from the contracts that the gateway serves.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

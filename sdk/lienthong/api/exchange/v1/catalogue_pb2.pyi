@@ -6,9 +6,11 @@ Who takes part in the exchange, what can be called, and what allows it."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from lienthong.api.options.v1 import options_pb2 as _options_pb2
+from lienthong.api.types.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -60,6 +62,148 @@ LEGAL_BASIS_OTHER_LAW: LegalBasis.ValueType  # 6
 """Other cases by law (Art. 19(1)(đ)). Header: `law_19_1_dd`."""
 Global___LegalBasis: _TypeAlias = LegalBasis  # noqa: Y015
 
+class _ReferenceForm:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReferenceFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReferenceForm.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFERENCE_FORM_UNSPECIFIED: _ReferenceForm.ValueType  # 0
+    """Not stated."""
+    REFERENCE_FORM_DOSSIER: _ReferenceForm.ValueType  # 1
+    """Code of a dossier: agency, day, number, such as `G01.99-20261121-0000001`."""
+    REFERENCE_FORM_DECISION: _ReferenceForm.ValueType  # 2
+    """Number of an administrative decision (quyết định), such as `123/QD-UBND`."""
+    REFERENCE_FORM_LEGISLATION: _ReferenceForm.ValueType  # 3
+    """Number of a law, decree or circular, such as `356/2025/ND-CP`."""
+    REFERENCE_FORM_CONTRACT: _ReferenceForm.ValueType  # 4
+    """Number of a contract (hợp đồng), such as `125/2026/HD-BANK01`."""
+    REFERENCE_FORM_INCIDENT: _ReferenceForm.ValueType  # 5
+    """Number of an emergency, as whoever answers it keeps it, such as `CC-20261121-0001`. Invented."""
+    REFERENCE_FORM_TEST_CASE: _ReferenceForm.ValueType  # 6
+    """Name of a test case, such as `TEST-1`. Invented."""
+
+class ReferenceForm(_ReferenceForm, metaclass=_ReferenceFormEnumTypeWrapper):
+    """What the reference given for a legal basis looks like, in `lienthong-legal-reference`. Headers are ASCII, so Đ is
+    written D.
+    """
+
+REFERENCE_FORM_UNSPECIFIED: ReferenceForm.ValueType  # 0
+"""Not stated."""
+REFERENCE_FORM_DOSSIER: ReferenceForm.ValueType  # 1
+"""Code of a dossier: agency, day, number, such as `G01.99-20261121-0000001`."""
+REFERENCE_FORM_DECISION: ReferenceForm.ValueType  # 2
+"""Number of an administrative decision (quyết định), such as `123/QD-UBND`."""
+REFERENCE_FORM_LEGISLATION: ReferenceForm.ValueType  # 3
+"""Number of a law, decree or circular, such as `356/2025/ND-CP`."""
+REFERENCE_FORM_CONTRACT: ReferenceForm.ValueType  # 4
+"""Number of a contract (hợp đồng), such as `125/2026/HD-BANK01`."""
+REFERENCE_FORM_INCIDENT: ReferenceForm.ValueType  # 5
+"""Number of an emergency, as whoever answers it keeps it, such as `CC-20261121-0001`. Invented."""
+REFERENCE_FORM_TEST_CASE: ReferenceForm.ValueType  # 6
+"""Name of a test case, such as `TEST-1`. Invented."""
+Global___ReferenceForm: _TypeAlias = ReferenceForm  # noqa: Y015
+
+@_typing.final
+class LegalGround(_message.Message):
+    """A ground of Law 91/2025 Art. 19(1) as it is registered (căn cứ pháp lý): who calls without consent relies on one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    LAW_VI_FIELD_NUMBER: _builtins.int
+    LAW_EN_FIELD_NUMBER: _builtins.int
+    REFERENCE_FORMS_FIELD_NUMBER: _builtins.int
+    METHODS_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_UNTIL_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Its code, lower case with hyphens, such as `residence-registration`."""
+    basis: Global___LegalBasis.ValueType
+    """Which of the law's grounds it is; never consent."""
+    law_vi: _builtins.str
+    """Article, clause and point (điều, khoản, điểm) in Vietnamese."""
+    law_en: _builtins.str
+    """Article, clause and point in English."""
+    @_builtins.property
+    def reference_forms(self) -> _containers.RepeatedScalarFieldContainer[Global___ReferenceForm.ValueType]:
+        """Forms that the reference given at a call may have; at least one."""
+
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Full names of the methods it covers; at least one."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of the purposes it covers; at least one."""
+
+    @_builtins.property
+    def effective_from(self) -> _types_pb2.PartialDate:
+        """First day on which it may be relied on (Vietnam's civil date)."""
+
+    @_builtins.property
+    def effective_until(self) -> _types_pb2.PartialDate:
+        """Last such day; absent: until further notice."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        basis: Global___LegalBasis.ValueType = ...,
+        law_vi: _builtins.str = ...,
+        law_en: _builtins.str = ...,
+        reference_forms: _abc.Iterable[Global___ReferenceForm.ValueType] | None = ...,
+        methods: _abc.Iterable[_builtins.str] | None = ...,
+        purposes: _abc.Iterable[_builtins.str] | None = ...,
+        effective_from: _types_pb2.PartialDate | None = ...,
+        effective_until: _types_pb2.PartialDate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from", "effective_until", b"effective_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "code", b"code", "effective_from", b"effective_from", "effective_until", b"effective_until", "law_en", b"law_en", "law_vi", b"law_vi", "methods", b"methods", "purposes", b"purposes", "reference_forms", b"reference_forms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegalGround: _TypeAlias = LegalGround  # noqa: Y015
+
+@_typing.final
+class Purpose(_message.Message):
+    """What data may be asked for (mục đích): an administrative procedure or another registered purpose."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    TITLE_VI_FIELD_NUMBER: _builtins.int
+    TITLE_EN_FIELD_NUMBER: _builtins.int
+    DATASETS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Code: of a procedure, such as `1.004222`, or lower case with hyphens, such as `ekyc`."""
+    title_vi: _builtins.str
+    """What it is, in Vietnamese."""
+    title_en: _builtins.str
+    """What it is, in English."""
+    @_builtins.property
+    def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of all the datasets that it needs; nothing else may be granted or asked for under it."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        title_vi: _builtins.str = ...,
+        title_en: _builtins.str = ...,
+        datasets: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "datasets", b"datasets", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
+
 @_typing.final
 class System(_message.Message):
     """A system of a member of the exchange."""
@@ -70,12 +214,15 @@ class System(_message.Message):
     NAME_VI_FIELD_NUMBER: _builtins.int
     NAME_EN_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
     system_id: _builtins.str
     """Identifier: instance, member class, member code, subsystem, such as `VN-SANDBOX/GOV/G01/population`."""
     name_vi: _builtins.str
     """Name in Vietnamese."""
     name_en: _builtins.str
     """Name in English."""
+    member: _builtins.str
+    """The member it belongs to: instance, member class, member code, such as `VN-SANDBOX/GOV/G01`."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Full names of the gRPC services it provides through the gateway; empty for a system that only consumes."""
@@ -87,10 +234,11 @@ class System(_message.Message):
         name_vi: _builtins.str = ...,
         name_en: _builtins.str = ...,
         services: _abc.Iterable[_builtins.str] | None = ...,
+        member: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name_en", b"name_en", "name_vi", b"name_vi", "services", b"services", "system_id", b"system_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member", "name_en", b"name_en", "name_vi", b"name_vi", "services", b"services", "system_id", b"system_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -109,7 +257,8 @@ class Method(_message.Message):
     ACCESS_FIELD_NUMBER: _builtins.int
     ACCOUNT_LEVEL_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
-    ACCESS_RIGHTS_FIELD_NUMBER: _builtins.int
+    ALLOWED_CALLS_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """Full name, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`."""
     provider: _builtins.str
@@ -127,8 +276,12 @@ class Method(_message.Message):
         """Datasets its answer can hold."""
 
     @_builtins.property
-    def access_rights(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessRight]:
-        """What the calling system may call it for."""
+    def allowed_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___AllowedCall]:
+        """What the calling system may call it for today, and what it has to send. By purpose."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Purpose]:
+        """What any system may call it for today. By code."""
 
     def __init__(
         self,
@@ -140,15 +293,94 @@ class Method(_message.Message):
         access: _options_pb2.AccessKind.ValueType = ...,
         account_level: _builtins.int = ...,
         datasets: _abc.Iterable[_options_pb2.Dataset] | None = ...,
-        access_rights: _abc.Iterable[Global___AccessRight] | None = ...,
+        allowed_calls: _abc.Iterable[Global___AllowedCall] | None = ...,
+        purposes: _abc.Iterable[Global___Purpose] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "access_rights", b"access_rights", "account_level", b"account_level", "datasets", b"datasets", "method", b"method", "provider", b"provider", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "allowed_calls", b"allowed_calls", "datasets", b"datasets", "method", b"method", "provider", b"provider", "purposes", b"purposes", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Method: _TypeAlias = Method  # noqa: Y015
+
+@_typing.final
+class AllowedCall(_message.Message):
+    """What the calling system may call a method for, and with which headers (X-Road: allowedMethods)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_RIGHT_FIELD_NUMBER: _builtins.int
+    BASES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def access_right(self) -> Global___AccessRight:
+        """The right that allows it."""
+
+    @_builtins.property
+    def bases(self) -> _containers.RepeatedCompositeFieldContainer[Global___BasisInWords]:
+        """What the call may rest on: one of them."""
+
+    def __init__(
+        self,
+        *,
+        access_right: Global___AccessRight | None = ...,
+        bases: _abc.Iterable[Global___BasisInWords] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access_right", b"access_right"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_right", b"access_right", "bases", b"bases"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllowedCall: _TypeAlias = AllowedCall  # noqa: Y015
+
+@_typing.final
+class BasisInWords(_message.Message):
+    """A legal basis in words, and what to send with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASIS_FIELD_NUMBER: _builtins.int
+    HEADER_VALUE_FIELD_NUMBER: _builtins.int
+    TITLE_VI_FIELD_NUMBER: _builtins.int
+    TITLE_EN_FIELD_NUMBER: _builtins.int
+    REFERENCE_VI_FIELD_NUMBER: _builtins.int
+    REFERENCE_EN_FIELD_NUMBER: _builtins.int
+    GROUNDS_FIELD_NUMBER: _builtins.int
+    basis: Global___LegalBasis.ValueType
+    """The basis."""
+    header_value: _builtins.str
+    """Value of the `lienthong-legal-basis` header."""
+    title_vi: _builtins.str
+    """What it is, with the law's article, in Vietnamese."""
+    title_en: _builtins.str
+    """What it is, with the law's article, in English."""
+    reference_vi: _builtins.str
+    """What `lienthong-legal-reference` must hold, in Vietnamese; empty for consent, which takes none."""
+    reference_en: _builtins.str
+    """What `lienthong-legal-reference` must hold, in English; empty for consent."""
+    @_builtins.property
+    def grounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegalGround]:
+        """The grounds in force today that a call may rely on; empty for consent. If there is none, the call is refused."""
+
+    def __init__(
+        self,
+        *,
+        basis: Global___LegalBasis.ValueType = ...,
+        header_value: _builtins.str = ...,
+        title_vi: _builtins.str = ...,
+        title_en: _builtins.str = ...,
+        reference_vi: _builtins.str = ...,
+        reference_en: _builtins.str = ...,
+        grounds: _abc.Iterable[Global___LegalGround] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grounds", b"grounds", "header_value", b"header_value", "reference_en", b"reference_en", "reference_vi", b"reference_vi", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BasisInWords: _TypeAlias = BasisInWords  # noqa: Y015
 
 @_typing.final
 class AccessRight(_message.Message):
@@ -162,6 +394,10 @@ class AccessRight(_message.Message):
     PURPOSE_TITLE_VI_FIELD_NUMBER: _builtins.int
     LEGAL_BASES_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
+    PURPOSE_TITLE_EN_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
+    VALID_UNTIL_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
     consumer: _builtins.str
     """System that may call."""
     method: _builtins.str
@@ -170,6 +406,8 @@ class AccessRight(_message.Message):
     """Purpose code."""
     purpose_title_vi: _builtins.str
     """What the purpose is, in Vietnamese."""
+    purpose_title_en: _builtins.str
+    """What the purpose is, in English."""
     @_builtins.property
     def legal_bases(self) -> _containers.RepeatedScalarFieldContainer[Global___LegalBasis.ValueType]:
         """Legal bases it may rest on."""
@@ -177,6 +415,18 @@ class AccessRight(_message.Message):
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The most that can be released under it, whatever was consented to."""
+
+    @_builtins.property
+    def valid_from(self) -> _types_pb2.PartialDate:
+        """First day on which it holds (Vietnam's civil date)."""
+
+    @_builtins.property
+    def valid_until(self) -> _types_pb2.PartialDate:
+        """Last such day; absent: until further notice."""
+
+    @_builtins.property
+    def withdrawn_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was withdrawn; absent: it was not."""
 
     def __init__(
         self,
@@ -187,10 +437,14 @@ class AccessRight(_message.Message):
         purpose_title_vi: _builtins.str = ...,
         legal_bases: _abc.Iterable[Global___LegalBasis.ValueType] | None = ...,
         datasets: _abc.Iterable[_builtins.str] | None = ...,
+        purpose_title_en: _builtins.str = ...,
+        valid_from: _types_pb2.PartialDate | None = ...,
+        valid_until: _types_pb2.PartialDate | None = ...,
+        withdrawn_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_from", b"valid_from", "valid_until", b"valid_until", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "datasets", b"datasets", "legal_bases", b"legal_bases", "method", b"method", "purpose", b"purpose", "purpose_title_vi", b"purpose_title_vi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "datasets", b"datasets", "legal_bases", b"legal_bases", "method", b"method", "purpose", b"purpose", "purpose_title_en", b"purpose_title_en", "purpose_title_vi", b"purpose_title_vi", "valid_from", b"valid_from", "valid_until", b"valid_until", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

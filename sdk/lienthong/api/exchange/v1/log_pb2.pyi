@@ -41,6 +41,10 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     """The log was read."""
     LOG_EVENT_COSIGNATURE: _LogEvent.ValueType  # 16
     """A witness cosigned a checkpoint."""
+    LOG_EVENT_ACCESS_RIGHT: _LogEvent.ValueType  # 5
+    """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
+    LOG_EVENT_RIGHTS_REQUEST: _LogEvent.ValueType  # 6
+    """A citizen's request about her data was made, answered or withdrawn."""
 
 class LogEvent(_LogEvent, metaclass=_LogEventEnumTypeWrapper):
     """What an entry of the log records."""
@@ -57,6 +61,10 @@ LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
 """The log was read."""
 LOG_EVENT_COSIGNATURE: LogEvent.ValueType  # 16
 """A witness cosigned a checkpoint."""
+LOG_EVENT_ACCESS_RIGHT: LogEvent.ValueType  # 5
+"""What is registered was changed: a purpose, a legal ground, an access right, an officer."""
+LOG_EVENT_RIGHTS_REQUEST: LogEvent.ValueType  # 6
+"""A citizen's request about her data was made, answered or withdrawn."""
 Global___LogEvent: _TypeAlias = LogEvent  # noqa: Y015
 
 class _Outcome:

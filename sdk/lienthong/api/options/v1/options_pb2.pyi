@@ -8,6 +8,7 @@ level a method needs and the kind of access it is. The gateway reads these optio
 nothing about a method is written down a second time.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
@@ -128,6 +129,8 @@ class MethodPolicy(_message.Message):
     ACCESS_FIELD_NUMBER: _builtins.int
     TITLE_VI_FIELD_NUMBER: _builtins.int
     TITLE_EN_FIELD_NUMBER: _builtins.int
+    ANSWER_SUBJECT_FIELD_NUMBER: _builtins.int
+    ANSWER_NAMES_NOBODY_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Path of the request field that holds the personal number of the citizen the call is about, such as
     `personal_number`. Empty: the call is about nobody in particular (a list of changes), and no consent can cover it.
@@ -140,6 +143,18 @@ class MethodPolicy(_message.Message):
     """What the method does, one line for the catalogue, in Vietnamese."""
     title_en: _builtins.str
     """What the method does, one line for the catalogue, in English."""
+    answer_names_nobody: _builtins.str
+    """Why no field of the response says whom it is about. Set instead of `answer_subject`; a method that has a `subject`
+    and returns datasets sets one of the two.
+    """
+    @_builtins.property
+    def answer_subject(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of the response fields that can hold the personal number of the citizen the answer is about, such as
+        `citizen.personal_number`. One of them must hold the number that was asked for, or nothing of the answer is
+        released: so a provider that answers about another citizen is caught. A path may lead through repeated fields, of
+        which one is enough: the members of a household, or the numbers a citizen had before.
+        """
+
     def __init__(
         self,
         *,
@@ -148,10 +163,12 @@ class MethodPolicy(_message.Message):
         access: Global___AccessKind.ValueType = ...,
         title_vi: _builtins.str = ...,
         title_en: _builtins.str = ...,
+        answer_subject: _abc.Iterable[_builtins.str] | None = ...,
+        answer_names_nobody: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "subject", b"subject", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "answer_names_nobody", b"answer_names_nobody", "answer_subject", b"answer_subject", "subject", b"subject", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

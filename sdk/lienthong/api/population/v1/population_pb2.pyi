@@ -204,7 +204,7 @@ class GetHouseholdRequest(_message.Message):
 
     PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
     personal_number: _builtins.str
-    """Personal number of any member, 12 digits."""
+    """Personal number of any member, 12 digits; a former number finds the same citizen."""
     def __init__(
         self,
         *,
@@ -225,18 +225,24 @@ class GetHouseholdResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HOUSEHOLD_FIELD_NUMBER: _builtins.int
+    FORMER_NUMBERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def household(self) -> _citizen_pb2.Household:
         """The household the citizen is registered in."""
+
+    @_builtins.property
+    def former_numbers(self) -> _containers.RepeatedCompositeFieldContainer[_citizen_pb2.FormerNumber]:
+        """Numbers that the citizen asked about had before, newest first: among the members she is with her present one."""
 
     def __init__(
         self,
         *,
         household: _citizen_pb2.Household | None = ...,
+        former_numbers: _abc.Iterable[_citizen_pb2.FormerNumber] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["household", b"household"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["household", b"household"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["former_numbers", b"former_numbers", "household", b"household"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

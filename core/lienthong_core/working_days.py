@@ -1,6 +1,9 @@
-"""Working days (ngày làm việc) in which a procedure must be done."""
+"""Vietnam's calendar: the date there, and the working days (ngày làm việc) in which offices must answer."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
+
+VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
+"""Vietnam's time: UTC+7 all year round."""
 
 SATURDAY = 5
 ONE_DAY = timedelta(days=1)
@@ -18,6 +21,11 @@ _DATED_HOLIDAYS = frozenset(
 )
 """Holidays of the lunar calendar. Tết 2027 (new year on 6 February) is not in it: which days around it are off had to
 be decided by the government and was not known here. Days made up for or swapped by such decisions are left out too."""
+
+
+def civil_date(time: datetime) -> date:
+    """Return the date in Vietnam."""
+    return time.astimezone(VIETNAM).date()
 
 
 def is_working_day(day: date) -> bool:

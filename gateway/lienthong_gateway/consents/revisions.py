@@ -1,0 +1,126 @@
+"""The chain of revisions: what happened to each request and consent, in documents that nobody can change unseen.
+
+A document names no citizen: only salted commitments, and digests of what she signed. Deleting her salt and her
+signed statements leaves every chain as it was, and nobody can tell whose it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import rfc8785
+from sqlalchemy import Connection, Table, insert, select
+
+from lienthong.api.consent.v1.consent_pb2 import Capacity
+from lienthong_gateway.consents.model import ConsentRevisionRow
+from lienthong_gateway.consents.states import Change, capacity_name
+from lienthong_gateway.log.leaf import timestamp
+
+DOCUMENT_VERSION = 1
+_REVISIONS = cast("Table", ConsentRevisionRow.__table__)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whose call made a change, and in which capacity somebody wanted it."""
+
+    system: str
+    capacity: Capacity.ValueType
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One change, as stored."""
+
+    record_id: str
+    revision: int
+    digest_before: str
+    digest: str
+    change: str
+    changed_at: datetime
+    document: bytes
+
+
+def begin(
+    connection: Connection, record_id: str, what: Mapping[str, Any], change: Change, actor: Actor, now: datetime
+) -> Revision:
+    """Store the first revision of a request or a consent; `what` is all that the document says of it."""
+    return _add(connection, record_id, 1, "", what, change, actor, now)
+
+
+def go_on(
+    connection: Connection, record_id: str, differs: Mapping[str, Any], change: Change, actor: Actor, now: datetime
+) -> Revision:
+    """Store the next revision: what the last one said, but for what `differs`."""
+    newest = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision.desc())
+    before = connection.execute(newest.limit(1)).one()
+    what = {**json.loads(before.document), **differs}
+    return _add(connection, record_id, before.revision + 1, before.digest, what, change, actor, now)
+
+
+def read_revisions(connection: Connection, record_id: str) -> list[Revision]:
+    """Return every revision of a request or a consent, oldest first; none if there is no such record."""
+    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision)
+    return [
+        Revision(
+            row.record_id, row.revision, row.digest_before, row.digest, row.change, row.changed_at, bytes(row.document)
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def chain_fault(revisions: Sequence[Revision]) -> str:
+    """Return what is wrong with a chain, empty if nothing is: numbers without a gap, digests, and each one's before."""
+    before = ""
+    for number, revision in enumerate(revisions, start=1):
+        if revision.revision != number:
+            return f"revision {number} is missing"
+        if hashlib.sha256(revision.document).hexdigest() != revision.digest:
+            return f"the document of revision {number} is not the one its digest was made of"
+        document = json.loads(revision.document)
+        if (document["digest_before"], document["revision"]) != (before, number):
+            return f"revision {number} does not follow revision {number - 1}"
+        before = revision.digest
+    return ""
+
+
+def _add(
+    connection: Connection,
+    record_id: str,
+    number: int,
+    digest_before: str,
+    what: Mapping[str, Any],
+    change: Change,
+    actor: Actor,
+    now: datetime,
+) -> Revision:
+    document = rfc8785.dumps(
+        {
+            **what,
+            "version": DOCUMENT_VERSION,
+            "id": record_id,
+            "revision": number,
+            "digest_before": digest_before,
+            "change": str(change),
+            "changed_at": timestamp(now),
+            "changed_by": {"system": actor.system, "capacity": capacity_name(actor.capacity)},
+        }
+    )
+    digest = hashlib.sha256(document).hexdigest()
+    revision = Revision(record_id, number, digest_before, digest, str(change), now, document)
+    connection.execute(
+        insert(_REVISIONS).values(
+            record_id=record_id,
+            revision=number,
+            digest_before=digest_before,
+            digest=digest,
+            change=str(change),
+            changed_at=now,
+            changed_by=actor.system,
+            document=document,
+        )
+    )
+    return revision

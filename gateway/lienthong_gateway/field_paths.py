@@ -1,0 +1,66 @@
+"""Paths such as `citizen.personal_number`, with which a contract's options name a text field of a message."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+
+@dataclass(frozen=True)
+class FieldPath:
+    """A way through a message to a text field."""
+
+    fields: tuple[FieldDescriptor, ...]
+
+    @classmethod
+    def find(cls, message: Descriptor, path: str) -> "FieldPath | None":
+        """Return the path of that name through messages of a type, or None if it does not lead to a text field."""
+        fields: list[FieldDescriptor] = []
+        inside: Descriptor | None = message
+        for name in path.split("."):
+            field = inside.fields_by_name.get(name) if inside is not None else None
+            if field is None or (field.message_type is not None and field.message_type.GetOptions().map_entry):
+                return None
+            fields.append(field)
+            inside = field.message_type if field.type == FieldDescriptor.TYPE_MESSAGE else None
+        return cls(tuple(fields)) if fields[-1].type == FieldDescriptor.TYPE_STRING else None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether a message can have at most one such field."""
+        return not any(field.is_repeated for field in self.fields)
+
+    def texts(self, message: Message) -> Iterator[str]:
+        """Give the texts of all such fields; those of a single field that is not set are empty."""
+        return _texts(message, self.fields)
+
+    def count(self, message: bytes) -> int:
+        """Return how often the field occurs in the bytes of a message.
+
+        A single field that occurs twice is no error to Protocol Buffers: its last value counts, or its parts are put
+        together. Whoever wrote it may mean the first.
+        """
+        containers = [message]
+        for field in self.fields:
+            containers = [part for container in containers for part in _occurrences(container, field.number)]
+        return len(containers)
+
+
+def _occurrences(message: bytes, number: int) -> list[bytes]:
+    # Read as a message without fields, it has nothing but unknown ones: each occurrence is kept.
+    found = UnknownFieldSet(Empty.FromString(message))
+    fields = [found[index] for index in range(len(found))]
+    return [field.data for field in fields if field.field_number == number]
+
+
+def _texts(value: Any, fields: tuple[FieldDescriptor, ...]) -> Iterator[str]:  # noqa: ANN401 (of the field's own type)
+    if not fields:
+        yield value
+        return
+    held = getattr(value, fields[0].name)
+    for part in held if fields[0].is_repeated else (held,):
+        yield from _texts(part, fields[1:])

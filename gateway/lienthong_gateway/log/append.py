@@ -1,0 +1,131 @@
+"""Appending to the log within a transaction: entries, the tiles they fill, and the checkpoint that covers them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, insert
+
+from lienthong_core.database import writing
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
+from lienthong_gateway.log.growth import Growth, Tile
+from lienthong_gateway.log.head import Head, create_head, lock_head, save_head
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.merkle import leaf_hash
+from lienthong_gateway.log.statements import Prepared
+from lienthong_gateway.log.store import (
+    CHECKPOINTS,
+    ENTRIES,
+    TILES,
+    commitment_to,
+    go_on,
+    last_size,
+    load_growth,
+    read_checkpoints,
+)
+from lienthong_gateway.log.summary import summarise
+
+_CACHED_COMMITMENTS = 10_000
+
+
+class Appender:
+    """Appends batches. Used by one thread, with one transaction a batch: `begin`, `append`, then `committed`."""
+
+    def __init__(self, engine: Engine, key: CheckpointKey) -> None:
+        """Go on from the last checkpoint; raises CheckpointFault if it was altered, or signed with another key."""
+        self._key = key
+        self._add_entry = Prepared(
+            engine, insert(ENTRIES), ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
+        )
+        self._add_checkpoint = Prepared(engine, insert(CHECKPOINTS), ("tree_size", "note"))
+        self._commitments: OrderedDict[str, str] = OrderedDict()
+        self._commitments_epoch = -1
+        with writing(engine) as connection:
+            create_head(connection)
+            if not read_checkpoints(connection, 0, 1):
+                self._save_checkpoint(connection, Growth.of_partial(()))
+            self._tree: Growth | None = load_growth(connection, key.verifier)
+            self.head: Head = lock_head(connection)
+            """The head as this replica saw it last."""
+        self._pending = self._tree, self.head
+
+    def begin(self, connection: Connection) -> Head:
+        """Lock the log for the transaction, go on from what other replicas have written, and return the head."""
+        head = lock_head(connection)
+        if self._tree is None:
+            self._tree = load_growth(connection, self._key.verifier)
+        elif self._tree.size != last_size(connection):
+            self._tree = go_on(connection, self._key.verifier, self._tree)
+        if head.registration_epoch != self._commitments_epoch:
+            # A citizen may have been erased: her old commitment must not be used again.
+            self._commitments.clear()
+            self._commitments_epoch = head.registration_epoch
+        return head
+
+    def commitment(self, connection: Connection, personal_number: str) -> str:
+        """Return the salted commitment to a citizen as it is at this place of the batch; empty for nobody."""
+        if not personal_number:
+            return ""
+        known = self._commitments.get(personal_number)
+        if known is None:
+            known = self._commitments[personal_number] = commitment_to(connection, personal_number)
+            if len(self._commitments) > _CACHED_COMMITMENTS:
+                self._commitments.popitem(last=False)
+        return known
+
+    def append(self, connection: Connection, entries: Sequence[tuple[Entry, str]], head: Head) -> range:
+        """Append entries, each with its commitment, and the checkpoint that covers them; return their indexes.
+
+        `head` is what `begin` gave, with the changes that the batch made. `committed` or `rolled_back` must follow.
+        """
+        before = self._tree
+        if before is None:
+            raise RuntimeError("begin comes before append")
+        tree = before.copy()
+        rows: list[dict[str, object]] = []
+        tiles: list[Tile] = []
+        for entry, subject in entries:
+            rows.append(_row(entry, subject, tree.size))
+            tiles += tree.append(bytes(rows[-1]["leaf_hash"]))  # type: ignore[call-overload]
+        self._add_entry.run(connection, rows)
+        if tiles:
+            connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
+            summarise(connection, [tile.index for tile in tiles if tile.level == 0])
+        self._save_checkpoint(connection, tree)
+        if head != self.head:
+            save_head(connection, head)
+        self._pending = tree, head
+        return range(before.size, tree.size)
+
+    def committed(self) -> None:
+        """Go on from the batch that was appended last: its transaction is durable."""
+        self._tree, self.head = self._pending
+
+    def rolled_back(self) -> None:
+        """Forget what is known of the log: the batch that was appended last may be stored, or not."""
+        self._tree = None
+        self._commitments.clear()
+
+    def forget(self, personal_number: str) -> None:
+        """Forget the commitment to a citizen; called in the transaction that deletes her salt."""
+        self._commitments.pop(personal_number, None)
+
+    def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
+        note = self._key.sign(Checkpoint(tree.size, tree.root()))
+        self._add_checkpoint.run(connection, [{"tree_size": tree.size, "note": note}])
+
+
+def _row(entry: Entry, subject: str, log_index: int) -> dict[str, object]:
+    leaf = entry.leaf(subject)
+    return {
+        "log_index": log_index,
+        "leaf": leaf,
+        "leaf_hash": leaf_hash(leaf),
+        "subject": subject,
+        "consumer": entry.trace.consumer,
+        "provider": entry.trace.provider,
+    }
+
+
+def tile_row(tile: Tile) -> dict[str, object]:
+    """Return a tile as it is stored."""
+    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}

@@ -1,0 +1,64 @@
+"""The log's head: how often what decisions rest on has changed.
+
+Whoever writes locks it first. So the replicas of a gateway write one after another, and each sees, before it records an
+exchange, whether any replica has changed consents or registrations since the exchange was decided.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Flag, auto
+from typing import cast
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from lienthong_gateway.log.model import LogHeadRow
+
+HEAD = cast("Table", LogHeadRow.__table__)  # type: ignore[attr-defined]
+_COLUMNS = select(HEAD.c.consent_epoch, HEAD.c.registration_epoch)
+# SQLite has no such lock and needs none: a transaction that writes is alone from its start.
+_LOCKED = _COLUMNS.with_for_update()
+
+
+class Touches(Flag):
+    """What a change of state can invalidate."""
+
+    NOTHING = 0
+    CONSENTS = auto()
+    REGISTRATION = auto()
+
+
+@dataclass(frozen=True)
+class Head:
+    """What decisions rest on. An epoch counts the changes of one kind that were ever made."""
+
+    consent_epoch: int
+    registration_epoch: int
+
+    def after(self, touches: Touches) -> "Head":
+        """Return the head after a change of state."""
+        return replace(
+            self,
+            consent_epoch=self.consent_epoch + (Touches.CONSENTS in touches),
+            registration_epoch=self.registration_epoch + (Touches.REGISTRATION in touches),
+        )
+
+
+def lock_head(connection: Connection) -> Head:
+    """Return the head and keep everybody else from changing it until the transaction ends."""
+    return Head(*connection.execute(_LOCKED).one())
+
+
+def read_head(connection: Connection) -> Head:
+    """Return the head as it is."""
+    return Head(*connection.execute(_COLUMNS).one())
+
+
+def save_head(connection: Connection, head: Head) -> None:
+    """Store the head that `lock_head` gave, with what has been changed since."""
+    values = {"consent_epoch": head.consent_epoch, "registration_epoch": head.registration_epoch}
+    connection.execute(update(HEAD).values(values))
+
+
+def create_head(connection: Connection) -> None:
+    """Make the head of a log that has none yet."""
+    if connection.execute(_COLUMNS).one_or_none() is None:
+        connection.execute(insert(HEAD).values(head_id=1))

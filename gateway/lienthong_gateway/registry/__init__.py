@@ -1,0 +1,1 @@
+"""What is registered at the gateway: kept in its database, changed by administrators, read by every decision."""

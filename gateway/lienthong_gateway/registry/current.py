@@ -1,0 +1,51 @@
+"""What is registered now, in memory: decisions read it and ask no database."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from sqlalchemy import Engine
+
+from lienthong_gateway.log.head import read_head
+from lienthong_gateway.registration import Registration
+from lienthong_gateway.registry.store import load_registration
+
+Read: TypeAlias = Callable[[int], tuple[int, Registration | None]]
+"""Given a registration epoch, returns the present one and, unless it is the same, what is registered in it."""
+
+_NEVER = -1
+
+
+class CurrentRegistration:
+    """Holds what is registered; `value` is replaced as a whole, so whoever has read it keeps one state throughout."""
+
+    def __init__(self, value: Registration, epoch: int, read: Read) -> None:
+        self.value = value
+        self.epoch = epoch
+        self._read = read
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, engine: Engine) -> "CurrentRegistration":
+        """Return what a gateway's database holds; it has been filled."""
+        read = partial(_read_stored, engine)
+        epoch, value = read(_NEVER)
+        if value is None:
+            raise RuntimeError("an epoch that never was is none that can be the same")
+        return cls(value, epoch, read)
+
+    def refresh(self) -> None:
+        """Take what is stored now, if it has been changed since."""
+        # Two that refresh at once: the one that comes last must also read last.
+        with self._lock:
+            epoch, value = self._read(self.epoch)
+            if value is not None:
+                self.value, self.epoch = value, epoch
+
+
+def _read_stored(engine: Engine, known: int) -> tuple[int, Registration | None]:
+    with engine.connect() as connection:
+        # In this order: a registration that is newer than its epoch is only read again too soon.
+        epoch = read_head(connection).registration_epoch
+        return epoch, None if epoch == known else load_registration(connection)

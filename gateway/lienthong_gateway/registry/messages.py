@@ -1,0 +1,58 @@
+"""What is registered, as the contract's messages."""
+
+from datetime import date
+
+from lienthong.api.exchange.v1 import administration_pb2
+from lienthong.api.exchange.v1 import catalogue_pb2 as pb
+from lienthong.api.types.v1.types_pb2 import PartialDate
+from lienthong_core.systems import SystemId
+from lienthong_gateway.consents.messages import timestamp
+from lienthong_gateway.registration import AccessRight, LegalGround, Purpose
+
+
+def purpose_message(purpose: Purpose) -> pb.Purpose:
+    """Return a purpose as it is registered."""
+    return pb.Purpose(
+        code=purpose.code, title_vi=purpose.title_vi, title_en=purpose.title_en, datasets=sorted(purpose.datasets)
+    )
+
+
+def legal_ground_message(ground: LegalGround) -> pb.LegalGround:
+    """Return a legal ground as it is registered."""
+    return pb.LegalGround(
+        code=ground.code,
+        basis=ground.basis,
+        law_vi=ground.law_vi,
+        law_en=ground.law_en,
+        reference_forms=sorted(ground.reference_forms),
+        methods=sorted(ground.methods),
+        purposes=sorted(ground.purposes),
+        effective_from=date_message(ground.period.first),
+        effective_until=None if ground.period.last is None else date_message(ground.period.last),
+    )
+
+
+def access_right_message(right: AccessRight, purpose: Purpose) -> pb.AccessRight:
+    """Return a right as it is registered, with what its purpose is."""
+    return pb.AccessRight(
+        consumer=str(right.consumer),
+        method=right.method,
+        purpose=right.purpose,
+        purpose_title_vi=purpose.title_vi,
+        purpose_title_en=purpose.title_en,
+        legal_bases=sorted(right.legal_bases),
+        datasets=sorted(right.datasets),
+        valid_from=date_message(right.period.first),
+        valid_until=None if right.period.last is None else date_message(right.period.last),
+        withdrawn_at=None if right.withdrawn_at is None else timestamp(right.withdrawn_at),
+    )
+
+
+def officer_message(system: SystemId, officer_id: str) -> administration_pb2.Officer:
+    """Return an officer as registered."""
+    return administration_pb2.Officer(system_id=str(system), officer_id=officer_id)
+
+
+def date_message(day: date) -> PartialDate:
+    """Return a whole date as the contract's message."""
+    return PartialDate(year=day.year, month=day.month, day=day.day)

@@ -1,0 +1,1 @@
+"""What citizens ask about their own data, and erasing them from the gateway."""

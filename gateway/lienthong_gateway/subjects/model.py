@@ -1,0 +1,37 @@
+"""The table of citizens' requests about their own data."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Index
+from sqlmodel import Field
+
+from lienthong_core.database import UtcDateTime
+from lienthong_gateway.model import GatewayTable
+
+
+class RightsRequestRow(GatewayTable, table=True):
+    """A request as it stands. Kind and state are the contract's numbers; the log has how it came to be so."""
+
+    __tablename__ = "rights_request"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("rights_request_by_subject", "subject_number", "number"),
+        Index("rights_request_by_member", "member", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    """Order of submission."""
+    request_id: str = Field(unique=True, max_length=36)
+    kind: int
+    state: int
+    controller: str
+    member: str
+    """The member that the controller belongs to, and whose systems answer."""
+    subject_number: str = Field(max_length=12)
+    """Empty once she has been erased."""
+    detail: str
+    submitted_at: datetime = Field(sa_type=UtcDateTime)
+    acknowledge_by: date
+    due: date
+    answer: str
+    legal_ground: str
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,0 +1,54 @@
+"""How a command reaches a running gateway: in a world's folder, or at an address with a certificate."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import typer
+from rich.console import Console
+
+from lienthong.client import explain
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.systems import SystemId
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.world import World
+
+
+@contextmanager
+def gateway_channel(
+    data: Path | None, gateway: str | None, certificate: Path | None, system: SystemId
+) -> Generator[grpc.Channel]:
+    """Open a channel to the gateway: at `gateway` with `certificate`, each if given, else as the folder `data` says.
+
+    `system` is whose certificate is taken from the folder. What the gateway refuses, or a folder lacks, is printed and
+    ends the command with exit code 1; too few options with 2.
+    """
+    try:
+        address, tls = _address(data, gateway), _identity(data, certificate, system)
+        with grpc.secure_channel(address, tls.channel_credentials()) as channel:
+            yield channel
+    except OSError as error:
+        Console(stderr=True).print(f"[bold red]Not connected:[/] {error}")
+        raise typer.Exit(1) from error
+    except grpc.RpcError as error:
+        why = explain(error)
+        Console(stderr=True).print(f"[bold red]{why.reason}:[/] {why.message}")
+        raise typer.Exit(1) from error
+
+
+def _address(data: Path | None, gateway: str | None) -> str:
+    if gateway is not None:
+        return gateway
+    return Endpoints.load(_folder(data, "--gateway")).gateway
+
+
+def _identity(data: Path | None, certificate: Path | None, system: SystemId) -> TlsIdentity:
+    folder = certificate or World(_folder(data, "--certificate")).client_folder(system)
+    return TlsIdentity.load(folder)
+
+
+def _folder(data: Path | None, other: str) -> Path:
+    if data is None:
+        raise typer.BadParameter(f"name the folder of a running `lienthong up --data` with --data, or give {other}")
+    return data

@@ -1,0 +1,1 @@
+"""Generated from proto/lienthong/api/rights/v1 by `make proto`."""

@@ -1,0 +1,142 @@
+"""A child's consent in a whole sandbox: the representative decides, and from 7 years on the child as well."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+
+from lienthong.api.consent.v1.consent_pb2 import (
+    Capacity,
+    ConsentRequest,
+    ConsentRequestState,
+    FetchConsentRequestRequest,
+)
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import CallContext, explain
+from lienthong_sandbox import LoginRefused, Sandbox, SystemClient
+from lienthong_seeds.personas import persona
+from tests.support.documents import ROOT, blocks
+
+DEADLINE_S = 10.0
+HAN = persona("le-gia-han").personal_number
+"""Born on 2018-05-20."""
+SIX, EIGHT = datetime(2025, 5, 19, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+PENDING, APPROVED, DENIED = (
+    ConsentRequestState.CONSENT_REQUEST_STATE_PENDING,
+    ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,
+    ConsentRequestState.CONSENT_REQUEST_STATE_DENIED,
+)
+SUBJECT, REPRESENTATIVE = Capacity.CAPACITY_SUBJECT, Capacity.CAPACITY_REPRESENTATIVE
+
+
+@pytest.fixture(scope="module")
+def vn() -> Iterator[Sandbox]:
+    with Sandbox(citizens=100) as sandbox:
+        yield sandbox
+
+
+def parents(vn: Sandbox) -> tuple[str, str]:
+    """Return the numbers of the child's mother, who represents her, and of her father, who does not."""
+    system = vn.system("your-system")
+    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="test", officer="tester")
+    stub = PopulationServiceStub(system.channel)
+    child = stub.GetCitizen(GetCitizenRequest(personal_number=HAN), metadata=context.metadata(), timeout=DEADLINE_S)
+    assert child.citizen.representative.personal_number == child.citizen.mother.personal_number
+    return child.citizen.mother.personal_number, child.citizen.father.personal_number
+
+
+def read(bank: SystemClient) -> GetCitizenResponse:
+    """Read the child's record as the bank, without anybody's token: the consent is used while she is away."""
+    stub = PopulationServiceStub(bank.channel)
+    request = GetCitizenRequest(personal_number=HAN)
+    return stub.GetCitizen(request, metadata=CallContext("ekyc").metadata(), timeout=DEADLINE_S)
+
+
+def why_not(bank: SystemClient) -> str:
+    with pytest.raises(grpc.RpcError) as caught:
+        read(bank)
+    return explain(caught.value).reason
+
+
+def state(request: ConsentRequest) -> tuple[int, list[int], list[int]]:
+    return request.state, list(request.approved_as), list(request.missing)
+
+
+def test_a_representative_decides_for_a_child_under_seven(vn: Sandbox) -> None:
+    vn.clock.set(SIX)
+    mother, father = parents(vn)
+    bank = vn.system("ekyc")
+    session = bank.login(mother)
+    request_id = session.ask_consent("ekyc", ["identity.basic"], about="le-gia-han")
+    assert why_not(bank) == "CONSENT_MISSING"
+
+    for other in (father, "nguyen-thi-mai", "le-gia-han"):
+        with pytest.raises(LoginRefused):
+            bank.login(other).answer_consent(request_id)
+
+    assert state(session.answer_consent(request_id)) == (APPROVED, [REPRESENTATIVE], [])
+    assert read(bank).citizen.name.full_name == "Lê Gia Hân"
+
+
+@pytest.mark.parametrize("first", [SUBJECT, REPRESENTATIVE])
+def test_from_seven_on_child_and_representative_both_approve_in_either_order(
+    vn: Sandbox, first: Capacity.ValueType
+) -> None:
+    vn.clock.set(EIGHT + timedelta(days=first))
+    mother, _ = parents(vn)
+    bank = vn.system("ekyc")
+    sessions = {SUBJECT: bank.login("le-gia-han"), REPRESENTATIVE: bank.login(mother)}
+    second = REPRESENTATIVE if first == SUBJECT else SUBJECT
+    request_id = sessions[SUBJECT].ask_consent("ekyc", ["identity.basic"], about="le-gia-han")
+
+    assert state(sessions[first].answer_consent(request_id)) == (PENDING, [first], [second])
+    assert why_not(bank) in {"CONSENT_MISSING", "CONSENT_EXPIRED"}
+    with pytest.raises(LoginRefused):
+        sessions[first].answer_consent(request_id)
+
+    done = sessions[second].answer_consent(request_id)
+    assert (done.state, set(done.approved_as), list(done.missing)) == (APPROVED, {SUBJECT, REPRESENTATIVE}, [])
+    assert read(bank).citizen.name.full_name == "Lê Gia Hân"
+
+
+@pytest.mark.parametrize("who", ["child", "representative"])
+def test_either_may_say_no(vn: Sandbox, who: str) -> None:
+    vn.clock.set(EIGHT)
+    mother, _ = parents(vn)
+    bank = vn.system("ekyc")
+    child, representative = bank.login("le-gia-han"), bank.login(mother)
+    request_id = child.ask_consent("ekyc", ["identity.basic"])
+    approving, denying = (representative, child) if who == "child" else (child, representative)
+    assert approving.answer_consent(request_id).state == PENDING
+
+    with pytest.raises(LoginRefused, match="access_denied"):
+        denying.answer_consent(request_id, approve=False)
+
+    with pytest.raises(LoginRefused):
+        approving.answer_consent(request_id)
+    fetch = FetchConsentRequestRequest(consent_request_id=request_id)
+    asked = ConsentServiceStub(bank.channel).FetchConsentRequest(fetch, timeout=DEADLINE_S).consent_request
+    assert (asked.state, asked.consent_id) == (DENIED, "")
+
+
+def test_the_example_in_the_documents_works() -> None:
+    (example,) = blocks(ROOT / "docs" / "consents.md", "python")
+    exec(example, {})  # noqa: S102 (our own page, which asserts what it says)
+
+
+def test_the_log_says_that_the_identity_provider_asked_who_represents_the_child(vn: Sandbox) -> None:
+    vn.clock.set(EIGHT)
+    mother, _ = parents(vn)
+    session = vn.system("ekyc").login(mother)
+    before = len(vn.log())
+    request_id = session.ask_consent("ekyc", ["identity.basic"], about="le-gia-han")
+    session.answer_consent(request_id)
+
+    asked = [entry for entry in vn.log()[before:] if entry["purpose"] == "consent-representation"]
+
+    assert [entry["method"].rpartition("/")[2] for entry in asked] == ["VerifyRelationship", "GetCitizen"]
+    assert {entry["legal_reference"] for entry in asked} == {f"consent-request/{request_id}"}
+    assert [entry["datasets_released"] for entry in asked] == [["family"], ["identity.basic"]]

@@ -1,0 +1,92 @@
+"""`lienthong rights` against a gateway that runs: granting takes effect, withdrawing ends it, mistakes are told."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import explain
+from lienthong_sandbox import Sandbox
+from lienthong_seeds import members
+
+SHOP = str(members.SHOP)
+GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+RIGHT = (SHOP, GET_CITIZEN, members.MARKETING.code)
+Rights = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def rights(vn: Sandbox, lienthong: str) -> Rights:
+    folder = vn.world.client_folder(members.ADMINISTRATION)
+
+    def run(*arguments: str, certificate: Path = folder) -> "subprocess.CompletedProcess[str]":
+        place = ("--gateway", vn.endpoints.gateway, "--certificate", str(certificate))
+        command = [lienthong, "rights", *arguments, *place]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+    return run
+
+
+def test_a_right_is_granted_used_withdrawn_and_listed_on_the_command_line(vn: Sandbox, rights: Rights) -> None:
+    shop = vn.system(members.SHOP.subsystem)
+
+    def read() -> str:
+        with pytest.raises(grpc.RpcError) as caught:
+            PopulationServiceStub(shop.channel).GetCitizen(
+                GetCitizenRequest(personal_number="099190000001"),
+                metadata=(("lienthong-purpose", members.MARKETING.code),),
+                timeout=10,
+            )
+        return explain(caught.value).reason
+
+    assert read() == "ACCESS_RIGHT_MISSING"
+    granted = rights("grant", *RIGHT, "--basis", "consent", "--until", "2099-12-31")
+    assert granted.returncode == 0, granted.stderr
+    assert read() == "CONSENT_MISSING"
+    withdrawn = rights("withdraw", *RIGHT)
+    assert withdrawn.returncode == 0, withdrawn.stderr
+    assert read() == "ACCESS_RIGHT_NOT_IN_FORCE"
+
+    listed = rights("list", "--consumer", SHOP)
+    assert listed.returncode == 0, listed.stderr
+    (line,) = listed.stdout.splitlines()
+    cells = line.split("\t")
+    assert cells[:5] == [*RIGHT, "consent", "identity.basic"]
+    assert cells[6:] == ["2099-12-31", "withdrawn"]
+
+
+def test_a_worlds_folder_alone_leads_to_its_gateway(vn: Sandbox, lienthong: str) -> None:
+    vn.endpoints.save(vn.world.folder)
+    command = [lienthong, "rights", "list", "--data", str(vn.world.folder)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert listed.returncode == 0, listed.stderr
+    assert len(listed.stdout.splitlines()) >= len(members.ACCESS_RIGHTS)
+
+
+def test_what_the_gateway_refuses_is_told_with_its_reason(vn: Sandbox, rights: Rights) -> None:
+    twice = rights("grant", str(members.BANK), GET_CITIZEN, members.EKYC.code, "--basis", "consent")
+    assert (twice.returncode, "REGISTERED_ALREADY" in twice.stderr, twice.stdout) == (1, True, "")
+    stranger = rights("list", certificate=vn.world.client_folder(members.SHOP))
+    assert (stranger.returncode, "CALLER_NOT_ALLOWED" in stranger.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("grant", *RIGHT, "--basis", "because", "--data", "nowhere"), 2, "because"),
+        (("grant", *RIGHT, "--basis", "consent", "--from", "tomorrow", "--data", "nowhere"), 2, "tomorrow"),
+        (("list",), 2, "--data"),
+        (("list", "--data", "nowhere"), 1, "endpoints.json"),
+    ],
+    ids=["no basis", "no date", "no gateway", "no such folder"],
+)
+def test_a_mistake_on_the_command_line_is_told_without_a_traceback(
+    lienthong: str, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    command = [lienthong, "rights", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path)
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr

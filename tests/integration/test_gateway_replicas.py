@@ -1,0 +1,122 @@
+"""Two replicas of the gateway on one database: one log, and a revocation that holds on both at once."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import grpc
+import pytest
+
+from lienthong.api.consent.v1.consent_pb2 import Consent, RevokeConsentRequest
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.client import CallContext, explain
+from lienthong_core.database import open_database, snapshot
+from lienthong_core.ports import reserved_port
+from lienthong_gateway import schema
+from lienthong_gateway.log.store import all_entries
+from lienthong_gateway.log.verify import verify_log
+from lienthong_gateway.server import GatewayServer
+from lienthong_seeds import members
+from tests.support.gateway_world import HOST, PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.waiting import wait_until
+
+CALLERS = 4
+"""Callers at each replica."""
+ANSWERS = 60
+"""Answers that reach the callers of each replica before the consent is revoked."""
+
+
+@pytest.fixture
+def replicas(database_url: str) -> Iterator[tuple[GatewayWorld, GatewayWorld]]:
+    with gateway_world(database_url) as first, ExitStack() as stack:
+        port = stack.enter_context(reserved_port(HOST))
+        config = replace(first.config, address=f"{HOST}:{port}")
+        gateway = GatewayServer(config, first.clock)
+        stack.callback(gateway.stop)
+        gateway.start()
+        yield first, replace(first, config=config, gateway=gateway, _open={})
+
+
+def revoke(world: GatewayWorld, consent: Consent) -> None:
+    stub = ConsentServiceStub(world.channel(members.IDENTITY))
+    stub.RevokeConsent(RevokeConsentRequest(consent_id=consent.consent_id), timeout=TIMEOUT_S)
+
+
+@dataclass
+class Readers:
+    """Callers that read at one replica without pause until they are refused for good."""
+
+    world: GatewayWorld
+    revoked: threading.Event = field(default_factory=threading.Event)
+    answers: list[int] = field(default_factory=list[int])
+    late: list[int] = field(default_factory=list[int])
+    """Places in the log of answers to calls that were made after the revocation was acknowledged."""
+    reasons: list[str] = field(default_factory=list[str])
+
+    def run(self) -> None:
+        context = CallContext(PURPOSE, self.world.token())
+        while not self.reasons:
+            was_revoked = self.revoked.is_set()
+            try:
+                _, receipt = self.world.get_citizen(context)
+            except grpc.RpcError as error:
+                self.reasons.append(explain(error).reason)
+                return
+            (self.late if was_revoked else self.answers).append(receipt.log_index)
+
+
+def test_a_revocation_holds_on_every_replica_as_soon_as_it_is_acknowledged(
+    replicas: tuple[GatewayWorld, GatewayWorld],
+) -> None:
+    first, second = replicas
+    consent = first.consent()
+    readers = [Readers(first), Readers(second)]
+    with ThreadPoolExecutor(2 * CALLERS) as pool:
+        running = [pool.submit(side.run) for side in readers for _ in range(CALLERS)]
+        wait_until(lambda: all(len(side.answers) >= ANSWERS for side in readers))
+        revoke(first, consent)
+        for side in readers:
+            side.revoked.set()
+    assert [caller.result() for caller in running] == [None] * len(running)
+
+    for side in readers:
+        assert side.late == []
+        assert set(side.reasons) == {"CONSENT_REVOKED"}
+    leaves = [json.loads(leaf) for leaf in leaves_of(first)]
+    revoked_at = next(index for index, leaf in enumerate(leaves) if leaf["reason"] == "CONSENT_REVOKED")
+    assert [leaf["event"] for leaf in leaves[revoked_at:] if leaf["event"] == "EXCHANGE"] == []
+
+
+def test_the_replicas_write_one_log_that_verifies(replicas: tuple[GatewayWorld, GatewayWorld]) -> None:
+    first, second = replicas
+    first.consent()
+
+    indexes = [world.read()[1].log_index for _ in range(10) for world in (first, second, second)]
+
+    assert indexes == sorted(set(indexes))
+    engine = open_database(first.config.database_url, schema.metadata(), version=schema.VERSION)
+    try:
+        assert verify_log(engine, first.config.checkpoint_key.verifier).fault is None
+    finally:
+        engine.dispose()
+
+
+def test_a_consent_given_at_one_replica_is_known_to_the_other(replicas: tuple[GatewayWorld, GatewayWorld]) -> None:
+    first, second = replicas
+    assert refusal_of(second.read).reason == "CONSENT_MISSING"
+
+    first.consent()
+
+    assert second.read()[0].citizen.personal_number
+
+
+def leaves_of(world: GatewayWorld) -> list[bytes]:
+    engine = open_database(world.config.database_url, schema.metadata(), version=schema.VERSION)
+    try:
+        with snapshot(engine) as connection:
+            return [entry.leaf for entry in all_entries(connection)]
+    finally:
+        engine.dispose()

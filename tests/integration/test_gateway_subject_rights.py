@@ -1,0 +1,350 @@
+"""A citizen asks about her own data, the controller answers, and what that does at the gateway."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from sqlalchemy import Engine
+
+from lienthong.api.population.v1 import population_pb2
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.rights.v1 import rights_pb2 as pb
+from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
+from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
+from lienthong.api.rights.v1.rights_pb2_grpc import SubjectRightsServiceStub
+from lienthong.client import CallContext
+from lienthong_core.database import sqlite_url
+from lienthong_core.systems import SystemId
+from lienthong_gateway.log.verify import verify_log
+from lienthong_gateway.server import GatewayServer
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+
+POPULATION, GATEWAY = str(members.POPULATION), str(members.GATEWAY)
+VIEW, DELETE, RESTRICT = (
+    Kind.RIGHTS_REQUEST_KIND_VIEW,
+    Kind.RIGHTS_REQUEST_KIND_DELETE,
+    Kind.RIGHTS_REQUEST_KIND_RESTRICT,
+)
+DESK, OFFICE = members.RESIDENCE_DESK, members.ADMINISTRATION
+Refused = Callable[[GatewayWorld], object]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        yield world
+
+
+def service(world: GatewayWorld, system: SystemId = members.PORTAL) -> SubjectRightsServiceStub:
+    return SubjectRightsServiceStub(world.channel(system))
+
+
+def as_citizen(world: GatewayWorld, number: str = LAN) -> tuple[tuple[str, str], ...]:
+    return CallContext("", world.token(members.PORTAL, number)).metadata()
+
+
+def by_officer(system: SystemId) -> tuple[tuple[str, str], ...]:
+    officer = members.ADMINISTRATOR if system == OFFICE else members.OFFICER
+    return CallContext("", officer=officer).metadata()
+
+
+def submit(
+    world: GatewayWorld, kind: Kind.ValueType = VIEW, controller: str = POPULATION, number: str = LAN
+) -> pb.RightsRequest:
+    request = pb.SubmitRequest(kind=kind, controller=controller, detail="Dữ liệu về tôi")
+    return service(world).Submit(request, metadata=as_citizen(world, number), timeout=TIMEOUT_S).request
+
+
+def withdraw(world: GatewayWorld, request_id: str, number: str = LAN) -> pb.RightsRequest:
+    request = pb.WithdrawRequest(request_id=request_id)
+    return service(world).Withdraw(request, metadata=as_citizen(world, number), timeout=TIMEOUT_S).request
+
+
+def acknowledge(world: GatewayWorld, request_id: str, system: SystemId = DESK) -> pb.RightsRequest:
+    request = pb.AcknowledgeRequest(request_id=request_id)
+    stub = service(world, system)
+    return stub.Acknowledge(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
+
+
+def extend(world: GatewayWorld, request_id: str) -> pb.RightsRequest:
+    request = pb.ExtendRequest(request_id=request_id, reason="Hồ sơ giấy phải tìm trong kho")
+    return service(world, DESK).Extend(request, metadata=by_officer(DESK), timeout=TIMEOUT_S).request
+
+
+def fulfil(world: GatewayWorld, request_id: str, system: SystemId = DESK) -> pb.RightsRequest:
+    request = pb.FulfilRequest(request_id=request_id, note="Đã thực hiện")
+    return service(world, system).Fulfil(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
+
+
+def refuse(world: GatewayWorld, request_id: str, legal_ground: str = "") -> pb.RightsRequest:
+    request = pb.RefuseRequest(request_id=request_id, reason="Có căn cứ lưu giữ", legal_ground=legal_ground)
+    return service(world, DESK).Refuse(request, metadata=by_officer(DESK), timeout=TIMEOUT_S).request
+
+
+def complied(
+    world: GatewayWorld, kind: Kind.ValueType, controller: str = POPULATION, system: SystemId = DESK
+) -> pb.RightsRequest:
+    """Have a citizen's request submitted, acknowledged and fulfilled."""
+    request_id = submit(world, kind, controller).request_id
+    acknowledge(world, request_id, system)
+    return fulfil(world, request_id, system)
+
+
+def listed(
+    world: GatewayWorld,
+    request: pb.ListRequest,
+    system: SystemId = DESK,
+    metadata: tuple[tuple[str, str], ...] = (),
+) -> pb.ListResponse:
+    return service(world, system).List(request, metadata=metadata, timeout=TIMEOUT_S)
+
+
+def update_residence(world: GatewayWorld) -> None:
+    context = CallContext(
+        PURPOSE, legal_basis="state_19_1_c", legal_reference="G01.99-20261121-0000001", officer=members.OFFICER
+    )
+    world.population.answer("UpdateResidence", population_pb2.UpdateResidenceResponse(change_number=1))
+    stub = PopulationServiceStub(world.channel(members.PORTAL))
+    request = population_pb2.UpdateResidenceRequest(personal_number=LAN)
+    stub.UpdateResidence(request, metadata=context.metadata(), timeout=TIMEOUT_S)
+
+
+def engine_of(world: GatewayWorld) -> Engine:
+    assert isinstance(world.gateway, GatewayServer)
+    return world.gateway.engine
+
+
+def test_a_request_goes_from_submission_to_its_answer_and_every_step_is_logged(database_url: str) -> None:
+    with gateway_world(database_url) as world:
+        request = submit(world)
+        acknowledged = acknowledge(world, request.request_id)
+        extended = extend(world, request.request_id)
+        answered = fulfil(world, request.request_id)
+        entries = [entry for entry in world.entries() if entry["event"] == "RIGHTS_REQUEST"]
+        (of_hers,) = listed(world, pb.ListRequest(), members.PORTAL, as_citizen(world)).requests
+
+    states = [each.state for each in (request, acknowledged, extended, answered)]
+    assert states == [
+        State.RIGHTS_REQUEST_STATE_RECEIVED,
+        State.RIGHTS_REQUEST_STATE_ACKNOWLEDGED,
+        State.RIGHTS_REQUEST_STATE_EXTENDED,
+        State.RIGHTS_REQUEST_STATE_FULFILLED,
+    ]
+    assert request.due == acknowledged.due != extended.due == answered.due
+    assert (extended.answer, answered.answer) == ("Hồ sơ giấy phải tìm trong kho", "Đã thực hiện")
+    assert of_hers == answered
+    assert [entry["reason"] for entry in entries] == [
+        "VIEW_SUBMITTED",
+        "VIEW_ACKNOWLEDGED",
+        "VIEW_EXTENDED",
+        "VIEW_FULFILLED",
+    ]
+    assert {(entry["provider"], entry["legal_reference"]) for entry in entries} == {(POPULATION, request.request_id)}
+    assert [entry["officer"] for entry in entries] == ["", members.OFFICER, members.OFFICER, members.OFFICER]
+    assert len({entry["subject"] for entry in entries}) == 1
+    assert "Dữ liệu" not in str(entries)
+
+
+def test_the_citizen_sees_the_steps_among_the_accesses(world: GatewayWorld) -> None:
+    refuse_id = submit(world).request_id
+    acknowledge(world, refuse_id)
+    refuse(world, refuse_id)
+
+    assert [access.reason for access in world.accesses()[1:]] == ["VIEW_REFUSED", "VIEW_ACKNOWLEDGED", "VIEW_SUBMITTED"]
+
+
+def test_overdue_follows_the_clock_of_the_sandbox(world: GatewayWorld) -> None:
+    submit(world)
+    assert not listed(world, pb.ListRequest()).requests[0].overdue
+    world.clock.advance(timedelta(days=14))
+    assert listed(world, pb.ListRequest()).requests[0].overdue
+
+
+def test_a_restriction_stops_what_rests_on_consent_and_nothing_else_until_she_ends_it(world: GatewayWorld) -> None:
+    world.consent()
+    world.consent(number=MAI)
+    world.read()
+
+    request = complied(world, RESTRICT)
+    refused = refusal_of(world.read)
+    world.get_citizen(CallContext(PURPOSE), number=MAI)
+    update_residence(world)
+    withdraw(world, request.request_id)
+
+    assert (refused.reason, refused.status) == ("PROCESSING_RESTRICTED", grpc.StatusCode.PERMISSION_DENIED)
+    world.read()
+
+
+def test_a_restriction_outlives_the_gateways_restart(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "gateway.sqlite")
+    with gateway_world(url) as world:
+        key = world.config.checkpoint_key
+        world.consent()
+        complied(world, RESTRICT)
+    with gateway_world(url, checkpoint_key=key) as world:
+        assert refusal_of(world.read).reason == "PROCESSING_RESTRICTED"
+
+
+def test_a_deletion_that_another_controller_carries_out_leaves_the_gateways_records(world: GatewayWorld) -> None:
+    world.consent()
+    world.read()
+    before = len(world.accesses())
+
+    complied(world, DELETE)
+
+    assert len(world.accesses()) > before
+
+
+def test_erasing_a_citizen_unlinks_her_entries_and_the_log_still_verifies(database_url: str) -> None:
+    with gateway_world(database_url) as world:
+        world.consent()
+        world.read()
+        world.consent(number=MAI)
+        of_others = len(world.accesses(MAI))
+        before = {entry["subject"] for entry in world.entries()}
+        asked = submit(world, DELETE, GATEWAY)
+        acknowledge(world, asked.request_id, OFFICE)
+
+        erased = fulfil(world, asked.request_id, OFFICE)
+        after_erasure = len(world.entries())
+        (own_reading,) = world.accesses()
+        update_residence(world)
+        later = {entry["subject"] for entry in world.entries()[after_erasure:]} - {""}
+        verification = verify_log(engine_of(world), world.config.checkpoint_key.verifier)
+        of_hers = listed(world, pb.ListRequest(), members.PORTAL, as_citizen(world)).requests
+        (kept,) = listed(world, pb.ListRequest(), OFFICE).requests
+
+        assert (erased.subject_number, erased.detail) == (kept.subject_number, kept.detail) == ("", "")
+        assert kept.state == State.RIGHTS_REQUEST_STATE_FULFILLED
+        assert own_reading.method.endswith("ListAccesses")
+        assert len(later) == 1
+        assert not later & before
+        assert verification.fault is None
+        assert list(of_hers) == []
+        assert len(world.accesses(MAI)) == of_others + 1
+
+
+def test_the_entry_of_an_erasure_is_about_nobody(world: GatewayWorld) -> None:
+    erased = complied(world, DELETE, GATEWAY, OFFICE)
+
+    (entry,) = [entry for entry in world.entries() if entry["reason"] == "DELETE_FULFILLED"]
+
+    assert (entry["subject"], entry["legal_reference"]) == ("", erased.request_id)
+
+
+def test_requests_that_still_have_to_be_kept_to_outlive_an_erasure(world: GatewayWorld) -> None:
+    world.consent()
+    open_id = submit(world).request_id
+    closed_id = complied(world, VIEW).request_id
+    complied(world, RESTRICT)
+
+    complied(world, DELETE, GATEWAY, OFFICE)
+
+    left = {request.request_id: request.subject_number for request in listed(world, pb.ListRequest()).requests}
+    assert (left[open_id], left[closed_id]) == (LAN, "")
+    assert refusal_of(world.read).reason == "PROCESSING_RESTRICTED"
+    assert acknowledge(world, open_id).subject_number == LAN
+
+
+def test_a_deletion_is_refused_on_a_ground_of_the_law_which_the_citizen_is_told(world: GatewayWorld) -> None:
+    request_id = submit(world, DELETE).request_id
+    acknowledge(world, request_id)
+
+    refused = refuse(world, request_id, "residence-registration")
+
+    assert (refused.state, refused.legal_ground) == (State.RIGHTS_REQUEST_STATE_REFUSED, "residence-registration")
+    assert refused.answer == "Có căn cứ lưu giữ"
+
+
+def test_a_member_lists_what_its_systems_have_to_answer_page_by_page(world: GatewayWorld) -> None:
+    asked = [submit(world).request_id for _ in range(5)]
+    submit(world, controller=str(members.PORTAL))
+    withdraw(world, asked[0])
+
+    found: list[str] = []
+    page = listed(world, pb.ListRequest(page_size=2, open_only=True))
+    while True:
+        found += [request.request_id for request in page.requests]
+        if not page.next_cursor:
+            break
+        page = listed(world, pb.ListRequest(page_size=2, open_only=True, cursor=page.next_cursor))
+
+    assert found == list(reversed(asked[1:]))
+
+
+def unlike_any(_world: GatewayWorld) -> str:
+    return "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11"
+
+
+REFUSALS: dict[str, tuple[str, grpc.StatusCode, Refused]] = {
+    "submitting without a citizen": (
+        "TOKEN_MISSING",
+        grpc.StatusCode.UNAUTHENTICATED,
+        lambda world: service(world).Submit(pb.SubmitRequest(kind=VIEW, controller=POPULATION), timeout=TIMEOUT_S),
+    ),
+    "submitting to nobody": (
+        "RIGHTS_REQUEST_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: submit(world, controller="VN-SANDBOX/GOV/G77/nobody"),
+    ),
+    "withdrawing another citizen's": (
+        "RIGHTS_REQUEST_UNKNOWN",
+        grpc.StatusCode.NOT_FOUND,
+        lambda world: withdraw(world, submit(world).request_id, MAI),
+    ),
+    "withdrawing what does not exist": (
+        "RIGHTS_REQUEST_UNKNOWN",
+        grpc.StatusCode.NOT_FOUND,
+        lambda world: withdraw(world, unlike_any(world)),
+    ),
+    "answering for another member": (
+        "RIGHTS_REQUEST_UNKNOWN",
+        grpc.StatusCode.NOT_FOUND,
+        lambda world: acknowledge(world, submit(world).request_id, members.BANK),
+    ),
+    "answering without an officer": (
+        "OFFICER_MISSING",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: service(world, DESK).Fulfil(pb.FulfilRequest(), timeout=TIMEOUT_S),
+    ),
+    "answering by somebody else's officer": (
+        "OFFICER_NOT_ALLOWED",
+        grpc.StatusCode.PERMISSION_DENIED,
+        lambda world: service(world, DESK).Fulfil(pb.FulfilRequest(), metadata=by_officer(OFFICE), timeout=TIMEOUT_S),
+    ),
+    "fulfilling what was not acknowledged": (
+        "RIGHTS_REQUEST_MOVE_NOT_ALLOWED",
+        grpc.StatusCode.FAILED_PRECONDITION,
+        lambda world: fulfil(world, submit(world).request_id),
+    ),
+    "a cursor that was never given": (
+        "CURSOR_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: listed(world, pb.ListRequest(cursor="x")),
+    ),
+    "a page too long": (
+        "PAGE_SIZE_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: listed(world, pb.ListRequest(page_size=201)),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path_factory.mktemp("rights") / "gateway.sqlite")) as world:
+        yield world
+
+
+@pytest.mark.parametrize(("reason", "status", "call"), REFUSALS.values(), ids=REFUSALS)
+def test_what_may_not_be_asked_or_answered_is_refused(
+    shared: GatewayWorld, reason: str, status: grpc.StatusCode, call: Refused
+) -> None:
+    why = refusal_of(lambda: call(shared))
+
+    assert (why.reason, why.status) == (reason, status)
+    assert shared.entries()[-2]["reason"] == reason

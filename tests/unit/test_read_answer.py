@@ -1,0 +1,121 @@
+"""An answer is the method's own, and about the citizen who was asked for."""
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto
+from google.protobuf.message import DecodeError, Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lienthong.api.identity.v1.identity_pb2 import Account, GetAccountResponse
+from lienthong.api.options.v1.options_pb2 import MethodPolicy
+from lienthong.api.population.v1.citizen_pb2 import Citizen, FormerNumber, Household, HouseholdMember, RelatedPerson
+from lienthong.api.population.v1.population_pb2 import (
+    Change,
+    GetCitizenResponse,
+    GetHouseholdResponse,
+    ListChangesResponse,
+    VerifyCitizenResponse,
+)
+from lienthong_core.contracts import all_contracts
+from lienthong_core.errors import Refusal
+from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI, citizen
+from tests.support.made_contracts import BASIC, READ, load, message_field, plain_field, repeated
+
+CONTRACTS = {
+    path.rsplit("/", 1)[1]: contract
+    for path, contract in load_contracts(members.registration(), all_contracts()).items()
+}
+GET_CITIZEN = CONTRACTS["GetCitizen"]
+BEFORE = "099190000009"
+LAN_FORMERLY = [FormerNumber(personal_number=BEFORE)]
+
+
+def household(*numbers: str) -> Household:
+    return Household(members=[HouseholdMember(personal_number=number) for number in numbers])
+
+
+ABOUT_LAN: dict[str, tuple[str, str, Message]] = {
+    "her record": ("GetCitizen", LAN, GetCitizenResponse(citizen=citizen())),
+    "her record, asked by a number she had": (
+        "GetCitizen",
+        BEFORE,
+        GetCitizenResponse(citizen=Citizen(personal_number=LAN, former_numbers=LAN_FORMERLY)),
+    ),
+    "the household she is a member of": ("GetHousehold", LAN, GetHouseholdResponse(household=household(MAI, LAN))),
+    "her household, asked by a number she had": (
+        "GetHousehold",
+        BEFORE,
+        GetHouseholdResponse(household=household(MAI, LAN), former_numbers=LAN_FORMERLY),
+    ),
+    "her account": ("GetAccount", LAN, GetAccountResponse(account=Account(personal_number=LAN))),
+    "an answer that names nobody by its contract": ("VerifyCitizen", LAN, VerifyCitizenResponse(exists=True)),
+    "an answer about nobody in particular": (
+        "ListChanges",
+        "",
+        ListChangesResponse(changes=[Change(personal_number=MAI)]),
+    ),
+}
+ABOUT_OTHERS: dict[str, tuple[str, Message]] = {
+    "another's record": ("GetCitizen", GetCitizenResponse(citizen=citizen(MAI))),
+    "another's record in which she is the mother": (
+        "GetCitizen",
+        GetCitizenResponse(citizen=Citizen(personal_number=MAI, mother=RelatedPerson(personal_number=LAN))),
+    ),
+    "a record of nobody": ("GetCitizen", GetCitizenResponse(citizen=Citizen(nationality="VN"))),
+    "a number cut short": ("GetCitizen", GetCitizenResponse(citizen=Citizen(personal_number=LAN[:-1]))),
+    "no record at all": ("GetCitizen", GetCitizenResponse()),
+    "a household without her": ("GetHousehold", GetHouseholdResponse(household=household(MAI, BEFORE))),
+    "a household of nobody": ("GetHousehold", GetHouseholdResponse(household=household())),
+    "another's account": ("GetAccount", GetAccountResponse(account=Account(personal_number=MAI))),
+}
+
+
+@pytest.mark.parametrize(("method", "asked", "answer"), ABOUT_LAN.values(), ids=ABOUT_LAN)
+def test_an_answer_about_the_citizen_asked_for_is_taken(method: str, asked: str, answer: Message) -> None:
+    assert read_answer(CONTRACTS[method], answer.SerializeToString(), asked) == answer
+
+
+@pytest.mark.parametrize(("method", "answer"), ABOUT_OTHERS.values(), ids=ABOUT_OTHERS)
+def test_an_answer_that_is_not_about_the_citizen_asked_for_is_refused(method: str, answer: Message) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_answer(CONTRACTS[method], answer.SerializeToString(), LAN)
+
+    refusal = caught.value
+    assert (refusal.reason, refusal.status) == ("PROVIDER_ANSWER_MISMATCH", grpc.StatusCode.INTERNAL)
+    assert str(CONTRACTS[method].provider) in refusal.message
+    assert not any(number in refusal.message for number in (LAN, MAI, BEFORE))
+
+
+def nested_contract() -> MethodContract:
+    family = DescriptorProto(name="Family", field=[repeated(plain_field("numbers", BASIC))])
+    field = repeated(message_field("families", ".test.nested.Family", None))
+    policy = MethodPolicy(subject="personal_number", access=READ, answer_subject=["families.numbers"])
+    return load("test.nested", policy, DescriptorProto(name="Answer", field=[field]), family)
+
+
+@given(families=st.lists(st.lists(st.sampled_from([LAN, MAI, BEFORE, ""]), max_size=3), max_size=3))
+def test_one_of_many_numbers_is_enough_at_any_depth(families: list[list[str]]) -> None:
+    contract = nested_contract()
+    answer = contract.response_type(families=[{"numbers": numbers} for numbers in families]).SerializeToString()
+
+    if any(LAN in numbers for numbers in families):
+        assert read_answer(contract, answer, LAN).SerializeToString() == answer
+    else:
+        with pytest.raises(Refusal):
+            read_answer(contract, answer, LAN)
+
+
+@given(answer=st.binary(max_size=200))
+def test_bytes_that_are_no_answer_are_refused(answer: bytes) -> None:
+    try:
+        VerifyCitizenResponse.FromString(answer)
+    except DecodeError:
+        with pytest.raises(Refusal) as caught:
+            read_answer(CONTRACTS["VerifyCitizen"], answer, LAN)
+        assert (caught.value.reason, caught.value.status) == ("PROVIDER_ANSWER_INVALID", grpc.StatusCode.INTERNAL)
+    else:
+        read_answer(CONTRACTS["VerifyCitizen"], answer, LAN)
