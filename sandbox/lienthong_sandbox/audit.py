@@ -12,10 +12,9 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_core.database import open_database, sqlite_url, writing
 from lienthong_gateway import schema
-from lienthong_gateway.log.append import tile_row
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.growth import Growth
-from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES
+from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, tile_row
 
 _PAGE = 1_000
 _DEADLINE_S = 10.0

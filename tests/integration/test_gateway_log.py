@@ -162,8 +162,10 @@ def test_entries_exchanged_for_one_another_are_named(stored: StoredLog, tmp_path
 
 
 def test_an_entry_slipped_in_at_the_end_is_named(stored: StoredLog, tmp_path: Path) -> None:
-    columns = "leaf, leaf_hash, subject, consumer, provider"
-    statement = f"INSERT INTO log_entry SELECT 10, {columns} FROM log_entry WHERE log_index = 9"  # noqa: S608
+    statement = (
+        "INSERT INTO log_entry SELECT 10, leaf, leaf_hash, subject, consumer, provider "
+        "FROM log_entry WHERE log_index = 9"
+    )
 
     fault = fault_of(stored.altered(tmp_path, (statement, ())))
 

@@ -21,6 +21,7 @@ from lienthong_gateway.log.store import (
     last_size,
     load_growth,
     read_checkpoints,
+    tile_row,
 )
 from lienthong_gateway.log.summary import summarise
 
@@ -124,8 +125,3 @@ def _row(entry: Entry, subject: str, log_index: int) -> dict[str, object]:
         "consumer": entry.trace.consumer,
         "provider": entry.trace.provider,
     }
-
-
-def tile_row(tile: Tile) -> dict[str, object]:
-    """Return a tile as it is stored."""
-    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}
