@@ -30,12 +30,17 @@ class Place:
 def gateway_and_proxy(folder: Path, prepare: Callable[[World], None] = lambda _world: None) -> Generator[Place]:
     """Start everything in a new world in `folder`, until the block ends; `prepare` is given the world before that."""
     with ExitStack() as undo:
-        gateway, population, identity, web, proxy = (undo.enter_context(reserved_port(HOST)) for _ in range(5))
+        free = [undo.enter_context(reserved_port(HOST)) for _ in range(6)]
+        gateway, population, identity, web, gateway_web, proxy = free
         ports = {"gateway": gateway, "population": population, "identity": identity}
         endpoints = Endpoints(
             addresses={name: f"{HOST}:{port}" for name, port in ports.items()},
             # No portal runs here; the identity provider only has to know an address for it.
-            urls={"identity": f"https://{HOST}:{web}", "portal": f"https://{HOST}:1"},
+            urls={
+                "identity": f"https://{HOST}:{web}",
+                "gateway": f"https://{HOST}:{gateway_web}",
+                "portal": f"https://{HOST}:1",
+            },
         )
         world = World(folder)
         world.create(endpoints.identity_url)

@@ -56,6 +56,8 @@ These failures happen before a service can answer. The caller's own gRPC library
 
 ## Over HTTP
 
+The gateway answers calls over HTTP with the same reasons ([http.md](http.md)).
+
 The identity provider answers its clients as OAuth does: a JSON object with `error` (a code of RFC 6749, OpenID Connect
 Core, RFC 6750 or RFC 9396) and `error_description`, a sentence that says what to do. Citizens get a page in Vietnamese
 and English. It never redirects to an address that is not registered.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -15,28 +16,44 @@ class Refusal(Exception):  # noqa: N818 (a refusal is an outcome of the domain, 
     """A call that was answered with no.
 
     `reason` is stable and for programs; `message` is one or two sentences for people and says what to do.
-    `metadata` goes into `google.rpc.ErrorInfo`; it never holds personal data.
+    `metadata` goes into `google.rpc.ErrorInfo`; it never holds personal data. `retry_after_s`, if given, goes into
+    `google.rpc.RetryInfo`: after how many seconds the same call may be made again.
     """
 
     def __init__(
-        self, status: grpc.StatusCode, reason: str, message: str, metadata: Mapping[str, str] | None = None
+        self,
+        status: grpc.StatusCode,
+        reason: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(f"{reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
         self.metadata = dict(metadata or {})
+        self.retry_after_s = retry_after_s
 
     def with_metadata(self, **more: str) -> "Refusal":
         """Return the same refusal with `more` metadata; what it said already stays."""
-        return Refusal(self.status, self.reason, self.message, {**more, **self.metadata})
+        metadata = {**more, **self.metadata}
+        return Refusal(self.status, self.reason, self.message, metadata, retry_after_s=self.retry_after_s)
+
+    def details(self) -> list[any_pb2.Any]:
+        """Return what programs read: `ErrorInfo`, and `RetryInfo` if it is known when to try again."""
+        packed = [_packed(error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata))]
+        if self.retry_after_s is not None:
+            retry = error_details_pb2.RetryInfo()
+            retry.retry_delay.FromMicroseconds(round(self.retry_after_s * 1_000_000))
+            packed.append(_packed(retry))
+        return packed
 
     def rpc_status(self) -> grpc.Status:
-        """Return the gRPC status with its `ErrorInfo`, for `context.abort_with_status`."""
-        detail = any_pb2.Any()
-        detail.Pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata))
+        """Return the gRPC status with its details, for `context.abort_with_status`."""
         code: int = self.status.value[0]
-        return rpc_status.to_status(status_pb2.Status(code=code, message=self.message, details=[detail]))
+        return rpc_status.to_status(status_pb2.Status(code=code, message=self.message, details=self.details()))
 
 
 def reason_name(reason: ErrorReason.ValueType) -> str:
@@ -80,7 +97,18 @@ def internal() -> Refusal:
     return Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", message)
 
 
+def exhausted(reason: str, message: str, retry_after_s: float | None = None) -> Refusal:
+    """Return a refusal because a limit is reached; `retry_after_s` says when there is room again."""
+    return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, message, retry_after_s=retry_after_s)
+
+
 def refusal_from(error: grpc.RpcError) -> Refusal:
     """Return what a failed call was refused with, to pass it on."""
     why = explain(error)
     return Refusal(why.status, why.reason, why.message, why.metadata)
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.errors import Refusal, denied, internal, invalid
+from lienthong_core.errors import Refusal, denied, exhausted, internal, invalid
 from lienthong_core.failures import log_failure
 from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
@@ -144,7 +144,7 @@ def check_size(message: bytes) -> None:
     """Refuse a message above the limit."""
     if len(message) > MAX_MESSAGE_BYTES:
         text = f"The message has {len(message)} bytes and at most {MAX_MESSAGE_BYTES} are taken; send less."
-        raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", text)
+        raise exhausted("MESSAGE_TOO_LARGE", text)
 
 
 def malformed() -> Refusal:

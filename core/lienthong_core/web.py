@@ -10,11 +10,12 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lienthong_core.certificates import TlsIdentity
 
-_BACKLOG = 128
-_GRACE_S = 2
+BACKLOG = 128
+GRACE_S = 2
 
 
 class WebServer:
@@ -22,27 +23,24 @@ class WebServer:
 
     def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp) -> None:
         """Bind the address; raises OSError if it cannot be had."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             app,
+            http=QuietProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=_GRACE_S,
+            timeout_graceful_shutdown=GRACE_S,
             server_header=False,
         )
         config.load()
-        config.ssl = _context(tls)
-        self._server = _Server(config)
+        config.ssl = tls_context(tls)
+        self._server = PromptServer(config)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
         """Answer requests from now on; the first ones wait in the socket's queue until the thread is up."""
-        self._socket.listen(_BACKLOG)
+        self._socket.listen(BACKLOG)
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,7 +54,15 @@ class WebServer:
         self._server.run(sockets=[self._socket])
 
 
-class _Server(uvicorn.Server):
+class QuietProtocol(H11Protocol):
+    """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+        super().__init__(*args, **kwargs)
+        self.access_log = False
+
+
+class PromptServer(uvicorn.Server):
     """Does not wait for clients that merely keep a connection open.
 
     Closing a TLS connection waits for the other side's goodbye, and a client that keeps it for later never reads ours.
@@ -74,7 +80,22 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-def _context(tls: TlsIdentity) -> ssl.SSLContext:
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound and does not listen yet; raises OSError if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def tls_context(tls: TlsIdentity) -> ssl.SSLContext:
+    """Return the context of a server that asks nobody for a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # The ssl module takes the pair from a file only.

@@ -9,6 +9,8 @@ from lienthong_core.errors import Refusal
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 Trailer: TypeAlias = tuple[tuple[str, str], ...]
+Peer: TypeAlias = Mapping[str, Iterable[bytes]]
+"""What gRPC calls the authentication context: `peer_uri` and `x509_pem_cert` of the client's certificate."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,11 @@ class IncomingCall:
     method: str
     request: bytes
     metadata: Metadata
-    peer: Mapping[str, Iterable[bytes]]
-    """What gRPC calls the authentication context: `peer_uri` and `x509_pem_cert` of the client's certificate."""
+    peer: Peer
     expires_at: float | None
     """Until when the caller waits, in the event loop's time; None: it did not say."""
+    fault: Refusal | None = None
+    """What was wrong already as it came in; the call is refused with it as soon as it is known who calls."""
 
     def remaining_s(self) -> float | None:
         """Return how long the caller still waits, seconds; None: it did not say."""

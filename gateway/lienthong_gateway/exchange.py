@@ -96,7 +96,7 @@ class Trace:
     consent_digest: str = ""
     """Digest of the consent's revision that was relied on, or made."""
     trace_id: str = ""
-    """W3C trace id, hex; empty if the call came without one."""
+    """W3C trace id: the caller's, or one made here; 32 hexadecimal digits."""
     sequence: int = 0
     """Place of the message in a stream of answers, from 0."""
     request_hash: str = ""
@@ -108,6 +108,8 @@ class Trace:
     request_bytes: int = 0
     response_digest: str = ""
     response_bytes: int = 0
+    outgoing: tuple[tuple[str, str], ...] = ()
+    """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
     """Time spent in each step that was reached, microseconds."""
 

@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from lienthong_gateway.call import IncomingCall, Metadata, Refused
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
@@ -18,29 +19,32 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 class EveryMethod(grpc.GenericRpcHandler):
     """Hands every call that is not health or reflection to the pipeline, as bytes."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, limits: Limits) -> None:
         self._pipeline = pipeline
+        self._limits = limits
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return what answers a method, whatever its name is."""
         method = handler_call_details.method
         if self._pipeline.streams(method):
-            return grpc.unary_stream_rpc_method_handler(partial(_stream, self._pipeline, method))
-        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, method))
+            return grpc.unary_stream_rpc_method_handler(partial(_stream, self._pipeline, self._limits, method))
+        return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, self._limits, method))
 
 
-async def _answer(pipeline: Pipeline, method: str, request: bytes, context: Context) -> bytes:
+async def _answer(pipeline: Pipeline, limits: Limits, method: str, request: bytes, context: Context) -> bytes:
     try:
-        answer = await pipeline.answer(_incoming(method, request, context))
+        answer = await pipeline.answer(_incoming(limits, method, request, context))
     except Refused as refused:
         await _abort(refused, context)
     context.set_trailing_metadata(answer.trailer)
     return answer.message
 
 
-async def _stream(pipeline: Pipeline, method: str, request: bytes, context: Context) -> AsyncGenerator[bytes]:
+async def _stream(
+    pipeline: Pipeline, limits: Limits, method: str, request: bytes, context: Context
+) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(pipeline.stream(_incoming(method, request, context))) as answers:
+        async with aclosing(pipeline.stream(_incoming(limits, method, request, context))) as answers:
             async for answer in answers:
                 context.set_trailing_metadata(answer.trailer)
                 yield answer.message
@@ -48,15 +52,17 @@ async def _stream(pipeline: Pipeline, method: str, request: bytes, context: Cont
         await _abort(refused, context)
 
 
-def _incoming(method: str, request: bytes, context: Context) -> IncomingCall:
+def _incoming(limits: Limits, method: str, request: bytes, context: Context) -> IncomingCall:
     # The stubs know of no call without a deadline.
     remaining_s = cast("float | None", context.time_remaining())
+    metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
     return IncomingCall(
         method=method,
         request=request,
-        metadata=cast("Metadata", tuple(context.invocation_metadata() or ())),
+        metadata=metadata,
         peer=context.auth_context(),
         expires_at=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s,
+        fault=limits.header_fault(metadata),
     )
 
 

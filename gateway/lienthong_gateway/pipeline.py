@@ -18,6 +18,7 @@ from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
+from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.writer import LOG_UNAVAILABLE
@@ -45,6 +46,7 @@ class Pipeline:
     decider: Decider
     forwarder: Forwarder
     recorder: Recorder
+    edge: Edge
 
     def streams(self, method: str) -> bool:
         """Return whether a method answers with any number of messages: `stream` answers it, and `answer` all others."""
@@ -53,12 +55,18 @@ class Pipeline:
     async def answer(self, call: IncomingCall) -> Answer:
         """Answer one call, whatever it is: an exchange, a call to the gateway itself, or nothing that exists.
 
-        Raises Refused, and nothing else, once the refusal has been recorded.
+        Raises Refused, and nothing else, once the refusal has been recorded (docs/limits.md: calls beyond the limits
+        are recorded summarised).
         """
-        trace = Trace.begin(call.method, call.request)
+        async with self.edge.passage(call) as trace:
+            return await self._answer(call, trace)
+
+    async def _answer(self, call: IncomingCall, trace: Trace) -> Answer:
         try:
             caller = self._identified(trace, call)
             check_size(call.request)
+            if call.fault is not None:
+                raise call.fault
             if call.method in self.contracts:
                 with self.recorder.expecting():
                     return await self._exchange(self.contracts[call.method], call, trace, caller)
@@ -73,10 +81,16 @@ class Pipeline:
 
         What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
         """
-        trace = Trace.begin(call.method, call.request)
+        async with self.edge.passage(call, streams=True) as trace, aclosing(self._answers(call, trace)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _answers(self, call: IncomingCall, trace: Trace) -> AsyncGenerator[Answer]:
         try:
             caller = self._identified(trace, call)
             check_size(call.request)
+            if call.fault is not None:
+                raise call.fault
             async with aclosing(self._stream(self.contracts[call.method], call, trace, caller)) as answers:
                 async for answer in answers:
                     yield answer
@@ -94,7 +108,7 @@ class Pipeline:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
-        return await self._released(decision, released, trace)
+        return await self._released(decision, released, trace, watch)
 
     async def _stream(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
@@ -107,11 +121,11 @@ class Pipeline:
                 async for message in messages:
                     watch.lap("forward")
                     released = _minimised(decision, message, trace, watch)
-                    yield await self._released(decision, released, trace)
+                    yield await self._released(decision, released, trace, watch)
                     trace.sequence += 1
             if not trace.sequence:
                 # An answer of nothing is an answer: the log says who was given it.
-                await self._released(decision, Released(b"", (), (), ()), trace)
+                await self._released(decision, Released(b"", (), (), ()), trace, watch)
         except (asyncio.CancelledError, GeneratorExit):
             self.recorder.note(trace, _caller_gone())
             raise
@@ -131,9 +145,10 @@ class Pipeline:
         watch.lap("decide")
         return decision, request.canonical
 
-    async def _released(self, decision: Decision, released: Released, trace: Trace) -> Answer:
+    async def _released(self, decision: Decision, released: Released, trace: Trace, watch: "_StopWatch") -> Answer:
         confirm = partial(self.decider.confirm, decision)
         log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
+        watch.lap("record")
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:

@@ -2,8 +2,11 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import grpc.aio
@@ -27,6 +30,9 @@ from lienthong_gateway.consents.asking import IdentityProvider
 from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
@@ -35,6 +41,7 @@ from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.head import create_head
+from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registration import Registration
@@ -48,8 +55,18 @@ from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.subjects.erasure import Erasure
 from lienthong_gateway.subjects.service import SubjectRightsAnswers
+from lienthong_gateway.telemetry.access_log import AccessLog
+from lienthong_gateway.telemetry.metrics import Metrics
+from lienthong_gateway.telemetry.telemetry import Spans, Telemetry
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
+from lienthong_gateway.web.app import GatewayPages, create_app
+from lienthong_gateway.web.calls import ConnectCalls
+from lienthong_gateway.web.codecs import method_types
+from lienthong_gateway.web.log_files import LogFiles, LogRoutes
+from lienthong_gateway.web.openapi import openapi_document
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.server import GatewayWebServer
 
 _GRACE_S = 2.0
 
@@ -60,6 +77,8 @@ class GatewayConfig:
 
     system: SystemId
     address: str
+    web_host: str
+    web_port: int
     database_url: str
     tls: TlsIdentity
     checkpoint_key: CheckpointKey
@@ -75,6 +94,9 @@ class GatewayConfig:
     """Where the providers' services are defined."""
     witnesses: tuple[WitnessKey, ...] = ()
     """Those whose cosignatures on checkpoints are taken."""
+    limits: Limits = field(default_factory=Limits)
+    spans: Spans | None = None
+    """What traces of exchanges are handed to, closed when the gateway stops; None: none are made."""
 
 
 class GatewayServer:
@@ -85,6 +107,7 @@ class GatewayServer:
         self._config = config
         self._clock = clock
         self.engine: Engine = open_database(config.database_url, schema.metadata(), version=schema.VERSION)
+        self._metrics = Metrics()
         try:
             with writing(self.engine) as connection:
                 fill_if_empty(connection, config.registration)
@@ -93,7 +116,7 @@ class GatewayServer:
             self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)
             self._erasure = Erasure(config.system, appender.forget)
-            self.log = LogWriter(self.engine, appender)
+            self.log = LogWriter(self.engine, appender, self._metrics.observe_batch)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -106,7 +129,7 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        state = _State(self.engine, self.log, self._registration, self._erasure)
+        state = _State(self.engine, self.log, self._registration, self._erasure, self._metrics)
         self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
@@ -119,6 +142,8 @@ class GatewayServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
+        if self._config.spans is not None:
+            self._config.spans.close()
         self.engine.dispose()
 
     def _await(self, coroutine: "Coroutine[Any, Any, Any]") -> Any:  # noqa: ANN401 (whatever the coroutine gives)
@@ -133,6 +158,7 @@ class _State:
     writer: LogWriter
     registration: CurrentRegistration
     erasure: Erasure
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,8 @@ class _Running:
     """What lives in the event loop."""
 
     server: KeptServer
+    web: GatewayWebServer
+    edge: Edge
     keys: JwksKeys
     forwarder: Forwarder
 
@@ -151,7 +179,7 @@ class _Running:
         contracts: Mapping[str, MethodContract],
         clock: Clock,
     ) -> "_Running":
-        engine, writer, registration = state.engine, state.writer, state.registration
+        engine, writer, registration, metrics = state.engine, state.writer, state.registration, state.metrics
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
@@ -181,39 +209,60 @@ class _Running:
                 SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
             ),
         )
+        types = method_types(contracts, [service for service, _ in services])
+        recorder = Recorder(writer, clock)
+        known = {*contracts, *types}
+        edge = _edge(config, recorder, Telemetry(metrics, AccessLog(known), known, config.spans))
+        metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
+        metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
+        identifier = Identifier(registration)
         pipeline = Pipeline(
             contracts=contracts,
             local=local_methods(services),
-            identifier=Identifier(registration),
+            identifier=identifier,
             authenticator=Authenticator(config.issuer, audience, keys, clock),
             decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
-            recorder=Recorder(writer, clock),
+            recorder=recorder,
+            edge=edge,
         )
+        peers = Peers()
+        calls = ConnectCalls(pipeline, types, config.limits, peers)
+        pages = GatewayPages(identifier, peers, metrics, cache(partial(openapi_document, contracts, types)))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
-        try:
+        files = LogFiles(TileSource(engine), writer, registration, clock)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(keys.close)
+            undo.push_async_callback(forwarder.close)
+            app = create_app(calls, pages, LogRoutes(files, edge.admission, identifier, peers))
+            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits.body_s)
+            undo.push_async_callback(web.stop)
             server = KeptServer(lambda: _serve(config, pipeline, names), _GRACE_S)
             await server.start()
-        except BaseException:
-            await forwarder.close()
-            await keys.close()
-            raise
-        return cls(server, keys, forwarder)
+            await web.start()
+            undo.pop_all()
+        return cls(server, web, edge, keys, forwarder)
 
     async def end(self) -> None:
-        await self.server.stop()
+        await asyncio.gather(self.server.stop(), self.web.stop())
+        self.edge.record_shed(final=True)
         await self.forwarder.close()
         await self.keys.close()
 
 
+def _edge(config: GatewayConfig, recorder: Recorder, telemetry: Telemetry) -> Edge:
+    return Edge(config.limits, Admission(config.limits, time.monotonic), recorder, telemetry)
+
+
 async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
     keep_header_values_out_of_logs()
-    server = grpc.aio.server(options=SERVER_OPTIONS)
+    streams = ("grpc.max_concurrent_streams", config.limits.streams_per_connection)
+    server = grpc.aio.server(options=(*SERVER_OPTIONS, streams))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    server.add_generic_rpc_handlers((EveryMethod(pipeline),))
+    server.add_generic_rpc_handlers((EveryMethod(pipeline, config.limits),))
     try:
         server.add_secure_port(config.address, config.tls.server_credentials())
     except RuntimeError as error:

@@ -13,7 +13,8 @@ from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_core.database import open_database, sqlite_url, writing
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import VerifierKey
-from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES
+from lienthong_gateway.log.growth import Growth
+from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, tile_row
 
 _PAGE = 1_000
 _DEADLINE_S = 10.0
@@ -31,17 +32,21 @@ def copy_log(channel: grpc.Channel, file: Path) -> tuple[Engine, VerifierKey]:
     size = checkpoints[-1].tree_size
     # Reading is recorded as well, so the log has grown past the last checkpoint by now.
     entries = [entry for entry in _entries(stub) if entry.log_index < size]
+    growth = Growth.of_partial(())
+    tiles = [tile for entry in entries for tile in growth.append(entry.leaf_hash)]
     engine = open_database(sqlite_url(file), schema.metadata(), version=schema.VERSION)
     with writing(engine) as connection:
         connection.execute(insert(ENTRIES), [_row(entry) for entry in entries])
-        notes = [{"tree_size": c.tree_size, "note": c.note, "peaks": b""} for c in checkpoints]
-        connection.execute(insert(CHECKPOINTS), notes)
+        connection.execute(insert(CHECKPOINTS), [{"tree_size": c.tree_size, "note": c.note} for c in checkpoints])
+        if tiles:
+            connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
     return engine, key
 
 
 def _row(entry: pb.LogEntry) -> dict[str, object]:
-    subject = json.loads(entry.leaf)["subject"]
-    return {"log_index": entry.log_index, "leaf": entry.leaf, "leaf_hash": entry.leaf_hash, "subject": subject}
+    said = json.loads(entry.leaf)
+    keys = {name: said[name] for name in ("subject", "consumer", "provider")}
+    return {"log_index": entry.log_index, "leaf": entry.leaf, "leaf_hash": entry.leaf_hash, **keys}
 
 
 def _entries(stub: ExchangeLogServiceStub) -> Iterator[pb.LogEntry]:

@@ -22,6 +22,11 @@ class Endpoints:
         return self.addresses["gateway"]
 
     @property
+    def gateway_url(self) -> str:
+        """Where consumers call over HTTP, and where the gateway shows its OpenAPI document and metrics."""
+        return self.urls["gateway"]
+
+    @property
     def portal(self) -> str:
         """Where the portal's app and officers call."""
         return self.addresses["portal"]

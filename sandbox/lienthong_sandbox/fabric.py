@@ -16,8 +16,12 @@ HOST = "127.0.0.1"
 class Fabric:
     """The running services of one world."""
 
-    def __init__(self, world: World, clock: Clock, filling: Filling, first_port: int) -> None:
-        """`first_port`: each service's port as far from it as in the registry; 0: free ports."""
+    def __init__(self, world: World, clock: Clock, filling: Filling, first_port: int, otlp_endpoint: str = "") -> None:
+        """`first_port`: each service's port as far from it as in the registry; 0: free ports.
+
+        `otlp_endpoint`: where the gateway's traces go, OTLP over HTTP; empty: none are made.
+        """
+        self._otlp_endpoint = otlp_endpoint
         self._world = world
         self._clock = clock
         self._filling = filling
@@ -38,7 +42,7 @@ class Fabric:
             if not self._world.exists():
                 tell("keys and certificates")
                 self._world.create(endpoints.identity_url)
-            setting = Setting(self._world, endpoints, self._clock)
+            setting = Setting(self._world, endpoints, self._clock, otlp_endpoint=self._otlp_endpoint)
             for service in SERVICES:
                 tell(service.name)
                 server = service.make(setting, listens[service.name])

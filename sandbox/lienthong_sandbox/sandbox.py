@@ -28,16 +28,26 @@ class Sandbox:
     Attributes: `clock` (can be set and advanced), `endpoints` (where everything listens), `world` (keys, certificates).
     """
 
-    def __init__(self, *, citizens: int = 10_000, seed: int = 1, data: Path | None = None, first_port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        citizens: int = 10_000,
+        seed: int = 1,
+        data: Path | None = None,
+        first_port: int = 0,
+        otlp_endpoint: str = "",
+    ) -> None:
         """Take `citizens` synthetic people made from `seed`.
 
         `data`: a folder to keep everything in; without it, a temporary one that is removed at the end.
-        `first_port`: six ports in a row from there on; 0: free ones.
+        `first_port`: seven ports in a row from there on; 0: free ones.
+        `otlp_endpoint`: where the gateway's traces go, OTLP over HTTP; without it none are made.
         """
         self.clock = SandboxClock()
         self._filling = Filling(seed, citizens)
         self._data = data
         self._first_port = first_port
+        self._otlp_endpoint = otlp_endpoint
         self._undo = ExitStack()
         self._started: tuple[World, Endpoints] | None = None
 
@@ -56,7 +66,7 @@ class Sandbox:
         with ExitStack() as undo:
             folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
             world = World(folder)
-            fabric = Fabric(world, self.clock, self._filling, self._first_port)
+            fabric = Fabric(world, self.clock, self._filling, self._first_port, self._otlp_endpoint)
             endpoints = fabric.start(tell)
             undo.callback(fabric.stop)
             self._started = world, endpoints

@@ -1,7 +1,7 @@
 """Each service of a world, made from its own folder. One process may hold one of them or all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -10,8 +10,11 @@ from lienthong_core.clock import Clock
 from lienthong_core.database import sqlite_url
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import read_witness_keys
 from lienthong_gateway.server import GatewayConfig, GatewayServer
+from lienthong_gateway.telemetry.telemetry import Spans
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
@@ -55,6 +58,11 @@ class Setting:
     identity_backchannel: str = ""
     """Where the other services reach the identity provider's web address, if not under its issuer URL."""
 
+    limits: Limits = field(default_factory=Limits)
+    """The gateway's."""
+    otlp_endpoint: str = ""
+    """Where the gateway's traces go, OTLP over HTTP; empty: none are made."""
+
     @property
     def issuer_address(self) -> str:
         """Where the other services reach the identity provider's web address."""
@@ -94,6 +102,8 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
     config = GatewayConfig(
         system=members.GATEWAY,
         address=listen.address,
+        web_host=listen.web_host,
+        web_port=listen.web_port,
         database_url=_database(setting, listen, members.GATEWAY),
         tls=setting.world.tls(members.GATEWAY),
         checkpoint_key=CheckpointKey.load(setting.world.service_folder(members.GATEWAY) / "checkpoint.pem"),
@@ -106,6 +116,9 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
         identity_provider=members.IDENTITY,
         issuer=setting.endpoints.identity_url,
         jwks_url=f"{setting.issuer_address}/jwks",
+        limits=setting.limits,
+        spans=_spans(setting.otlp_endpoint),
+        witnesses=read_witness_keys(setting.world.service_folder(members.GATEWAY) / "witnesses"),
     )
     return GatewayServer(config, setting.clock)
 
@@ -146,7 +159,7 @@ class Service:
 SERVICES = (
     Service("population", members.POPULATION, population, 7441),
     Service("identity", members.IDENTITY, identity, 7442, 7444),
-    Service("gateway", members.GATEWAY, gateway, 7440),
+    Service("gateway", members.GATEWAY, gateway, 7440, 7446),
     Service("portal", members.PORTAL, portal, 7443, 7445),
 )
 """Every service, in the order in which they start. A new agency is one line here."""
@@ -160,6 +173,15 @@ def service_named(name: str) -> Service:
         if service.name == name:
             return service
     raise KeyError(f"no service {name!r}; there are: {', '.join(service.name for service in SERVICES)}")
+
+
+def _spans(endpoint: str) -> Spans | None:
+    if not endpoint:
+        return None
+    # Not before it is wanted: the exporter takes longer to import than everything else here.
+    from lienthong_gateway.telemetry.spans import otlp_spans  # noqa: PLC0415
+
+    return otlp_spans(endpoint, str(members.GATEWAY))
 
 
 def _database(setting: Setting, listen: Listen, system: SystemId) -> str:

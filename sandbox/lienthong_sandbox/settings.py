@@ -1,9 +1,12 @@
 """What a single service is told from outside, by environment variables."""
 
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lienthong_gateway.edge.limits import Limits, Rate
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.services import SERVICES
 
@@ -27,6 +30,18 @@ class ServiceSettings(BaseSettings):
     """Same seed, same people."""
     citizens: int = 10_000
     """How many citizens an empty database is filled with."""
+
+    otlp_endpoint: str = ""
+    """Where the gateway's traces go over HTTP, such as `http://collector:4318/v1/traces`; empty: none are made."""
+    calls_in_flight: Annotated[int, Field(ge=1)] = Limits.calls_in_flight
+    """How many calls the gateway works on at once; further ones are refused with a hint (docs/limits.md)."""
+    rate_per_second: Annotated[float, Field(gt=0)] = Limits.rate.per_second
+    """How many calls a second one system may make at the gateway in the long run; twice as many at once."""
+
+    def limits(self) -> Limits:
+        """Return the gateway's limits."""
+        rate = Rate(self.rate_per_second, max(1, round(2 * self.rate_per_second)))
+        return Limits(calls_in_flight=self.calls_in_flight, rate=rate)
 
     def endpoints(self) -> Endpoints:
         """Return where each service is."""

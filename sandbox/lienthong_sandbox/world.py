@@ -1,7 +1,8 @@
 """The folder of one world: keys, certificates and secrets, made once; databases, kept.
 
     DIR/ca/                    the authority's certificate and key
-    DIR/gateway/               certificate, checkpoint key and its public half, past approvals, gateway.sqlite
+    DIR/gateway/               certificate, checkpoint key and its public half, past approvals, gateway.sqlite, and
+                               witnesses, if there are any: their verifier keys, one a line
     DIR/population/            certificate, population.sqlite
     DIR/identity/              certificate, signing key, registered clients, identity.sqlite
     DIR/portal/                certificate, its OIDC secret, portal.sqlite

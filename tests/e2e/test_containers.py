@@ -1,3 +1,4 @@
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ from tests.support.databases import engine_answers
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = ("docker", "compose", "--project-name", "lienthong-test", "--project-directory", str(REPOSITORY))
 READY_WITHIN_S = 30.0
+FETCH = """
+import ssl, urllib.request
+context = ssl.create_default_context(cafile="/world/gateway/ca.crt")
+context.load_cert_chain("/world/gateway/tls.crt", "/world/gateway/tls.key")
+print(urllib.request.urlopen("https://localhost:7446/metrics", context=context, timeout=10).read().decode())
+"""
 
 
 def compose(*arguments: str, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
@@ -41,6 +48,16 @@ def test_compose_is_ready_in_time_and_runs_the_same_journey(seconds_until_ready:
         capture_output=True, text=True, check=False, timeout=120, cwd=REPOSITORY, env=environment,
     )  # fmt: skip
     assert demo.returncode == 0, demo.stdout + demo.stderr
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("seconds_until_ready")
+def test_the_gateway_serves_https_and_writes_json_lines_with_one_for_each_call() -> None:
+    page = compose("exec", "-T", "gateway", "python", "-c", FETCH)
+    assert "lienthong_gateway" in page.stdout, page.stderr
+    lines = [json.loads(line) for line in compose("logs", "--no-log-prefix", "gateway").stdout.splitlines()]
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+    assert "RELEASED" in {line.get("reason") for line in lines}
 
 
 @pytest.mark.timeout(400)

@@ -5,7 +5,6 @@ import json
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import Connection, Engine, MetaData, delete, select
 
-from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentState
+from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentRevision, ConsentState
+from lienthong.client import chain_fault
 from lienthong_core.database import open_database, writing
 from lienthong_core.errors import Refusal
 from lienthong_gateway import schema
@@ -22,7 +22,8 @@ from lienthong_gateway.consents import changes
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.asking import new_consent
 from lienthong_gateway.consents.erasure import erase_subject
-from lienthong_gateway.consents.revisions import Actor, Revision, chain_fault, read_revisions
+from lienthong_gateway.consents.messages import revision_message
+from lienthong_gateway.consents.revisions import Actor, read_revisions
 from lienthong_gateway.consents.rules import REQUEST_LIFETIME, StoredRequest
 from lienthong_gateway.consents.states import Change, SubjectAge
 from lienthong_gateway.consents.store import ConsentStore
@@ -97,9 +98,9 @@ def given(connection: Connection, subject_number: str, representative: str = "")
     return request.consent_request_id, consent.consent_id
 
 
-def chain(engine: Engine, record_id: str) -> list[Revision]:
+def chain(engine: Engine, record_id: str) -> list[ConsentRevision]:
     with engine.connect() as connection:
-        return read_revisions(connection, record_id)
+        return [revision_message(revision) for revision in read_revisions(connection, record_id)]
 
 
 def everything_stored(engine: Engine) -> str:
@@ -122,10 +123,10 @@ def test_a_chain_that_was_altered_anywhere_is_found(engine: Engine) -> None:
 
     assert chain_fault(good[1:]) == "revision 1 is missing"
     assert chain_fault([good[0], good[2], good[3]]) == "revision 2 is missing"
-    other = replace(good[1], document=good[1].document.replace(b"PAUSED", b"ACTIVE"))
+    other = ConsentRevision(revision=2, document=good[1].document.replace(b"PAUSED", b"ACTIVE"), digest=good[1].digest)
     assert "not the one its digest" in chain_fault([good[0], other, *good[2:]])
-    forged = replace(other, digest=hashlib.sha256(other.document).hexdigest())
-    assert "does not follow" in chain_fault([good[0], forged, *good[2:]])
+    forged = ConsentRevision(revision=2, document=other.document, digest=hashlib.sha256(other.document).hexdigest())
+    assert chain_fault([good[0], forged, *good[2:]]) == "revision 3 does not follow revision 2"
 
 
 def test_erasing_a_citizen_ends_her_consents_and_leaves_nothing_that_names_her(engine: Engine) -> None:

@@ -72,7 +72,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredLog:
 
 def rows(file: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(file)) as database:
-        entries = database.execute("SELECT log_index, leaf, leaf_hash, subject FROM log_entry ORDER BY 1").fetchall()
+        entries = database.execute("SELECT * FROM log_entry ORDER BY log_index").fetchall()
         checkpoints = database.execute("SELECT tree_size, note FROM checkpoint ORDER BY 1").fetchall()
     return [*entries, *checkpoints]
 
@@ -162,8 +162,10 @@ def test_entries_exchanged_for_one_another_are_named(stored: StoredLog, tmp_path
 
 
 def test_an_entry_slipped_in_at_the_end_is_named(stored: StoredLog, tmp_path: Path) -> None:
-    columns = "leaf, leaf_hash, subject, consumer, provider"
-    statement = f"INSERT INTO log_entry SELECT 10, {columns} FROM log_entry WHERE log_index = 9"  # noqa: S608
+    statement = (
+        "INSERT INTO log_entry SELECT 10, leaf, leaf_hash, subject, consumer, provider "
+        "FROM log_entry WHERE log_index = 9"
+    )
 
     fault = fault_of(stored.altered(tmp_path, (statement, ())))
 
@@ -193,9 +195,10 @@ def test_a_log_without_any_checkpoint_does_not_verify(stored: StoredLog, tmp_pat
     assert fault.kind == FaultKind.CHECKPOINT_INVALID
 
 
-COLUMNS = [("log_entry", "log_index", column) for column in ("log_index", "leaf", "leaf_hash", "subject")] + [
-    ("checkpoint", "tree_size", column) for column in ("tree_size", "note")
-]
+COLUMNS = [
+    ("log_entry", "log_index", column)
+    for column in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
+] + [("checkpoint", "tree_size", column) for column in ("tree_size", "note")]
 values = (
     st.integers(-(1 << 63), (1 << 63) - 1) | st.floats(allow_nan=False) | st.text(max_size=8) | st.binary(max_size=8)
 )

@@ -136,7 +136,7 @@ def test_a_log_that_somebody_else_extended_is_gone_on_with(world: GatewayWorld) 
 def test_a_log_can_be_verified_while_it_grows(world: GatewayWorld) -> None:
     sizes: list[int] = []
 
-    def grow(size: int) -> None:
+    def grow(size: int, _of: int) -> None:
         sizes.append(size)
         world.read()
 

@@ -162,7 +162,7 @@ DAMAGE = {
     ("damage", "path"),
     [
         ("no hashes", "tile/0/000"),
-        ("too few", "tile/0/000.p/1"),
+        ("too few", "tile/0/000"),
         ("a root that is none", "tile/1/000.p/1"),
         ("a leaf's hash that is none", "tile/0/001.p/1"),
     ],

@@ -27,6 +27,8 @@ class GatewayProcess:
         config.checkpoint_key.save(folder / "checkpoint.key")
         settings = {
             "address": config.address,
+            "web_host": config.web_host,
+            "web_port": config.web_port,
             "database_url": config.database_url,
             "population": config.providers[members.POPULATION],
             "issuer": config.issuer,
@@ -65,6 +67,8 @@ def main(folder: Path) -> None:
     config = GatewayConfig(
         system=members.GATEWAY,
         address=settings["address"],
+        web_host=settings["web_host"],
+        web_port=settings["web_port"],
         database_url=settings["database_url"],
         tls=TlsIdentity.load(folder),
         checkpoint_key=CheckpointKey.load(folder / "checkpoint.key"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import grpc
@@ -29,6 +30,7 @@ from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.server import GatewayConfig, GatewayServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN, citizen
+from tests.support.curl import Curl
 from tests.support.doubles import KeySetDouble, PopulationDouble, population_server
 
 HOST = "127.0.0.1"
@@ -85,6 +87,12 @@ class GatewayWorld:
     def channel_with(self, credentials: grpc.ChannelCredentials) -> grpc.Channel:
         """Return a channel to the gateway with any credentials; it is closed with the world."""
         return self._channels.enter_context(grpc.secure_channel(self.config.address, credentials, _RECONNECT_SOON))
+
+    def curl(self, folder: Path, system: SystemId | None) -> Curl:
+        """Return curl with the system's certificate, or none, in front of the gateway's HTTPS address."""
+        tls = self.identity(system) if system else None
+        url = f"https://{self.config.web_host}:{self.config.web_port}"
+        return Curl(url, folder / (system.subsystem if system else "nobody"), tls, self.authority.certificate)
 
     def claims(self, consumer: SystemId, number: str = LAN, level: int = 2) -> dict[str, Any]:
         """Return the claims of a good access token of a citizen, issued to `consumer` now."""
@@ -260,7 +268,7 @@ def gateway_world(
     `more_providers` are the addresses of a test's own providers, `changes` fields of the gateway's configuration.
     """
     with ExitStack() as stack:
-        ports = [stack.enter_context(reserved_port(HOST)) for _ in range(3)]
+        ports = [stack.enter_context(reserved_port(HOST)) for _ in range(4)]
         authority = Authority.create()
         key_set = KeySetDouble([SigningKey.create()])
         population = PopulationDouble()
@@ -273,6 +281,8 @@ def gateway_world(
         settings: Mapping[str, Any] = {
             "system": members.GATEWAY,
             "address": f"{HOST}:{ports[0]}",
+            "web_host": HOST,
+            "web_port": ports[3],
             "database_url": database_url,
             "tls": authority.issue(members.GATEWAY),
             "checkpoint_key": CheckpointKey.create(),

@@ -11,6 +11,7 @@ STATUS_OF = {
     "not_found": "NOT_FOUND",
     "precondition": "FAILED_PRECONDITION",
     "unavailable": "UNAVAILABLE",
+    "exhausted": "RESOURCE_EXHAUSTED",
 }
 PREFIX = "ERROR_REASON_"
 

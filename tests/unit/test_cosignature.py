@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, CheckpointKey
+from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, CheckpointKey
 from lienthong_gateway.log.cosignature import CosigningKey, WitnessKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import Prover
-from lienthong_gateway.log.witness import EMPTY, NotConsistent, Witness
+from lienthong_gateway.log.witness import NotConsistent, Witness
 
 NAME = "witness.test/w1"
 KEY = CosigningKey(NAME, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))

@@ -11,7 +11,7 @@ from tests.support.documents import DOCUMENTS, ROOT, code_lines
 from tools.configuration_page import PAGE, commands, page
 
 COMMANDS = [command for command, _ in commands()]
-MENTION = re.compile(r"(?:\.venv/bin/)?(lienthong(?: [a-z]+)+)(.*)")
+MENTION = re.compile(r"(?:\.venv/bin/)?(lienthong(?: [a-z][a-z-]*)+)(.*)")
 
 
 def test_the_configuration_page_is_what_the_code_says() -> None:

@@ -21,6 +21,7 @@ from lienthong_gateway.log.store import (
     last_size,
     load_growth,
     read_checkpoints,
+    tile_row,
 )
 from lienthong_gateway.log.summary import summarise
 
@@ -88,7 +89,7 @@ class Appender:
             tiles += tree.append(bytes(rows[-1]["leaf_hash"]))  # type: ignore[call-overload]
         self._add_entry.run(connection, rows)
         if tiles:
-            connection.execute(insert(TILES), [_tile_row(tile) for tile in tiles])
+            connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
             summarise(connection, [tile.index for tile in tiles if tile.level == 0])
         self._save_checkpoint(connection, tree)
         if head != self.head:
@@ -124,7 +125,3 @@ def _row(entry: Entry, subject: str, log_index: int) -> dict[str, object]:
         "consumer": entry.trace.consumer,
         "provider": entry.trace.provider,
     }
-
-
-def _tile_row(tile: Tile) -> dict[str, object]:
-    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lienthong_gateway.log.merkle import HASH_BYTES
+from lienthong_gateway.log.merkle import EMPTY_ROOT, HASH_BYTES
 
 ORIGIN = "lienthong.sandbox.test/exchange-log"
 _ED25519 = b"\x01"
@@ -31,6 +31,10 @@ class Checkpoint:
     def text(self) -> str:
         """Return the note's text: origin, size, root."""
         return f"{ORIGIN}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+EMPTY = Checkpoint(0, EMPTY_ROOT)
+"""What anybody knows of a log before seeing anything of it."""
 
 
 class VerifierKey:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,12 @@ class Cosignature:
 
     witness: str
     time: datetime
+
+
+def read_witness_keys(file: Path) -> tuple["WitnessKey", ...]:
+    """Return the keys in a file, one a line; none if there is no file. Raises CheckpointFault for what is no key."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return tuple(WitnessKey.parse(line) for line in lines if line.strip())
 
 
 class WitnessKey:
@@ -88,6 +95,20 @@ class CosigningKey:
     def create(cls, name: str) -> Self:
         """Make a new key for a witness of that name."""
         return cls(name, Ed25519PrivateKey.generate())
+
+    @classmethod
+    def load(cls, name: str, file: Path) -> Self:
+        """Read a PEM file; raises OSError, ValueError or TypeError if it holds no Ed25519 key."""
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise TypeError(f"{file} is not an Ed25519 key")
+        return cls(name, key)
+
+    def save(self, file: Path) -> None:
+        """Write a new PEM file that its owner alone can read; raises FileExistsError rather than lose a key."""
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_bytes(self._key.private_bytes(encoding, form, serialization.NoEncryption()))
 
     def sign(self, text: str, time: datetime) -> str:
         """Return the signature line for a note's text, without a line break."""

@@ -48,8 +48,9 @@ class LogTileRow(GatewayTable, table=True):
 
     level: int = Field(primary_key=True, sa_type=SmallInteger)
     tile_index: int = Field(primary_key=True, sa_type=BigInteger)
-    hashes: bytes = Field(sa_type=LargeBinary)
     root: bytes = Field(sa_type=LargeBinary)
+    """Stored before the hashes: a partial tile of the next level is read from the roots alone."""
+    hashes: bytes = Field(sa_type=LargeBinary)
 
 
 class CheckpointRow(GatewayTable, table=True):

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, t
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
-from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth
+from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth, Tile
 from lienthong_gateway.log.model import CheckpointRow, LogEntryRow, LogTileRow, SubjectSalt
 
 ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
@@ -102,6 +102,11 @@ def _bytes(value: object) -> bytes:
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else -1
+
+
+def tile_row(tile: Tile) -> dict[str, object]:
+    """Return a tile as it is stored."""
+    return {"level": tile.level, "tile_index": tile.index, "hashes": b"".join(tile.hashes), "root": tile.root}
 
 
 def load_growth(connection: Connection, key: VerifierKey) -> Growth:

@@ -73,16 +73,19 @@ class StoredTiles:
 
         Raises IndexError if there are not so many yet, LogDamaged if something else than a hash is stored.
         """
-        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
-        full = self._connection.execute(query).scalar_one_or_none()
-        hashes = bytes(full) if full is not None else b"".join(self._partial(level, index, width))
-        if len(hashes) % HASH_BYTES or (full is not None and len(hashes) != TILE_WIDTH * HASH_BYTES):
-            raise LogDamaged(f"tile {index} of level {level} does not hold hashes of {HASH_BYTES} bytes")
-        if len(hashes) < width * HASH_BYTES:
+        hashes = self._full(level, index) if width == TILE_WIDTH else self._partial(level, index, width)
+        if hashes is None:
             raise IndexError(f"tile {index} of level {level} is not {width} hashes wide")
-        return hashes[: width * HASH_BYTES]
+        if len(hashes) != width * HASH_BYTES:
+            raise LogDamaged(f"tile {index} of level {level} does not hold hashes of {HASH_BYTES} bytes")
+        return hashes
 
-    def _partial(self, level: int, index: int, width: int) -> Sequence[bytes]:
+    def _full(self, level: int, index: int) -> bytes | None:
+        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
+        hashes = self._connection.execute(query).scalar_one_or_none()
+        return None if hashes is None else bytes(hashes)
+
+    def _partial(self, level: int, index: int, width: int) -> bytes | None:
         first = index * TILE_WIDTH
         if level == 0:
             query = select(ENTRIES.c.leaf_hash).order_by(ENTRIES.c.log_index)
@@ -91,9 +94,8 @@ class StoredTiles:
             query = select(TILES.c.root).where(TILES.c.level == level - 1).order_by(TILES.c.tile_index)
             query = query.where(TILES.c.tile_index >= first, TILES.c.tile_index < first + width)
         hashes = [bytes(value) for value in self._connection.execute(query).scalars()]
-        if any(len(value) != HASH_BYTES for value in hashes):
-            raise LogDamaged(f"tile {index} of level {level} does not hold hashes of {HASH_BYTES} bytes")
-        return hashes
+        # What is no hash counts as none, so that hashes of wrong lengths cannot make up for one another.
+        return b"".join(value for value in hashes if len(value) == HASH_BYTES) if len(hashes) == width else None
 
 
 class TileSource:

@@ -1,16 +1,25 @@
-"""Checking a stored log: every entry against its hash, the tree against every signed checkpoint."""
+"""Checking a log: every entry against its hash, the tree against every signed checkpoint and every stored tile.
 
-import json
-from collections.abc import Callable, Iterator
+It says what is wrong and where: an entry that was altered, a gap, an end that was cut off, entries that nobody signed,
+a checkpoint that does not hold, or a log that is consistent in itself and is not the one that was seen before.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import snapshot
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
-from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.store import StoredEntry, all_checkpoints, all_entries
+from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.merkle import EMPTY_ROOT, Tree
+from lienthong_gateway.log.rows import RowFault, Rows, checked_hashes
+from lienthong_gateway.log.sources import DatabaseSource, LogSource
+from lienthong_gateway.log.tile_check import TileCheck, TileFault
+
+Progress = Callable[[int, int], None]
+"""Told how many entries have been checked, and how many there are."""
 
 
 class FaultKind(StrEnum):
@@ -22,6 +31,10 @@ class FaultKind(StrEnum):
     CHECKPOINT_INVALID = "checkpoint invalid"
     LOG_TRUNCATED = "log truncated"
     ENTRIES_UNSIGNED = "entries without a checkpoint"
+    TREE_ALTERED = "stored tree altered"
+    FORK = "another history"
+    PROOF_INVALID = "proof invalid"
+    UNREADABLE = "log unreadable"
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,16 @@ class Verification:
     root: bytes
     checkpoints: int
     fault: Fault | None
+    note: str
+    """The signed note of that checkpoint; empty if none has been checked."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where to begin: a checkpoint that is known to hold, and the peaks of its tree."""
+
+    checkpoint: Checkpoint = EMPTY
+    peaks: Sequence[bytes] = ()
 
 
 class _Found(Exception):  # noqa: N818 (carries a fault out of the walk)
@@ -51,80 +74,127 @@ class _Found(Exception):  # noqa: N818 (carries a fault out of the walk)
 
 
 def verify_log(
-    engine: Engine, key: VerifierKey, progress: Callable[[int], None] = lambda _entries: None
+    engine: Engine, key: VerifierKey, progress: Progress = lambda _entries, _all: None, seen: Checkpoint | None = None
 ) -> Verification:
-    """Check a whole log; `progress` is told how many entries have been checked so far."""
-    tree = Tree()
-    held = Checkpoint(0, tree.root())
-    count = 0
-    with snapshot(engine) as connection:
-        entries = all_entries(connection)
-        try:
-            for checkpoint in _opened(all_checkpoints(connection), key):
-                _grow(tree, entries, checkpoint, held)
-                held, count = checkpoint, count + 1
-                progress(tree.size)
-            _nothing_after(entries, held)
-        except _Found as found:
-            return Verification(held.size, held.root, count, found.fault)
-    return Verification(held.size, held.root, count, None)
-
-
-def _opened(stored: Iterator[tuple[int, str]], key: VerifierKey) -> Iterator[Checkpoint]:
-    before = -1
-    for size, note in stored:
-        try:
-            checkpoint = key.open(note)
-        except CheckpointFault as fault:
-            message = f"Checkpoint {size}: {fault}."
-            raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message) from fault
-        if checkpoint.size != size:
-            message = f"The checkpoint stored for size {size} is signed for size {checkpoint.size}."
-            raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message)
-        before = size
-        yield checkpoint
-    if before < 0:
-        message = "The log has no checkpoint at all."
-        raise _Found(FaultKind.CHECKPOINT_INVALID, 0, 0, message)
-
-
-def _grow(tree: Tree, entries: Iterator[StoredEntry], checkpoint: Checkpoint, held: Checkpoint) -> None:
-    while tree.size < checkpoint.size:
-        entry = next(entries, None)
-        if entry is None:
-            message = f"A signed checkpoint covers {checkpoint.size} entries, but only {tree.size} are left."
-            raise _Found(FaultKind.LOG_TRUNCATED, tree.size, checkpoint.size - 1, message)
-        if entry.log_index != tree.size:
-            message = f"Entry {tree.size} is missing: the next one stored is {entry.log_index}."
-            raise _Found(FaultKind.ENTRY_MISSING, tree.size, max(tree.size, entry.log_index - 1), message)
-        _check_entry(entry)
-        tree.append(entry.leaf_hash)
-    if tree.root() != checkpoint.root:
-        first, last = held.size, checkpoint.size - 1
-        where = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
-        message = f"The tree of {checkpoint.size} entries no longer has the signed root: {where} was altered."
-        raise _Found(FaultKind.ENTRIES_DISAGREE, first, last, message)
-
-
-def _check_entry(entry: StoredEntry) -> None:
-    index = entry.log_index
-    if leaf_hash(entry.leaf) != entry.leaf_hash:
-        message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
-        raise _Found(FaultKind.ENTRY_ALTERED, index, index, message)
-    if entry.subject != _subject(entry.leaf):
-        message = f"Entry {index} was altered: it is no longer found under the citizen that it is about."
-        raise _Found(FaultKind.ENTRY_ALTERED, index, index, message)
-
-
-def _subject(leaf: bytes) -> object:
+    """Check a whole stored log; `seen` is a checkpoint that was kept elsewhere, which it must continue."""
     try:
-        return json.loads(leaf)["subject"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
+        with snapshot(engine) as connection:
+            return verify_source(DatabaseSource(connection), key, seen, progress=progress)
+    except DBAPIError as error:
+        fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {error.orig}.")
+        return Verification(0, EMPTY_ROOT, 0, fault, "")
 
 
-def _nothing_after(entries: Iterator[StoredEntry], held: Checkpoint) -> None:
-    extra = next(entries, None)
-    if extra is not None:
-        message = f"Entry {extra.log_index} lies beyond the last signed checkpoint of {held.size} entries."
-        raise _Found(FaultKind.ENTRIES_UNSIGNED, held.size, max(held.size, extra.log_index), message)
+def verify_source(
+    source: LogSource,
+    key: VerifierKey,
+    seen: Checkpoint | None = None,
+    beginning: Beginning | None = None,
+    progress: Progress = lambda _entries, _all: None,
+) -> Verification:
+    """Check a log from wherever it is read, the whole of it or what follows a beginning."""
+    walk = _Walk(source, key, seen, beginning or Beginning())
+    fault = None
+    try:
+        total = source.size()
+        for size in walk.steps():
+            progress(size, total)
+    except _Found as found:
+        fault = found.fault
+    except RowFault as row:
+        if row.missing_up_to is None:
+            fault = Fault(FaultKind.ENTRY_ALTERED, row.index, row.index, str(row))
+        else:
+            fault = Fault(FaultKind.ENTRY_MISSING, row.index, max(row.index, row.missing_up_to - 1), str(row))
+    except TileFault as tile:
+        fault = Fault(FaultKind.TREE_ALTERED, tile.first, tile.last, str(tile))
+    return walk.outcome(fault)
+
+
+class _Walk:
+    """One pass from the beginning to the end."""
+
+    def __init__(self, source: LogSource, key: VerifierKey, seen: Checkpoint | None, beginning: Beginning) -> None:
+        self._key = key
+        self._seen = seen
+        self._tree = Tree(beginning.checkpoint.size, beginning.peaks)
+        self._rows = Rows(source.entries(self._tree.size))
+        self._checkpoints = source.checkpoints(self._tree.size)
+        self._tiles = TileCheck(source.tiles)
+        self._held = beginning.checkpoint
+        self._note = ""
+        self._count = 0
+
+    def outcome(self, fault: Fault | None) -> Verification:
+        """Return what has been found."""
+        return Verification(self._held.size, self._held.root, self._count, fault, self._note)
+
+    def steps(self) -> Iterator[int]:
+        """Give the number of entries checked after each checkpoint; raises _Found, RowFault or TileFault."""
+        for checkpoint, note in self._opened():
+            hashes = self._grown(checkpoint)
+            # The tiles come after the signature, so that an altered entry is not taken for an altered tile.
+            self._tiles.add(hashes)
+            self._held, self._note, self._count = checkpoint, note, self._count + 1
+            yield checkpoint.size
+        self._tiles.finish()
+        self._check_end()
+
+    def _opened(self) -> Iterator[tuple[Checkpoint, str]]:
+        before = -1
+        for size, note in self._checkpoints:
+            try:
+                checkpoint = self._key.open(note)
+            except CheckpointFault as fault:
+                message = f"Checkpoint {size}: {fault}."
+                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message) from fault
+            if checkpoint.size != size:
+                message = f"The checkpoint stored for size {size} is signed for size {checkpoint.size}."
+                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message)
+            before = size
+            yield checkpoint, note
+        if before < 0:
+            raise _Found(FaultKind.CHECKPOINT_INVALID, 0, 0, "The log has no checkpoint at all.")
+
+    def _grown(self, checkpoint: Checkpoint) -> list[bytes]:
+        """Read the entries up to a checkpoint and compare the roots; return the new leaf hashes."""
+        seen, seen_root = self._seen, None
+        hashes: list[bytes] = []
+        if seen is not None and self._tree.size <= seen.size <= checkpoint.size:
+            hashes += self._read(seen.size, checkpoint)
+            seen_root = self._tree.root()
+        hashes += self._read(checkpoint.size, checkpoint)
+        if self._tree.root() != checkpoint.root:
+            first, last = self._held.size, checkpoint.size - 1
+            where = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
+            message = f"The tree of {checkpoint.size} entries no longer has the signed root: {where} was altered."
+            raise _Found(FaultKind.ENTRIES_DISAGREE, first, last, message)
+        if seen is not None and seen_root not in {None, seen.root}:
+            message = (
+                f"At {seen.size} entries this log is not the one that was seen, though it is consistent in itself: "
+                "the log's key has signed two histories. Keep both checkpoints, they prove it."
+            )
+            raise _Found(FaultKind.FORK, 0, seen.size - 1, message)
+        return hashes
+
+    def _read(self, size: int, checkpoint: Checkpoint) -> list[bytes]:
+        hashes: list[bytes] = []
+        while self._tree.size < size:
+            rows = self._rows.take(size - self._tree.size)
+            if not rows:
+                message = f"A signed checkpoint covers {checkpoint.size} entries, but only {self._tree.size} are left."
+                raise _Found(FaultKind.LOG_TRUNCATED, self._tree.size, checkpoint.size - 1, message)
+            checked = checked_hashes(rows, self._tree.size)
+            self._tree.extend(checked)
+            hashes += checked
+        return hashes
+
+    def _check_end(self) -> None:
+        size = self._held.size
+        for row in self._rows.take(1):
+            index = row[0] if isinstance(row[0], int) else size
+            message = f"Entry {index} lies beyond the last signed checkpoint of {size} entries."
+            raise _Found(FaultKind.ENTRIES_UNSIGNED, size, max(size, index), message)
+        if self._seen is not None and self._seen.size > size:
+            message = f"The log was seen with {self._seen.size} entries and has {size} now."
+            raise _Found(FaultKind.LOG_TRUNCATED, size, self._seen.size - 1, message)

@@ -10,11 +10,7 @@ from datetime import datetime
 
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import CosigningKey
-from lienthong_gateway.log.merkle import EMPTY_ROOT
 from lienthong_gateway.log.proofs import ProofFault, check_consistency
-
-EMPTY = Checkpoint(0, EMPTY_ROOT)
-"""What a witness remembers before it has seen anything."""
 
 ConsistencyProofs = Callable[[int, int], Sequence[bytes]]
 """Gives the consistency proof between two sizes of the log."""

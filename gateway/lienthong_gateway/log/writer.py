@@ -66,8 +66,12 @@ class _Waiting:
 class LogWriter:
     """Appends entries durably, in the order they were handed in."""
 
-    def __init__(self, engine: Engine, appender: Appender) -> None:
+    def __init__(
+        self, engine: Engine, appender: Appender, on_batch: Callable[[int], None] = lambda _entries: None
+    ) -> None:
+        """`on_batch` hears the size of each batch, in the thread that writes."""
         self._database = WritingConnection(engine)
+        self._on_batch = on_batch
         self._appender = appender
         self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._under_way = 0
@@ -91,6 +95,11 @@ class LogWriter:
     def start(self) -> None:
         """Write from now on."""
         self._thread.start()
+
+    @property
+    def depth(self) -> int:
+        """How many entries wait to be written."""
+        return self._jobs.qsize()
 
     def stop(self) -> None:
         """Write what was handed in, then end. Nothing may be handed in afterwards."""
@@ -126,6 +135,7 @@ class LogWriter:
         while not ended:
             batch, ended = self._next_batch()
             if batch:
+                self._on_batch(len(batch))
                 self._write(batch)
                 _deliver(batch)
         self._database.close()

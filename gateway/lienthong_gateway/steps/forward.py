@@ -90,7 +90,7 @@ def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
         (Header.REPRESENTED_PARTY, trace.represented_party),
         (Header.MESSAGE_ID, trace.message_id),
     )
-    return tuple((str(key), value) for key, value in pairs if value)
+    return (*((str(key), value) for key, value in pairs if value), *trace.outgoing)
 
 
 def _refusal(error: grpc.aio.AioRpcError, provider: SystemId, exchange_id: str) -> Refusal:

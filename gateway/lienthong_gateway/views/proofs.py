@@ -94,10 +94,9 @@ class ProofAnswers:
             return published_note(connection, request.tree_size)
 
         published = await self._reading.read(stored)
-        line = request.cosignature
+        line, size = request.cosignature, published.tree_size
+        witness = self._witness_of(published, line)
         if line not in published.note.splitlines():
-            witness = self._witness_of(published, line)
-            size = published.tree_size
             await self._reading.record(
                 call,
                 event=pb.LogEvent.LOG_EVENT_COSIGNATURE,

@@ -91,7 +91,7 @@ def _own() -> Generator[tuple[Place, str]]:
     with Sandbox() as sandbox:
         place = Place.of(sandbox.world, sandbox.endpoints, sandbox.clock)
         try:
-            yield place, f"Services of its own on {sandbox.endpoints.gateway} and five more ports."
+            yield place, f"Services of its own on {sandbox.endpoints.gateway} and six more ports."
         finally:
             place.close()
 

@@ -1,21 +1,31 @@
 """`lienthong log`: what an auditor does with an exchange log."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import grpc
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy import Engine
 
-from lienthong_core.database import SchemaMismatch, open_database, sqlite_url
-from lienthong_gateway import schema
-from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
+from lienthong.client import explain
+from lienthong_core.database import SchemaMismatch, snapshot
+from lienthong_core.read_only import DatabaseUnreadable
+from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_gateway.log.export import ExportFault, verify_export, write_export
+from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.verify import Verification, verify_log
-from lienthong_sandbox.world import World
-from lienthong_seeds import members
+from lienthong_sandbox.cli import log_witness
+from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
+from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
+from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
+
+_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, IndexError, grpc.RpcError)
+
+
+app.command("witness")(log_witness.witness)
+app.command("witness-key")(log_witness.witness_key)
 
 
 @app.callback()
@@ -25,40 +35,78 @@ def log() -> None:
 
 @app.command()
 def verify(
-    data: Annotated[Path, typer.Option(help="Folder that `lienthong up --data` kept.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that `lienthong up --data` kept; it is read, never written.")
+    ] = None,
+    gateway: Annotated[str | None, typer.Option(help="Address of a running gateway, `HOST:PORT`.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Folder with the auditor's `tls.crt`, `tls.key` and `ca.crt`, for --gateway.")
+    ] = None,
+    exported: Annotated[Path | None, typer.Option("--export", help="File that `lienthong log export` wrote.")] = None,
     key: Annotated[
         Path | None, typer.Option(help="File with the log's verifier key, if you keep your own copy of it.")
     ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint that you kept; the log must continue it.")] = None,
+    save: Annotated[Path | None, typer.Option(help="File to keep the last checkpoint in.")] = None,
 ) -> None:
-    """Check a stored log offline: exit 0, or 1 with the entry at fault named."""
+    """Check a log, stored, running or exported: exit 0, or 1 with what is wrong and where."""
     console = Console()
-    folder = World(data).service_folder(members.GATEWAY)
+    place = LogPlace(data, gateway, certificate, exported, key, checkpoint)
+    place.check()
     try:
-        _require(folder / "gateway.sqlite")
-        verifier = VerifierKey.parse((key or folder / "log.vkey").read_text(encoding="utf-8"))
-        engine = open_database(sqlite_url(folder / "gateway.sqlite"), schema.metadata(), version=schema.VERSION)
-    except (OSError, CheckpointFault, SchemaMismatch) as error:
-        Console(stderr=True).print(f"[bold red]Not verified:[/] {error}")
-        raise typer.Exit(1) from error
+        if exported is not None:
+            _verify_export(console, place, exported)
+            return
+        verification = _verification(console, place)
+    except _FAILURES as error:
+        _fail("Not verified", error)
+    tell_verification(console, verification, save)
+
+
+@app.command("export")
+def export_range(
+    data: Annotated[Path, typer.Option(help="Folder that `lienthong up --data` kept; it is read, never written.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    first: Annotated[int, typer.Option("--from", min=0, help="Index of the first entry.")] = 0,
+    last: Annotated[
+        int | None, typer.Option("--to", min=0, help="Index of the last entry; without it, the newest.")
+    ] = None,
+) -> None:
+    """Write entries to a file that proves itself to whoever has the log's verifier key."""
     try:
-        verification = _verified(engine, verifier, console)
-    finally:
-        engine.dispose()
-    if verification.fault is not None:
-        console.print(f"[bold red]{verification.fault.kind}:[/] {verification.fault.message}")
-        console.print(f"Up to {verification.size} entries the log is as it was signed.")
-        raise typer.Exit(1)
-    console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
-    console.print(f"root {verification.root.hex()}", style="dim")
+        with stored_log(data) as engine, snapshot(engine) as connection:
+            end = read_newest_note(connection).tree_size if last is None else last + 1
+            write_export(connection, first, end, out)
+    except _FAILURES as error:
+        _fail("Not exported", error)
+    Console().print(f"Entries {first} to {end - 1} are in {out}.", soft_wrap=True)
 
 
-def _require(file: Path) -> None:
-    if not file.exists():
-        raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
+def _verification(console: Console, place: LogPlace) -> Verification:
+    key = place.named_key()
+    if place.data is not None:
+        with stored_log(place.data) as engine, checking(console) as progress:
+            key = key or stored_key(place.data)
+            return verify_log(engine, key, progress, place.seen(key))
+    if place.gateway is None or place.certificate is None:
+        raise typer.BadParameter("name one of --data, --gateway and --export")
+    with gateway_channel(place.gateway, place.certificate) as channel, checking(console) as progress:
+        if key is None:
+            key = verifier_key(channel)
+            console.print(f"The gateway says that its key is {key}; keep it and name it with --key.", soft_wrap=True)
+        return verify_gateway(channel, key, place.seen(key), progress)
 
 
-def _verified(engine: Engine, verifier: VerifierKey, console: Console) -> Verification:
-    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("verify", total=None)
-        return verify_log(engine, verifier, lambda checked: progress.update(task, completed=checked))
+def _verify_export(console: Console, place: LogPlace, exported: Path) -> None:
+    key = place.named_key()
+    if key is None:
+        raise typer.BadParameter("--export needs --key")
+    with checking(console) as progress:
+        export = verify_export(exported, key, progress)
+    tell_export(console, export)
+
+
+def _fail(what: str, error: Exception) -> NoReturn:
+    said = explain(error).message if isinstance(error, grpc.RpcError) else str(error)
+    Console(stderr=True).print(f"[bold red]{what}:[/] {said}", soft_wrap=True)
+    raise typer.Exit(1) from error

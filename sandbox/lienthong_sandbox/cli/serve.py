@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
+from lienthong_core.json_lines import write_json_lines
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
+_log = logging.getLogger(__name__)
 _NAMES = ", ".join(service.name for service in SERVICES)
 
 
@@ -27,13 +29,20 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         chosen = service_named(service)
     except KeyError as error:
         raise typer.BadParameter(str(error.args[0])) from error
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_json_lines(sys.stderr)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
     settings = _settings()
     world = World(settings.data)
-    setting = Setting(world, settings.endpoints(), SystemClock(), settings.identity_backchannel)
+    setting = Setting(
+        world,
+        settings.endpoints(),
+        SystemClock(),
+        settings.identity_backchannel,
+        settings.limits(),
+        settings.otlp_endpoint,
+    )
     database_url = _stored_database_url(world.service_folder(chosen.system))
     listen = Listen(f"{settings.host}:{chosen.port}", settings.host, chosen.web_port, database_url)
     try:
@@ -46,7 +55,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         filling.fill(server, setting)
         filling.finish()
         server.start()
-        typer.echo(f"{service} ready on port {chosen.port}", err=True)
+        _log.info("%s ready on port %s", service, chosen.port)
         stopped.wait()
     finally:
         server.stop()

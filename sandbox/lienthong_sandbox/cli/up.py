@@ -16,7 +16,7 @@ from lienthong_sandbox.services import FIRST_PORT
 from lienthong_seeds import members
 from lienthong_seeds.population import MOST_CITIZENS
 
-_LAST_FIRST_PORT = 65_530
+_LAST_FIRST_PORT = 65_529
 _OPEN = ("gateway", "portal")
 
 
@@ -29,15 +29,18 @@ def up(
     ] = 10_000,
     seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
     first_port: Annotated[
-        int, typer.Option(min=0, max=_LAST_FIRST_PORT, help="Six ports in a row from here on; 0: any free ones.")
+        int, typer.Option(min=0, max=_LAST_FIRST_PORT, help="Seven ports in a row from here on; 0: any free ones.")
     ] = FIRST_PORT,
+    otlp_endpoint: Annotated[
+        str, typer.Option(help="Where the gateway's traces go, such as http://127.0.0.1:4318/v1/traces.")
+    ] = "",
 ) -> None:
     """Start every service and stay until Ctrl-C."""
     console = Console()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port)
+    sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
     except (OSError, SchemaMismatch) as error:
@@ -67,6 +70,7 @@ def _tell(sandbox: Sandbox, console: Console) -> None:
     table.add_column(overflow="fold")
     table.add_column()
     table.add_row("gateway", endpoints.gateway, "gRPC, mutual TLS: every consumer's call goes here")
+    table.add_row("", endpoints.gateway_url, "the same calls as JSON, OpenAPI, metrics")
     table.add_row("identity provider", endpoints.identity_url, "OpenID Connect issuer; pages")
     table.add_row("portal", endpoints.portal_url, f"pages; gRPC for its app and officers on {endpoints.portal}")
     providers = (f"{name} {address}" for name, address in endpoints.addresses.items() if name not in _OPEN)

@@ -12,7 +12,8 @@ An exchange, its receipt, and why there may be none::
         print(Receipt.of(call.trailing_metadata()).log_index)
 """
 
+from lienthong.client.consents import chain_fault
 from lienthong.client.context import CallContext, Header
 from lienthong.client.outcome import Explanation, Receipt, explain
 
-__all__ = ["CallContext", "Explanation", "Header", "Receipt", "explain"]
+__all__ = ["CallContext", "Explanation", "Header", "Receipt", "chain_fault", "explain"]

@@ -1,12 +1,13 @@
 """What the gateway says beside the answer: the receipt of an exchange, or why there is none."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -14,6 +15,7 @@ from lienthong.client.context import Header
 
 DOMAIN = "lienthong"
 _CONNECTION_FAILED = "CONNECTION_FAILED"
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
@@ -48,34 +50,46 @@ class Explanation:
 
     `reason` is stable: one of `lienthong.api.errors.v1.ErrorReason` without its prefix, or a provider's own;
     `CONNECTION_FAILED` when no server of the sandbox answered, so nobody gave one. `origin` in the metadata tells
-    the gateway from a provider.
+    the gateway from a provider. `retry_after_s`: after how many seconds the call may be made again, if that was said.
     """
 
     status: grpc.StatusCode
     reason: str
     message: str
     metadata: Mapping[str, str]
+    retry_after_s: float | None = None
 
 
 def explain(error: grpc.RpcError) -> Explanation:
     """Return why a call failed."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return Explanation(grpc.StatusCode.UNKNOWN, _CONNECTION_FAILED, str(error), {})
-    info = _error_info(error)
-    reason, metadata = (info.reason, dict(info.metadata)) if info else (_CONNECTION_FAILED, {})
-    return Explanation(error.code(), reason, error.details() or "", metadata)
+    details = _details(error)
+    info = _first(details, error_details_pb2.ErrorInfo, lambda found: found.domain == DOMAIN)
+    if info is None:
+        return Explanation(error.code(), _CONNECTION_FAILED, error.details() or "", {})
+    retry = _first(details, error_details_pb2.RetryInfo, lambda _found: True)
+    after = retry.retry_delay.ToTimedelta().total_seconds() if retry else None
+    return Explanation(error.code(), info.reason, error.details() or "", dict(info.metadata), after)
 
 
-def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+def _details(error: grpc.RpcError) -> Sequence[any_pb2.Any]:
     try:
         status = rpc_status.from_call(error)
-        for detail in status.details if status else ():
-            info = error_details_pb2.ErrorInfo()
-            if detail.Unpack(info) and info.domain == DOMAIN:
-                return info
     except (ValueError, DecodeError):
         # Details that are no status, or that contradict the call's own: as good as none.
-        return None
+        return ()
+    return status.details if status else ()
+
+
+def _first(details: Iterable[any_pb2.Any], kind: type[M], wanted: Callable[[M], bool]) -> M | None:
+    for detail in details:
+        found = kind()
+        try:
+            if detail.Unpack(found) and wanted(found):
+                return found
+        except DecodeError:
+            continue
     return None
 
 

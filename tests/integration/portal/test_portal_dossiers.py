@@ -134,7 +134,7 @@ def test_who_does_not_consent_keeps_a_draft_and_fills_it_in_herself(world: Porta
     page = lan.browser.get(started.consent_url)
     assert page.status_code == 403
     assert "CONSENT_DENIED" in page.text
-    assert "Bạn không đồng ý" in page.text
+    assert "Chưa có sự đồng ý" in page.text
     dossier_id = started.dossier.dossier_id
     assert (lan.sees(dossier_id).state, lan.sees(dossier_id).consent_id) == (0, "")
     own = {"full_name": "Nguyễn Thị Lan", "birth_date": "1990-03-14", "sex": "Nữ", "personal_number": LAN}

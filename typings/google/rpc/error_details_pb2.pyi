@@ -1,7 +1,8 @@
-# Types of `google.rpc.ErrorInfo`, the one error detail that is used: googleapis-common-protos ships none.
+# Types of the error details that are used: googleapis-common-protos ships none.
 
 from collections.abc import Mapping
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.internal.containers import ScalarMap
 from google.protobuf.message import Message
 
@@ -11,3 +12,8 @@ class ErrorInfo(Message):
     @property
     def metadata(self) -> ScalarMap[str, str]: ...
     def __init__(self, *, reason: str = ..., domain: str = ..., metadata: Mapping[str, str] | None = ...) -> None: ...
+
+class RetryInfo(Message):
+    @property
+    def retry_delay(self) -> Duration: ...
+    def __init__(self, *, retry_delay: Duration | None = ...) -> None: ...

@@ -129,6 +129,7 @@ class Visits:
 
 def _consent_denied() -> Refusal:
     message = (
-        "You did not consent, so nothing was shared. The dossier is still a draft; you can fill its form in yourself."
+        "There is no consent, so nothing was shared: you said no, or a child's representative must approve as well. "
+        "The dossier is still a draft; you can fill its form in yourself."
     )
     return denied("CONSENT_DENIED", message)

@@ -131,6 +131,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the cursor is not one this method gave."""
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
     """INVALID_ARGUMENT: the page size is out of its range."""
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 140
+    """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes; try again after `RetryInfo.retry_delay`."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 141
+    """RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
+    ERROR_REASON_HEADERS_TOO_MANY: _ErrorReason.ValueType  # 142
+    """RESOURCE_EXHAUSTED: the call carries more headers than the gateway reads; send those it knows, and few of your own."""
+    ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 143
+    """DEADLINE_EXCEEDED: the caller's deadline passed, or the longest that the gateway works on one call; try again."""
+    ERROR_REASON_ENCODING_UNKNOWN: _ErrorReason.ValueType  # 144
+    """UNIMPLEMENTED: over HTTP, the request is compressed in a way that the gateway does not read; send it as it is, or gzip."""
+    ERROR_REASON_CERTIFICATE_MISSING: _ErrorReason.ValueType  # 145
+    """UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
     ERROR_REASON_TILE_UNKNOWN: _ErrorReason.ValueType  # 160
     """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
     ERROR_REASON_LOG_ENTRY_UNKNOWN: _ErrorReason.ValueType  # 161
@@ -301,6 +313,18 @@ ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 """INVALID_ARGUMENT: the cursor is not one this method gave."""
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 140
+"""RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes; try again after `RetryInfo.retry_delay`."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 141
+"""RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
+ERROR_REASON_HEADERS_TOO_MANY: ErrorReason.ValueType  # 142
+"""RESOURCE_EXHAUSTED: the call carries more headers than the gateway reads; send those it knows, and few of your own."""
+ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 143
+"""DEADLINE_EXCEEDED: the caller's deadline passed, or the longest that the gateway works on one call; try again."""
+ERROR_REASON_ENCODING_UNKNOWN: ErrorReason.ValueType  # 144
+"""UNIMPLEMENTED: over HTTP, the request is compressed in a way that the gateway does not read; send it as it is, or gzip."""
+ERROR_REASON_CERTIFICATE_MISSING: ErrorReason.ValueType  # 145
+"""UNAUTHENTICATED: over HTTP, the connection shows no client certificate; connect with that of a registered system."""
 ERROR_REASON_TILE_UNKNOWN: ErrorReason.ValueType  # 160
 """NOT_FOUND: the log has no such tile or bundle of entries yet; its checkpoint says how far it reaches."""
 ERROR_REASON_LOG_ENTRY_UNKNOWN: ErrorReason.ValueType  # 161

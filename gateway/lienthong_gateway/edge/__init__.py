@@ -1,0 +1,1 @@
+"""What every call passes before its first step and after its last: limits, deadline, and being observed."""

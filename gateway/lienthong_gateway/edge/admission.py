@@ -1,0 +1,70 @@
+"""Which calls are taken on. Deciding it costs microseconds, so that refusing work is no work."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from lienthong_core.errors import Refusal, exhausted
+from lienthong_core.systems import SystemId
+from lienthong_gateway.call import Peer
+from lienthong_gateway.edge.limits import Limits, TokenBucket
+
+_SUMMARY_EVERY_S = 1.0
+
+
+class Admission:
+    """Counts the calls under way and how often each system calls. Used from one event loop."""
+
+    def __init__(self, limits: Limits, clock_s: Callable[[], float]) -> None:
+        """`clock_s` gives seconds that never go back, such as `time.monotonic`."""
+        self._limits = limits
+        self._clock_s = clock_s
+        self._systems: dict[tuple[bytes, ...], SystemId | None] = {}
+        self._buckets: dict[SystemId | None, TokenBucket] = {}
+        self._shed: Counter[tuple[SystemId | None, str]] = Counter()
+        self._summarised_at = clock_s()
+        self.in_flight = 0
+        """Calls under way."""
+
+    def enter(self, peer: Peer) -> None:
+        """Take a call on; `leave` must follow. Refused, with a hint when to try again: OVERLOADED, RATE_LIMITED."""
+        system = self._system(peer)
+        if self.in_flight >= self._limits.calls_in_flight:
+            message = f"The gateway has {self.in_flight} calls under way and takes no more; try again a little later."
+            raise self._counted(system, exhausted("OVERLOADED", message, self._limits.retry_after_s))
+        if wait_s := self._bucket(system).take(self._clock_s()):
+            rate = self._limits.rate_of(system)
+            message = f"This system may make {rate.per_second:g} calls a second; make the next in {wait_s:.3f} s."
+            raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
+        self.in_flight += 1
+
+    def leave(self) -> None:
+        """A call that was taken on is over."""
+        self.in_flight -= 1
+
+    def summary(self, *, final: bool = False) -> Mapping[tuple[SystemId | None, str], int]:
+        """Return how many calls were turned away since the last summary, by system and reason.
+
+        Empty if that was less than a second ago, unless this is the `final` one.
+        """
+        now = self._clock_s()
+        if not self._shed or (not final and now - self._summarised_at < _SUMMARY_EVERY_S):
+            return {}
+        shed, self._shed, self._summarised_at = self._shed, Counter(), now
+        return shed
+
+    def _counted(self, system: SystemId | None, refusal: Refusal) -> Refusal:
+        self._shed[system, refusal.reason] += 1
+        return refusal
+
+    def _system(self, peer: Peer) -> SystemId | None:
+        names = tuple(peer.get("peer_uri", ()))
+        if names not in self._systems:
+            # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
+            found = [s for s in (SystemId.from_spiffe_id(name.decode(errors="replace")) for name in names) if s]
+            self._systems[names] = found[0] if len(found) == 1 else None
+        return self._systems[names]
+
+    def _bucket(self, system: SystemId | None) -> TokenBucket:
+        if system not in self._buckets:
+            self._buckets[system] = TokenBucket(self._limits.rate_of(system), self._clock_s())
+        return self._buckets[system]

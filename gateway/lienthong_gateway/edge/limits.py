@@ -1,0 +1,75 @@
+"""How much the gateway takes on, and how often one system may call. docs/limits.md gives the reasons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lienthong_core.errors import Refusal, exhausted
+from lienthong_core.systems import SystemId
+from lienthong_gateway.call import Metadata
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often: `per_second` in the long run, `burst` calls at once after a pause."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one gateway."""
+
+    calls_in_flight: int = 256
+    """Beyond so many under way, calls are refused at once (OVERLOADED)."""
+    rate: Rate = Rate(5_000, 10_000)
+    """Of each system that `rates` does not name (RATE_LIMITED)."""
+    rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
+    headers: int = 64
+    """Of one call (HEADERS_TOO_MANY)."""
+    header_bytes: int = 16 << 10
+    """Of all headers of one call together (HEADERS_TOO_MANY; gRPC itself refuses them before)."""
+    deadline_s: float = 30.0
+    """The longest that one call is worked on, whatever its caller would wait (DEADLINE_PASSED)."""
+    stream_deadline_s: float = 310.0
+    """The same for a call whose answer is a stream."""
+    body_s: float = 10.0
+    """How long a request over HTTP may take to arrive: its head on a new connection, and its body (status 408)."""
+    streams_per_connection: int = 256
+    """Calls under way on one gRPC connection; further ones wait at the client."""
+    retry_after_s: float = 1.0
+    """What a caller is told to wait who was refused because the gateway is full."""
+
+    def rate_of(self, system: SystemId | None) -> Rate:
+        """Return the rate of a system; None: of all that are not recognised, together."""
+        return self.rate if system is None else self.rates.get(system, self.rate)
+
+    def header_fault(self, metadata: Metadata) -> Refusal | None:
+        """Return the refusal of a call with too many headers or too long ones, or None."""
+        if len(metadata) > self.headers:
+            text = f"The call carries {len(metadata)} headers and at most {self.headers} are read; send fewer."
+            return exhausted("HEADERS_TOO_MANY", text)
+        size = sum(len(key) + len(value) for key, value in metadata)
+        if size > self.header_bytes:
+            text = f"The call's headers have {size} bytes and at most {self.header_bytes} are read; send less."
+            return exhausted("HEADERS_TOO_MANY", text)
+        return None
+
+
+class TokenBucket:
+    """A rate, kept: each call takes a token, and tokens come back with time. Times are seconds of one clock."""
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._tokens = float(rate.burst)
+        self._filled_at = now
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0; if there is none, return the seconds until there will be."""
+        elapsed = max(0.0, now - self._filled_at)
+        self._tokens = min(self._rate.burst, self._tokens + elapsed * self._rate.per_second)
+        self._filled_at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / self._rate.per_second
+        self._tokens -= 1
+        return 0.0

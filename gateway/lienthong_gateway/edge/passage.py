@@ -1,0 +1,98 @@
+"""A call's way into the pipeline and out of it: taken on or turned away, watched, and ended when its time is over."""
+
+import asyncio
+import uuid
+from types import TracebackType
+
+import grpc
+
+from lienthong_core.errors import Refusal, exhausted
+from lienthong_gateway.call import IncomingCall, Refused
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
+from lienthong_gateway.telemetry.telemetry import OpenSpan, Telemetry
+
+
+class Edge:
+    """What all calls pass through, on their way in and out."""
+
+    def __init__(self, limits: Limits, admission: Admission, recorder: Recorder, telemetry: Telemetry) -> None:
+        self.limits = limits
+        self.admission = admission
+        self.telemetry = telemetry
+        self._recorder = recorder
+
+    def passage(self, call: IncomingCall, *, streams: bool = False) -> "Passage":
+        """Return what to enter before the call is worked on. Entering raises Refused if it is not taken on."""
+        return Passage(self, call, self.limits.stream_deadline_s if streams else self.limits.deadline_s)
+
+    def record_shed(self, *, final: bool = False) -> None:
+        """Record that calls were turned away: one entry for each system and reason, however many they were.
+
+        An entry each would make the log the next thing that is overloaded.
+        """
+        for (system, reason), calls in self.admission.summary(final=final).items():
+            trace = Trace(str(uuid.uuid4()), "", consumer=str(system or ""))
+            self._recorder.note(trace, exhausted(reason, f"{calls} calls were turned away."))
+
+
+class Passage:
+    """One call's passage, as an asynchronous context: inside it the call is worked on, and its trace filled."""
+
+    def __init__(self, edge: Edge, call: IncomingCall, longest_s: float) -> None:
+        self._edge = edge
+        self._call = call
+        self._trace = Trace("", call.method)
+        self._span: OpenSpan | None = None
+        self._deadline = asyncio.timeout_at(_deadline(call, longest_s))
+
+    async def __aenter__(self) -> Trace:
+        edge = self._edge
+        try:
+            edge.admission.enter(self._call.peer)
+        except Refusal as refusal:
+            edge.telemetry.metrics.observe(self._trace, Outcome(refusal.reason, refusal.status.name))
+            raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
+        edge.record_shed()
+        # Not before the call is taken on: a request's digests take as long as it is large.
+        self._trace = Trace.begin(self._call.method, self._call.request)
+        self._span = edge.telemetry.begin(self._trace, self._call.metadata)
+        await self._deadline.__aenter__()
+        return self._trace
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        edge = self._edge
+        edge.admission.leave()
+        try:
+            await self._deadline.__aexit__(kind, error, traceback)
+        except TimeoutError as over:
+            error = Refused(_overdue(self._trace), ())
+            raise error from over
+        finally:
+            edge.telemetry.end(self._trace, _outcome(error), self._span)
+
+
+def _deadline(call: IncomingCall, longest_s: float) -> float:
+    latest = asyncio.get_running_loop().time() + longest_s
+    return latest if call.expires_at is None else min(latest, call.expires_at)
+
+
+def _overdue(trace: Trace) -> Refusal:
+    message = (
+        "The call's time is over before there was an answer; try again, with a longer deadline if yours was short."
+    )
+    about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
+    return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED", message, about)
+
+
+def _outcome(error: BaseException | None) -> Outcome:
+    if error is None:
+        return Outcome(RELEASED, grpc.StatusCode.OK.name)
+    if isinstance(error, Refused):
+        return Outcome(error.refusal.reason, error.refusal.status.name)
+    return Outcome("CALLER_GONE", grpc.StatusCode.CANCELLED.name)

@@ -1,0 +1,75 @@
+"""Where verification reads a log: a database, or whatever else can say the same."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection, func, select, type_coerce
+from sqlalchemy.types import NullType
+
+from lienthong_gateway.log.rows import StoredRow
+from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
+
+_PAGE = 512
+_CHECKPOINTS, _TILES = 1_000, 256
+
+
+class LogSource(Protocol):
+    """A log to verify; everything comes in order, and from one state of the log."""
+
+    def size(self) -> int:
+        """Return how many entries are to be verified, as far as is known before they are."""
+        ...
+
+    def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
+        """Give the entries from an index on, in pages of any size."""
+        ...
+
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
+        """Give size and signed note of the checkpoints from a size on."""
+        ...
+
+    def tiles(self, level: int) -> "Iterator[Sequence[object]] | None":
+        """Give index, hashes and root of the stored tiles of a level; None: there are none to check."""
+        ...
+
+
+class DatabaseSource:
+    """A stored log, read within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def size(self) -> int:
+        """Return the size that the newest checkpoint is stored for."""
+        size = self._connection.execute(select(func.max(CHECKPOINTS.c.tree_size))).scalar_one()
+        return size if isinstance(size, int) else 0
+
+    def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
+        """Give the entries."""
+        columns = (ENTRIES.c[name] for name in ("leaf", "leaf_hash", "subject", "consumer", "provider"))
+        # As stored: values of another type than the column's must be read and judged, not converted.
+        query = select(ENTRIES.c.log_index, *(type_coerce(column, NullType()) for column in columns))
+        query = query.order_by(ENTRIES.c.log_index).limit(_PAGE)
+        page = self._connection.execute(query.where(ENTRIES.c.log_index >= start)).all()
+        while page:
+            yield page
+            page = self._connection.execute(query.where(ENTRIES.c.log_index > page[-1][0])).all()
+
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
+        """Give the checkpoints."""
+        while page := read_checkpoints(self._connection, start_size, _CHECKPOINTS):
+            yield from page
+            start_size = page[-1][0] + 1
+
+    def tiles(self, level: int) -> Iterator[Sequence[object]] | None:
+        """Give the tiles of a level."""
+        return self._tiles(level)
+
+    def _tiles(self, level: int) -> Iterator[Sequence[object]]:
+        columns = (type_coerce(TILES.c[name], NullType()) for name in ("hashes", "root"))
+        query = select(TILES.c.tile_index, *columns).where(TILES.c.level == level)
+        query = query.order_by(TILES.c.tile_index).limit(_TILES)
+        page = self._connection.execute(query).all()
+        while page:
+            yield from page
+            page = self._connection.execute(query.where(TILES.c.tile_index > page[-1][0])).all()

@@ -1,0 +1,84 @@
+"""Checking stored tiles against the tree that the entries make."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from lienthong_gateway.log.growth import TILE_WIDTH
+from lienthong_gateway.log.merkle import node_hash
+
+StoredTile = Sequence[object]
+
+
+class TileFault(Exception):  # noqa: N818 (names what is wrong)
+    """A stored tile is not that of the tree; `first` is the first entry below it."""
+
+    def __init__(self, level: int, index: int, what: str) -> None:
+        super().__init__(f"Tile {index} of level {level} {what}.")
+        self.first = index * TILE_WIDTH ** (level + 1)
+        self.last = (index + 1) * TILE_WIDTH ** (level + 1) - 1
+
+
+class TileCheck:
+    """Compares the tiles that leaf hashes fill with those that are stored."""
+
+    def __init__(self, stored: Callable[[int], Iterator[StoredTile] | None]) -> None:
+        """`stored` gives index, hashes and root of the tiles of a level, in order; None: nothing to compare."""
+        self._stored = stored
+        self._levels: list[_Level] = []
+        below = stored(0)
+        if below is not None:
+            self._levels.append(_Level(0, below))
+
+    def add(self, hashes: Sequence[bytes]) -> None:
+        """Go on with leaf hashes that are known to be the log's; raises TileFault."""
+        for level in self._levels:
+            hashes = level.add(hashes)
+            if not hashes:
+                return
+        above = self._stored(len(self._levels)) if self._levels else None
+        if above is not None:
+            self._levels.append(_Level(len(self._levels), above))
+            self._levels[-1].add(hashes)
+
+    def finish(self) -> None:
+        """Look for tiles that are stored beyond what the log fills; raises TileFault."""
+        for level in self._levels:
+            level.finish()
+
+
+class _Level:
+    def __init__(self, level: int, stored: Iterator[StoredTile]) -> None:
+        self._level = level
+        self._stored = stored
+        self._hashes: list[bytes] = []
+        self._index = 0
+
+    def add(self, hashes: Sequence[bytes]) -> list[bytes]:
+        """Return the roots of the tiles that have been filled and found as stored."""
+        self._hashes += hashes
+        roots: list[bytes] = []
+        while len(self._hashes) >= TILE_WIDTH:
+            tile, self._hashes = self._hashes[:TILE_WIDTH], self._hashes[TILE_WIDTH:]
+            roots.append(self._compared(tile))
+            self._index += 1
+        return roots
+
+    def finish(self) -> None:
+        beyond = next(self._stored, None)
+        if beyond is not None:
+            raise TileFault(self._level, self._index, f"is not full yet, but {beyond[0]} is stored")
+
+    def _compared(self, tile: list[bytes]) -> bytes:
+        index, hashes, stored_root = next(self._stored, (None, None, None))
+        if index != self._index:
+            raise TileFault(self._level, self._index, "is not stored")
+        root = _root(tile)
+        if hashes != b"".join(tile) or stored_root != root:
+            raise TileFault(self._level, self._index, "was altered: the entries make another one")
+        return root
+
+
+def _root(tile: list[bytes]) -> bytes:
+    """Return the root above a full tile."""
+    while len(tile) > 1:
+        tile = [node_hash(left, right) for left, right in zip(tile[::2], tile[1::2], strict=True)]
+    return tile[0]

@@ -1,0 +1,40 @@
+"""One line an exchange: which system called what, how it ended, how long each step took. Nothing of what was said.
+
+The logger `lienthong_gateway.access` writes at level INFO; `lienthong serve` shows it, an embedded sandbox does not.
+"""
+
+import logging
+from collections.abc import Container
+
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.telemetry.outcome import Outcome
+
+LOGGER = "lienthong_gateway.access"
+
+_log = logging.getLogger(LOGGER)
+
+
+class AccessLog:
+    """Writes the lines."""
+
+    def __init__(self, methods: Container[str]) -> None:
+        """`methods` are those that exist: the path of any other is a text of the caller's, and could be anything."""
+        self._methods = methods
+
+    def observe(self, trace: Trace, outcome: Outcome) -> None:
+        """Write the line of one call that is over."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        fields = {
+            "exchange_id": trace.exchange_id,
+            "trace_id": trace.trace_id,
+            "reason": outcome.reason,
+            "status": outcome.status,
+            "method": trace.method if trace.method in self._methods else "",
+            "consumer": trace.consumer,
+            "provider": trace.provider,
+            "request_bytes": trace.request_bytes,
+            "response_bytes": trace.response_bytes,
+            "step_us": trace.step_us,
+        }
+        _log.info("%s %s", outcome.reason, trace.exchange_id, extra={"fields": fields})

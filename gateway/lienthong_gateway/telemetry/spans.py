@@ -1,0 +1,89 @@
+"""OpenTelemetry spans of exchanges: one an exchange, one below it a step. Imported only where spans are wanted.
+
+A span's times are the machine's, as in every other program of the same trace, not the sandbox's clock's.
+"""
+
+from opentelemetry import trace as otel
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
+from lienthong_gateway.telemetry.trace_context import TraceContext
+
+_EXPORT_WITHIN_S = 5.0
+
+
+class OpenTelemetrySpans:
+    """Makes spans with a tracer provider of its own and hands them to one processor."""
+
+    def __init__(self, processor: SpanProcessor, service: str) -> None:
+        """`service` names the gateway in the traces."""
+        resource = Resource.create({SERVICE_NAME: service})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer("lienthong_gateway")
+        self._propagator = TraceContextTextMapPropagator()
+
+    def begin(self, name: str, caller: TraceContext | None) -> "OpenSpan":
+        """Open the span of an exchange, below the caller's span if it has one."""
+        carrier = dict(caller.headers()) if caller else {}
+        above = self._propagator.extract(carrier)
+        return OpenSpan(self._tracer, self._tracer.start_span(name, context=above, kind=otel.SpanKind.SERVER))
+
+    def close(self) -> None:
+        """Export what is left, within some seconds."""
+        self._provider.shutdown()
+
+
+class OpenSpan:
+    """The span of an exchange that is under way."""
+
+    def __init__(self, tracer: otel.Tracer, span: otel.Span) -> None:
+        self._tracer = tracer
+        self._span = span
+
+    @property
+    def context(self) -> TraceContext:
+        """What the provider is told: this span is the one above its own."""
+        context = self._span.get_span_context()
+        return TraceContext(
+            f"{context.trace_id:032x}",
+            f"{context.span_id:016x}",
+            context.trace_flags.sampled,
+            context.trace_state.to_header(),
+        )
+
+    def end(self, trace: Trace, outcome: Outcome) -> None:
+        """Close it, with a span below it for each step, made from the times that the trace has."""
+        span = self._span
+        if isinstance(span, ReadableSpan) and span.start_time is not None:
+            at = span.start_time
+            above = otel.set_span_in_context(span)
+            for step, microseconds in trace.step_us.items():
+                below = self._tracer.start_span(step, context=above, start_time=at)
+                at += microseconds * 1_000
+                below.end(at)
+        span.set_attributes(
+            {
+                "lienthong.exchange_id": trace.exchange_id,
+                "lienthong.consumer": trace.consumer,
+                "lienthong.provider": trace.provider,
+                "lienthong.reason": outcome.reason,
+                "rpc.system": "grpc",
+                "rpc.response.status_code": outcome.status,
+            }
+        )
+        if outcome.reason != RELEASED:
+            span.set_status(Status(StatusCode.ERROR, outcome.reason))
+        span.end()
+
+
+def otlp_spans(endpoint: str, service: str) -> OpenTelemetrySpans:
+    """Return spans that are exported in batches to an OTLP/HTTP endpoint, such as `http://127.0.0.1:4318/v1/traces`."""
+    exporter = OTLPSpanExporter(endpoint=endpoint, timeout=_EXPORT_WITHIN_S)
+    return OpenTelemetrySpans(BatchSpanProcessor(exporter), service)

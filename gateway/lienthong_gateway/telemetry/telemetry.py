@@ -1,0 +1,67 @@
+"""Everything that looks on, as one: what a call's passage tells it at the beginning and at the end."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Protocol
+
+from lienthong_gateway.call import Metadata
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.telemetry.access_log import AccessLog
+from lienthong_gateway.telemetry.metrics import Metrics
+from lienthong_gateway.telemetry.outcome import Outcome
+from lienthong_gateway.telemetry.trace_context import TraceContext
+
+
+class OpenSpan(Protocol):
+    """The span of an exchange that is under way."""
+
+    @property
+    def context(self) -> TraceContext:
+        """What the provider is told."""
+        ...
+
+    def end(self, trace: Trace, outcome: Outcome) -> None:
+        """Close it."""
+        ...
+
+
+class Spans(Protocol):
+    """What makes spans, if anything does (telemetry/spans.py)."""
+
+    def begin(self, name: str, caller: TraceContext | None) -> OpenSpan:
+        """Open the span of an exchange."""
+        ...
+
+    def close(self) -> None:
+        """Export what is left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Metrics, one log line an exchange, and spans where they are wanted."""
+
+    metrics: Metrics
+    access_log: AccessLog
+    methods: Container[str]
+    spans: Spans | None
+
+    def begin(self, trace: Trace, metadata: Metadata) -> OpenSpan | None:
+        """Say in the trace which W3C trace it belongs to and what the provider is told of it."""
+        caller = TraceContext.of(metadata)
+        span = None
+        if self.spans is None:
+            context = caller or TraceContext.fresh()
+        else:
+            # A name that nobody provides is a text of the caller's, and could be anything.
+            span = self.spans.begin(trace.method.lstrip("/") if trace.method in self.methods else "unknown", caller)
+            context = span.context
+        trace.trace_id, trace.outgoing = context.trace_id, context.headers()
+        return span
+
+    def end(self, trace: Trace, outcome: Outcome, span: OpenSpan | None) -> None:
+        """Tell everybody how it ended."""
+        self.metrics.observe(trace, outcome)
+        self.access_log.observe(trace, outcome)
+        if span is not None:
+            span.end(trace, outcome)

@@ -1,0 +1,1 @@
+"""The gateway over HTTPS: the same calls as JSON (Connect), their OpenAPI document, metrics, the log's tiles."""

@@ -1,0 +1,73 @@
+"""Everything that the gateway serves over HTTPS, by path."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from lienthong_core.errors import Refusal, unauthenticated
+from lienthong_core.safe_headers import SafeHeaders
+from lienthong_gateway.call import Peer
+from lienthong_gateway.steps.identify import Identifier
+from lienthong_gateway.telemetry.metrics import CONTENT_TYPE, Metrics
+from lienthong_gateway.web import problems
+from lienthong_gateway.web.calls import ConnectCalls
+from lienthong_gateway.web.home import home_page
+from lienthong_gateway.web.log_files import LogRoutes
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.server import certificate_chain
+
+
+class GatewayPages:
+    """What is served beside the calls."""
+
+    def __init__(self, identifier: Identifier, peers: Peers, metrics: Metrics, openapi: Callable[[], bytes]) -> None:
+        """`openapi` gives the OpenAPI document, JSON."""
+        self._identifier = identifier
+        self._peers = peers
+        self._metrics = metrics
+        self._openapi = openapi
+
+    async def home(self, _request: Request) -> Response:
+        """Answer what is here, to anybody."""
+        return HTMLResponse(home_page())
+
+    async def openapi(self, _request: Request) -> Response:
+        """Answer the OpenAPI document, to anybody."""
+        return Response(self._openapi(), media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer the metrics, to registered systems. Refused: CERTIFICATE_MISSING, SYSTEM_UNKNOWN."""
+        self._identifier.identify(self._peer(request), ())
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    def _peer(self, request: Request) -> Peer:
+        peer = self._peers.peer(certificate_chain(request.scope))
+        if not peer:
+            message = "This is for registered systems: connect with the client certificate of one."
+            raise unauthenticated("CERTIFICATE_MISSING", message)
+        return peer
+
+
+def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Starlette:
+    """Return the application."""
+    return Starlette(
+        routes=[
+            Route("/", pages.home),
+            Route("/openapi.json", pages.openapi),
+            Route("/metrics", pages.metrics),
+            Route("/checkpoint", log.answer),
+            Route("/tile/{path:path}", log.answer),
+            Route("/{service}/{method}", calls.answer, methods=["POST"]),
+        ],
+        middleware=[Middleware(SafeHeaders)],
+        exception_handlers={
+            problems.Problem: problems.problem_response,
+            Refusal: problems.refusal_response,
+            404: problems.not_found,
+            405: problems.wrong_method,
+        },
+    )

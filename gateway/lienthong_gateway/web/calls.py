@@ -1,0 +1,112 @@
+"""Calls that come in over HTTP: `POST /package.Service/Method`, into the pipeline and out again."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive
+
+from lienthong_core.errors import Refusal, exhausted, unauthenticated
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_gateway.call import Answer, IncomingCall, Peer, Refused
+from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.pipeline import Pipeline
+from lienthong_gateway.web import connect
+from lienthong_gateway.web.codecs import CODECS, Codec, MethodTypes
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.problems import Problem
+from lienthong_gateway.web.server import certificate_chain
+
+_CLIENT_CLOSED_REQUEST = 499
+_ACCEPT_POST = {"Accept-Post": ", ".join(CODECS)}
+
+
+class ConnectCalls:
+    """Answers calls over HTTP as gRPC calls are answered."""
+
+    def __init__(self, pipeline: Pipeline, types: Mapping[str, MethodTypes], limits: Limits, peers: Peers) -> None:
+        self._pipeline = pipeline
+        self._types = types
+        self._limits = limits
+        self._peers = peers
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        codec = _codec(request)
+        if self._pipeline.streams(str(request.scope["path"])):
+            raise Problem(415, "This method answers with a stream, which is spoken over gRPC only.", _ACCEPT_POST)
+        peer = self._peers.peer(certificate_chain(request.scope))
+        if not peer:
+            # Whoever comes without a certificate gets nothing recorded, or the log would grow for anybody.
+            message = "Connect with the client certificate of a registered system; of yours, it is in its folder."
+            return connect.error(unauthenticated("CERTIFICATE_MISSING", message), ())
+        try:
+            call = await self._incoming(request, codec, peer)
+            answer = await _unless_gone(request.receive, self._pipeline.answer(call))
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        except Refused as refused:
+            return connect.error(refused.refusal, refused.trailer)
+        body = codec.answer(self._types[call.method], answer.message)
+        return connect.answer(body, codec.content_type, answer.trailer)
+
+    async def _incoming(self, request: Request, codec: Codec, peer: Peer) -> IncomingCall:
+        arrived = asyncio.get_running_loop().time()
+        method, metadata = str(request.scope["path"]), connect.metadata_of(request.headers)
+        body, waits_s, fault = b"", None, self._limits.header_fault(metadata)
+        try:
+            waits_s = connect.timeout_s(request.headers)
+            connect.check_version(request.headers)
+            body = connect.decompressed(
+                await _body(request, self._limits.body_s), request.headers.get("content-encoding", "")
+            )
+            if method in self._types and len(body) <= MAX_MESSAGE_BYTES:
+                body = codec.request(self._types[method], body)
+        except Refusal as refusal:
+            fault = fault or refusal
+        return IncomingCall(method, body, metadata, peer, None if waits_s is None else arrived + waits_s, fault)
+
+
+def _codec(request: Request) -> Codec:
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    codec = CODECS.get(kind.strip())
+    if codec is None or parameters.replace(" ", "") not in {"", "charset=utf-8"}:
+        takes = " or ".join(CODECS)
+        detail = f"Calls take {takes}. Streams and gRPC-Web are not spoken here; gRPC has a port of its own."
+        raise Problem(415, detail, _ACCEPT_POST)
+    return codec
+
+
+async def _body(request: Request, within_s: float) -> bytes:
+    """Return a request's body; one that is too large is not read to its end. Refused: MESSAGE_TOO_LARGE."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_MESSAGE_BYTES:
+                    text = f"The message has more than the {MAX_MESSAGE_BYTES} bytes that are taken; send less."
+                    raise exhausted("MESSAGE_TOO_LARGE", text)
+    except TimeoutError:
+        raise Problem(408, f"The request was not here within {within_s:g} seconds; send it at once.") from None
+    return bytes(body)
+
+
+async def _unless_gone(receive: Receive, answering: Coroutine[None, None, Answer]) -> Answer:
+    """Return the answer; if the client goes away first, end the work on it. Raises ClientDisconnect then."""
+    work, gone = asyncio.create_task(answering), asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientDisconnect
+        return work.result()
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,111 @@
+"""Messages as they stand in a request's or an answer's body: ProtoJSON or the binary form.
+
+https://protobuf.dev/programming-guides/json/
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from google.protobuf import json_format, message_factory
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from lienthong_core.errors import Refusal, invalid
+from lienthong_gateway.contracts import MethodContract
+
+_LONGEST_QUOTE = 300
+_DEEPEST = 32
+
+
+@dataclass(frozen=True)
+class MethodTypes:
+    """The messages of one method."""
+
+    request: type[Message]
+    response: type[Message]
+
+
+class Codec(Protocol):
+    """One form of messages, and the content type that names it."""
+
+    @property
+    def content_type(self) -> str:
+        """What the form is named by."""
+        ...
+
+    def request(self, types: MethodTypes, body: bytes) -> bytes:
+        """Return the request in binary form; refused: REQUEST_MALFORMED."""
+        ...
+
+    def answer(self, types: MethodTypes, message: bytes) -> bytes:
+        """Return an answer's body, from its binary form."""
+        ...
+
+
+class BinaryCodec:
+    """`application/proto`: as over gRPC, whatever the method's types are."""
+
+    content_type = "application/proto"
+
+    def request(self, types: MethodTypes, body: bytes) -> bytes:  # noqa: ARG002 (as every form takes it)
+        """Return the body as it is: the pipeline reads it."""
+        return body
+
+    def answer(self, types: MethodTypes, message: bytes) -> bytes:  # noqa: ARG002 (as above)
+        """Return the message as it is."""
+        return message
+
+
+class JsonCodec:
+    """`application/json`: ProtoJSON, with unknown and repeated fields refused."""
+
+    content_type = "application/json"
+
+    def request(self, types: MethodTypes, body: bytes) -> bytes:
+        """Return the request in binary form; refused: REQUEST_MALFORMED."""
+        if not body.lstrip().startswith(b"{"):
+            # The library takes an empty list for an empty message.
+            raise _malformed(types, "it is no JSON object")
+        message = types.request()
+        try:
+            json_format.Parse(body.decode(), message, max_recursion_depth=_DEEPEST)
+        except UnicodeDecodeError:
+            raise _malformed(types, "it is not UTF-8") from None
+        except RecursionError:
+            raise _malformed(types, "it is nested too deep") from None
+        except (json_format.ParseError, ValueError) as error:
+            raise _malformed(types, str(error)) from None
+        return message.SerializeToString()
+
+    def answer(self, types: MethodTypes, message: bytes) -> bytes:
+        """Return an answer's body, from its binary form."""
+        fields = json_format.MessageToDict(types.response.FromString(message))
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+CODECS: Mapping[str, Codec] = {codec.content_type: codec for codec in (JsonCodec(), BinaryCodec())}
+"""The forms that are spoken here, by content type."""
+
+
+def method_types(
+    contracts: Mapping[str, MethodContract], services: Iterable[ServiceDescriptor]
+) -> dict[str, MethodTypes]:
+    """Return the messages of every method that does not stream: of the providers and of the gateway's own services."""
+    types = {
+        path: MethodTypes(contract.request_type, contract.response_type)
+        for path, contract in contracts.items()
+        if not contract.streams
+    }
+    for service in services:
+        for method in service.methods:
+            request, response = (message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))
+            types[f"/{service.full_name}/{method.name}"] = MethodTypes(request, response)
+    return types
+
+
+def _malformed(types: MethodTypes, why: str) -> Refusal:
+    name = types.request.DESCRIPTOR.full_name
+    text = " ".join(why.split())[:_LONGEST_QUOTE]
+    return invalid("REQUEST_MALFORMED", f"The body is no {name} in JSON: {text}; GET /openapi.json has its form.")

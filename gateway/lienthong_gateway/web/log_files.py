@@ -1,0 +1,90 @@
+"""The log as C2SP `tlog-tiles` over HTTP, for monitors (https://c2sp.org/tlog-tiles).
+
+The checkpoint and the tiles hold hashes only and are open to anybody. The entries are for auditors; reading them is
+recorded first.
+"""
+
+import asyncio
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_core.clock import Clock
+from lienthong_core.errors import denied, unauthenticated
+from lienthong_core.systems import SystemId
+from lienthong_gateway.call import Peer
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.tiles import TilePath, TileSource
+from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.steps.identify import Identifier
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.server import certificate_chain
+
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_BYTES = "application/octet-stream"
+
+
+class LogFiles:
+    """Answers `/checkpoint` and `/tile/...`. Read with the same limits as calls."""
+
+    def __init__(self, source: TileSource, writer: LogWriter, registration: CurrentRegistration, clock: Clock) -> None:
+        self._source = source
+        self._writer = writer
+        self._registration = registration
+        self._clock = clock
+
+    async def checkpoint(self) -> Response:
+        """Answer the newest signed note. Refused: TILE_UNKNOWN."""
+        note = await asyncio.to_thread(self._source.read, "checkpoint")
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    async def tile(self, path: str) -> Response:
+        """Answer hashes. Refused: TILE_UNKNOWN."""
+        hashes = await asyncio.to_thread(self._source.read, path)
+        return Response(hashes, headers=_FOR_EVER, media_type=_BYTES)
+
+    async def entries(self, path: str, system: SystemId) -> Response:
+        """Answer entries to an auditor, once that is recorded. Refused: CALLER_NOT_ALLOWED, TILE_UNKNOWN."""
+        if system not in self._registration.value.auditors:
+            raise denied("CALLER_NOT_ALLOWED", f"{system} is not registered as an auditor of the log.")
+        entries = await asyncio.to_thread(self._source.read, path)
+        trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))
+        reading = Entry(self._clock.now(), LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
+        await self._writer.write(Job(reading))
+        return Response(entries, media_type=_BYTES)
+
+
+class LogRoutes:
+    """Lets requests for the log's files in, as calls are let in."""
+
+    def __init__(self, files: LogFiles, admission: Admission, identifier: Identifier, peers: Peers) -> None:
+        self._files = files
+        self._admission = admission
+        self._identifier = identifier
+        self._peers = peers
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request. Refused as LogFiles says, and: OVERLOADED, RATE_LIMITED, CERTIFICATE_MISSING."""
+        peer = self._peers.peer(certificate_chain(request.scope))
+        self._admission.enter(peer)
+        try:
+            return await self._answer(str(request.scope["path"]).lstrip("/"), peer)
+        finally:
+            self._admission.leave()
+
+    async def _answer(self, path: str, peer: Peer) -> Response:
+        if path == "checkpoint":
+            return await self._files.checkpoint()
+        parsed = TilePath.parse(path)
+        if parsed is None or parsed.level is not None:
+            return await self._files.tile(path)
+        if not peer:
+            raise unauthenticated(
+                "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
+            )
+        return await self._files.entries(path, self._identifier.identify(peer, ()).system)

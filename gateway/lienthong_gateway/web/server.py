@@ -1,0 +1,99 @@
+"""An HTTPS server in the gateway's own event loop that knows its clients' certificates."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietProtocol, bound_socket, tls_context
+
+_LARGEST_HEAD = 16 << 10
+_MOST_CONNECTIONS = 1_024
+
+
+class GatewayWebServer:
+    """Serves one application on one address, with clients' certificates taken but not demanded."""
+
+    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, first_request_s: float) -> None:
+        """Bind the address; raises OSError if it cannot be had.
+
+        `first_request_s`: how long a connection may be open without having asked for anything.
+        """
+        self._socket = bound_socket(host, port)
+        config = uvicorn.Config(
+            app,
+            http=cast("type[asyncio.Protocol]", partial(_CertificateProtocol, first_request_s)),
+            log_config=None,
+            access_log=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=_LARGEST_HEAD,
+            server_header=False,
+        )
+        config.load()
+        config.ssl = _context(tls)
+        self._server = PromptServer(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer requests from now on."""
+        self._socket.listen(BACKLOG)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def stop(self) -> None:
+        """Finish the requests under way, within two seconds, and give the address back."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()
+
+
+def certificate_chain(scope: Scope) -> Iterable[str]:
+    """Return the client's certificate, PEM, as the ASGI extension for TLS names it; empty if it showed none."""
+    chain: Iterable[str] = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
+    return chain
+
+
+class _CertificateProtocol(QuietProtocol):
+    """Hands the client's certificate on, which uvicorn itself keeps back.
+
+    https://asgi.readthedocs.io/en/latest/specs/tls.html
+
+    Ends connections that do not ask for anything: each takes one of the places there are.
+    """
+
+    def __init__(self, first_request_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+        super().__init__(**kwargs)
+        self._first_request_s = first_request_s
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(self._first_request_s, self._end_if_idle)
+        connection = transport.get_extra_info("ssl_object")
+        der = connection.getpeercert(binary_form=True) if connection else None
+        chain = (ssl.DER_cert_to_PEM_cert(der),) if der else ()
+        app = self.app
+
+        async def with_certificate(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (uvicorn's own type)
+            scope.setdefault("extensions", {})["tls"] = {"client_cert_chain": chain}
+            await app(scope, receive, send)
+
+        self.app = with_certificate
+
+    def _end_if_idle(self) -> None:
+        # The stubs do not say that there is none before the first request.
+        if cast("object | None", self.cycle) is None:
+            self.transport.abort()
+
+
+def _context(tls: TlsIdentity) -> ssl.SSLContext:
+    context = tls_context(tls)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(cadata=tls.authority.decode())
+    return context

@@ -1,0 +1,84 @@
+"""Where `lienthong log` finds a log, the key it is signed with, and a checkpoint of it that was kept."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import typer
+from sqlalchemy import Engine
+
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.read_only import open_read_only
+from lienthong_gateway import schema
+from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
+from lienthong_sandbox.containers import DATABASE_URL_FILE
+from lienthong_sandbox.world import World
+from lienthong_seeds import members
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """What was named on the command line."""
+
+    data: Path | None
+    gateway: str | None
+    certificate: Path | None
+    export: Path | None
+    key: Path | None
+    checkpoint: Path | None
+
+    def check(self) -> None:
+        """Raise typer.BadParameter unless it names one log and what is needed to verify it."""
+        if [self.data, self.gateway, self.export].count(None) != 2:  # noqa: PLR2004 (all but one)
+            raise typer.BadParameter("name one of --data, --gateway and --export")
+        if (self.gateway is None) != (self.certificate is None):
+            raise typer.BadParameter("--gateway and --certificate go together")
+        if self.export is not None and self.key is None:
+            raise typer.BadParameter("--export needs --key: a file cannot vouch for the key that it is checked with")
+        if self.export is not None and self.checkpoint is not None:
+            raise typer.BadParameter("--export holds its own checkpoint; leave --checkpoint out")
+
+    def named_key(self) -> VerifierKey | None:
+        """Return the key that was named, None if none was; raises OSError or CheckpointFault."""
+        return None if self.key is None else VerifierKey.parse(self.key.read_text(encoding="utf-8"))
+
+    def seen(self, key: VerifierKey) -> Checkpoint | None:
+        """Return the checkpoint that was kept, None if none was named; raises OSError or CheckpointFault."""
+        return None if self.checkpoint is None else key.open(self.checkpoint.read_text(encoding="utf-8"))
+
+
+def stored_key(data: Path) -> VerifierKey:
+    """Return the key that a data folder's log is signed with; raises OSError or CheckpointFault."""
+    return VerifierKey.parse((_gateway_folder(data) / "log.vkey").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def stored_log(data: Path) -> Generator[Engine]:
+    """Open a data folder's log to look at it.
+
+    Raises FileNotFoundError, DatabaseUnreadable or SchemaMismatch.
+    """
+    file = _gateway_folder(data) / "gateway.sqlite"
+    if file.with_name(DATABASE_URL_FILE).exists():
+        raise FileNotFoundError(f"the gateway of {data} keeps its log in PostgreSQL; verify it with --gateway instead")
+    if not file.exists():
+        raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
+    engine = open_read_only(file, version=schema.VERSION)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def gateway_channel(address: str, certificate: Path) -> Generator[grpc.Channel]:
+    """Open a channel to a gateway with a system's certificate; raises OSError if the folder does not hold one."""
+    credentials = TlsIdentity.load(certificate).channel_credentials()
+    with grpc.secure_channel(address, credentials) as channel:
+        yield channel
+
+
+def _gateway_folder(data: Path) -> Path:
+    return World(data).service_folder(members.GATEWAY)

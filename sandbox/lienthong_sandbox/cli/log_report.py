@@ -1,0 +1,49 @@
+"""What `lienthong log` says while it works and when it is done: a bar on a terminal, plain lines in a pipe."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lienthong_gateway.log import verify
+from lienthong_gateway.log.export import Export
+
+
+@contextmanager
+def checking(console: Console) -> Generator[verify.Progress]:
+    """Give what is told how far the work is."""
+    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("verify", total=None)
+        yield lambda checked, total: progress.update(task, completed=checked, total=total)
+
+
+def tell_verification(console: Console, verification: verify.Verification, save: Path | None) -> None:
+    """Say what was found and keep the last checkpoint; raises typer.Exit if the log does not verify."""
+    fault = verification.fault
+    if fault is not None:
+        console.print(f"[bold red]{fault.kind}:[/] {fault.message}", soft_wrap=True)
+        console.print(f"Up to {verification.size} entries the log is as it was signed.")
+        raise typer.Exit(1)
+    console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
+    console.print(f"root {verification.root.hex()}", style="dim")
+    if save is not None:
+        write_whole(save, verification.note)
+        console.print(f"The checkpoint of {verification.size} entries is in {save}.", soft_wrap=True)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file that is the old one or the new one at every moment; raises OSError."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
+
+
+def tell_export(console: Console, export: Export) -> None:
+    """Say what a verified export holds."""
+    entries, signed = export.end - export.first, export.checkpoint
+    console.print(f"{entries} entries verified, {export.first} to {export.end - 1} of {signed.size}.")
+    console.print(f"root {signed.root.hex()}", style="dim")

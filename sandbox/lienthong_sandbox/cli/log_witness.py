@@ -1,0 +1,58 @@
+"""`lienthong log witness` and `witness-key`: what somebody outside does to hold the log to one history."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import grpc
+import typer
+from rich.console import Console
+
+from lienthong.client import explain
+from lienthong_core.clock import SystemClock
+from lienthong_gateway.log.checkpoint import EMPTY, CheckpointFault, VerifierKey
+from lienthong_gateway.log.cosignature import CosigningKey
+from lienthong_gateway.log.witness import NotConsistent, Witness
+from lienthong_sandbox.cli.log_places import gateway_channel
+from lienthong_sandbox.cli.log_report import write_whole
+from lienthong_sandbox.remote_witness import cosign_newest
+
+
+def witness_key(
+    name: Annotated[str, typer.Option(help="Name of the witness, such as `witness.test/w1`: no space, no plus.")],
+    out: Annotated[Path, typer.Option(help="File for the private key; it must not exist yet.")],
+) -> None:
+    """Make a witness's key and print its verifier key, a line for the gateway's file `witnesses`."""
+    try:
+        key = CosigningKey.create(name)
+        key.save(out)
+    except (OSError, CheckpointFault) as error:
+        _fail("Not made", str(error))
+    typer.echo(str(key.verifier))
+
+
+def witness(
+    gateway: Annotated[str, typer.Option(help="Address of the gateway, `HOST:PORT`.")],
+    certificate: Annotated[Path, typer.Option(help="Folder with a system's `tls.crt`, `tls.key` and `ca.crt`.")],
+    key: Annotated[Path, typer.Option(help="File with the log's verifier key.")],
+    name: Annotated[str, typer.Option(help="Name of the witness.")],
+    witness_key: Annotated[Path, typer.Option(help="File with the witness's private key.")],
+    seen: Annotated[Path, typer.Option(help="File with the last checkpoint that was cosigned; made at the first.")],
+) -> None:
+    """Cosign the newest checkpoint once, if it continues the last one that was cosigned."""
+    try:
+        log = VerifierKey.parse(key.read_text(encoding="utf-8"))
+        before = log.open(seen.read_text(encoding="utf-8")) if seen.exists() else EMPTY
+        cosigner = Witness(CosigningKey.load(name, witness_key), log)
+        with gateway_channel(gateway, certificate) as channel:
+            now = SystemClock().now()
+            shown = cosign_newest(channel, cosigner, before, now, lambda note: write_whole(seen, note))
+    except grpc.RpcError as error:
+        _fail("Not cosigned", explain(error).message)
+    except (OSError, TypeError, ValueError, CheckpointFault, NotConsistent) as error:
+        _fail("Not cosigned", str(error))
+    Console().print(f"Cosigned {shown.size} entries, {shown.size - before.size} of them new.")
+
+
+def _fail(what: str, why: str) -> NoReturn:
+    Console(stderr=True).print(f"[bold red]{what}:[/] {why}", soft_wrap=True)
+    raise typer.Exit(1)

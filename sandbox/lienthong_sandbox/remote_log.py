@@ -1,0 +1,101 @@
+"""Verifying the log of a running gateway, over gRPC, as an auditor does."""
+
+from collections.abc import Iterator, Sequence
+
+import grpc
+
+from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
+from lienthong_gateway.log.proofs import shown_peaks
+from lienthong_gateway.log.rows import StoredRow
+from lienthong_gateway.log.verify import Beginning, Fault, FaultKind, Progress, Verification, verify_source
+from lienthong_gateway.log.witness import NotConsistent, check_growth
+
+_PAGE = 1_000
+_DEADLINE_S = 30.0
+
+
+class GatewaySource:
+    """A gateway's log up to one size: reading it makes it longer, so an end has to be set first."""
+
+    def __init__(self, stub: ExchangeLogServiceStub, size: int) -> None:
+        self._stub = stub
+        self._size = size
+
+    def size(self) -> int:
+        """Return the size that was set."""
+        return self._size
+
+    def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
+        """Give the entries; over gRPC there are no columns that they are looked up by."""
+        while start < self._size:
+            request = pb.ListEntriesRequest(start=start, page_size=min(_PAGE, self._size - start))
+            found = self._stub.ListEntries(request, timeout=_DEADLINE_S).entries
+            page = [(e.log_index, e.leaf, e.leaf_hash, None, None, None) for e in found if e.log_index < self._size]
+            if not page:
+                return
+            yield page
+            start = page[-1][0] + 1
+
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
+        """Give the checkpoints."""
+        while start_size <= self._size:
+            request = pb.ListCheckpointsRequest(start_size=start_size, page_size=_PAGE)
+            found = self._stub.ListCheckpoints(request, timeout=_DEADLINE_S).checkpoints
+            page = [(checkpoint.tree_size, checkpoint.note) for checkpoint in found]
+            yield from (stored for stored in page if stored[0] <= self._size)
+            if len(page) < _PAGE:
+                return
+            start_size = page[-1][0] + 1
+
+    def tiles(self, level: int) -> None:  # noqa: ARG002 (there are no levels)
+        """Give nothing: what a gateway stores of its tree is its own affair, its proofs are what counts."""
+        return
+
+
+def verifier_key(channel: grpc.Channel) -> VerifierKey:
+    """Return the key that a gateway says its log is signed with; raises grpc.RpcError, CheckpointFault."""
+    stub = ExchangeLogServiceStub(channel)
+    return VerifierKey.parse(stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).verifier_key)
+
+
+def verify_gateway(
+    channel: grpc.Channel,
+    key: VerifierKey,
+    seen: Checkpoint | None = None,
+    progress: Progress = lambda _entries, _all: None,
+) -> Verification:
+    """Check a gateway's log up to its newest checkpoint.
+
+    With a checkpoint that was kept, only what came after it is read, once a consistency proof shows that the log
+    continues it. Where none does, the whole log is read, to say why. Raises grpc.RpcError, and CheckpointFault if the
+    newest checkpoint is not signed with the key.
+    """
+    stub = ExchangeLogServiceStub(channel)
+    note = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).checkpoint.note
+    shown = key.open(note)
+    source = GatewaySource(stub, shown.size)
+    if seen is None or seen.size == 0:
+        return verify_source(source, key, progress=progress)
+
+    def proofs(first: int, second: int) -> Sequence[bytes]:
+        request = pb.GetConsistencyProofRequest(first_size=first, second_size=second)
+        return stub.GetConsistencyProof(request, timeout=_DEADLINE_S).hashes
+
+    try:
+        proof = check_growth(seen, shown, proofs)
+    except NotConsistent as refuted:
+        return _why(verify_source(source, key, seen, progress=progress), refuted)
+    if shown.size == seen.size:
+        return Verification(shown.size, shown.root, 0, None, note)
+    beginning = Beginning(seen, shown_peaks(seen.size, shown.size, proof, seen.root))
+    return verify_source(source, key, beginning=beginning, progress=progress)
+
+
+def _why(verification: Verification, refuted: NotConsistent) -> Verification:
+    if verification.fault is not None:
+        return verification
+    message = f"{refuted} Its entries do, so its proofs are wrong."
+    fault = Fault(FaultKind.PROOF_INVALID, 0, refuted.seen.size - 1, message)
+    return Verification(verification.size, verification.root, verification.checkpoints, fault, verification.note)

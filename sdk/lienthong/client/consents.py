@@ -1,0 +1,26 @@
+"""Checking the chain of a consent's revisions, as ConsentService.ListConsentRevisions returns them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from lienthong.api.consent.v1.consent_pb2 import ConsentRevision
+
+
+def chain_fault(revisions: Iterable[ConsentRevision]) -> str:
+    """Return what is wrong with a chain of revisions, empty if nothing is.
+
+    Wrong is a number that is missing, a document that is not its digest's, and one that does not hold the digest of
+    the revision before.
+    """
+    before = ""
+    for number, revision in enumerate(revisions, start=1):
+        if revision.revision != number:
+            return f"revision {number} is missing"
+        if hashlib.sha256(revision.document).hexdigest() != revision.digest:
+            return f"the document of revision {number} is not the one its digest was made of"
+        document = json.loads(revision.document)
+        if (document["digest_before"], document["revision"]) != (before, number):
+            return f"revision {number} does not follow revision {number - 1}"
+        before = revision.digest
+    return ""

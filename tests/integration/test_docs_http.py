@@ -1,0 +1,47 @@
+"""What docs/http.md, docs/limits.md and docs/observing.md say is so."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.telemetry.metrics import Metrics
+from lienthong_sandbox import Sandbox
+from tests.support.documents import ROOT, blocks, table_rows, text_of
+
+HTTP, LIMITS, OBSERVING = (ROOT / "docs" / name for name in ("http.md", "limits.md", "observing.md"))
+
+
+def test_the_command_for_curl_verifies_a_citizen(tmp_path: Path) -> None:
+    (command,) = blocks(HTTP, "sh")
+    with Sandbox(citizens=50, data=tmp_path / "world") as vn:
+        command = command.replace("https://127.0.0.1:7446", vn.endpoints.gateway_url)
+        command = command.replace("world/", f"{vn.world.folder}/")
+        done = subprocess.run(
+            [*shlex.split(command), "--silent"], capture_output=True, text=True, check=False, timeout=20
+        )
+    assert json.loads(done.stdout) == {"exists": True, "fullName": "MATCH_RESULT_MATCH"}
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    said = {row[0]: row[1] for row in table_rows(LIMITS)}
+    limits = Limits()
+    assert said["Calls under way at one gateway"].startswith(f"{limits.calls_in_flight};")
+    assert said["Calls of one system"].startswith(f"{limits.rate.per_second:,} a second, {limits.rate.burst:,} at once")
+    assert said["Calls under way on one gRPC connection"] == str(limits.streams_per_connection)
+    assert said["Headers of a call"] == f"{limits.headers}, together {limits.header_bytes >> 10} KiB"
+    assert said["Time for one call"].startswith(f"{limits.deadline_s:g} s; {limits.stream_deadline_s:g} s")
+    assert said["Time for an HTTP request's body to arrive"] == f"{limits.body_s:g} s"
+
+
+def test_every_metric_that_is_named_exists() -> None:
+    metrics = Metrics()
+    named = set(re.findall(r"`(lienthong_gateway_\w+)`", text_of(OBSERVING)))
+    shown = {row[0].strip("`") for row in table_rows(OBSERVING)}
+    # The two that are asked of the running gateway are shown by test_gateway_telemetry.
+    of_the_running = {"lienthong_gateway_log_queue_entries", "lienthong_gateway_calls_in_flight"}
+    types = re.findall(r"# TYPE (lienthong_gateway_\w+)", metrics.text().decode())
+    assert shown - of_the_running == {name for name in types if not name.endswith("_created")}
+    assert shown <= named

@@ -1,0 +1,97 @@
+"""Clients over HTTP that do not behave: they go away, dawdle, or show odd certificates."""
+
+import json
+import socket
+import ssl
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from lienthong.client import CallContext
+from lienthong_core.certificates import TlsIdentity
+from lienthong_core.database import sqlite_url
+from lienthong_gateway.edge.limits import Limits
+from lienthong_seeds import members
+from tests.support.citizens import LAN
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.waiting import wait_until
+
+GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+BODY = f'{{"personalNumber": "{LAN}"}}'.encode()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(body_s=0.3)) as world:
+        world.consent()
+        yield world
+
+
+@contextmanager
+def connected(world: GatewayWorld, tls: TlsIdentity, folder: Path) -> Generator[ssl.SSLSocket]:
+    tls.save(folder)
+    context = ssl.create_default_context(cadata=world.authority.certificate.decode())
+    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    with (
+        socket.create_connection((world.config.web_host, world.config.web_port), TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=world.config.web_host) as connection,
+    ):
+        yield connection
+
+
+def is_ended(connection: ssl.SSLSocket) -> bool:
+    """Wait for the other side to say something, and return whether it closed the connection instead."""
+    try:
+        return connection.recv(1) == b""
+    except (ssl.SSLEOFError, ConnectionResetError):
+        return True
+
+
+def head(world: GatewayWorld, length: int) -> bytes:
+    headers = [("host", "gateway"), ("content-type", "application/json"), ("content-length", str(length))]
+    headers += CallContext(PURPOSE, world.token()).metadata()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"POST {GET_CITIZEN} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+def test_when_the_client_goes_away_the_work_ends_and_the_log_says_so(world: GatewayWorld, tmp_path: Path) -> None:
+    with world.population.hanging("GetCitizen"):
+        with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+            connection.sendall(head(world, len(BODY)) + BODY)
+            wait_until(lambda: world.population.calls)
+        wait_until(lambda: "CALLER_GONE" in {entry["reason"] for entry in world.entries()})
+    assert world.read()[0].citizen.personal_number == LAN
+
+
+def test_a_body_that_dawdles_is_not_waited_for(world: GatewayWorld, tmp_path: Path) -> None:
+    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        connection.sendall(head(world, len(BODY)) + BODY[:5])
+        answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert not world.population.calls
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nhost: gate"], ids=["nothing", "half a head"])
+def test_a_connection_that_asks_for_nothing_is_ended(world: GatewayWorld, tmp_path: Path, sent: bytes) -> None:
+    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+def test_requests_on_one_connection_are_answered_one_after_the_other(world: GatewayWorld, tmp_path: Path) -> None:
+    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        for _ in range(3):
+            connection.sendall(head(world, len(BODY)) + BODY)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, json.loads(answer.read())["citizen"]["personalNumber"]) == (200, LAN)
+
+
+def test_what_is_no_http_is_answered_and_forgotten(world: GatewayWorld, tmp_path: Path) -> None:
+    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        connection.sendall(b"\x00\x01 nonsense\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+    assert world.read()[0].citizen.personal_number == LAN

@@ -1,0 +1,247 @@
+"""The gateway's calls as JSON over HTTPS, driven with curl: the same answers, refusals and entries as over gRPC."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+from google.rpc.error_details_pb2 import ErrorInfo
+
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import CallContext, Header, Receipt
+from lienthong_core.certificates import Authority
+from lienthong_core.database import sqlite_url
+from lienthong_core.errors import not_found
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_core.systems import INSTANCE, SystemId
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI, citizen
+from tests.support.curl import Curl, HttpAnswer
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+
+GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
+STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
+OWN = {"time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
+"""What two entries about the same call may differ in."""
+Headers = list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path_factory.mktemp("json") / "gateway.sqlite")) as world:
+        world.consent()
+        yield world
+
+
+@pytest.fixture
+def portal(world: GatewayWorld, tmp_path: Path) -> Curl:
+    return world.curl(tmp_path, members.PORTAL)
+
+
+def consented(world: GatewayWorld, **changes: str) -> Headers:
+    return list(CallContext(**{"purpose": PURPOSE, "token": world.token(), **changes}).metadata())
+
+
+def receipt_of(answer: HttpAnswer) -> Receipt:
+    prefix = "trailer-"
+    return Receipt.of([(k.removeprefix(prefix), v) for k, v in answer.headers.items() if k.startswith(prefix)])
+
+
+def test_a_consented_read_answers_the_same_over_json_as_over_grpc(world: GatewayWorld, portal: Curl) -> None:
+    over_grpc, grpc_receipt = world.read()
+
+    answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, consented(world))
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert json_format.ParseDict(answer.json, GetCitizenResponse()) == over_grpc
+    receipt = receipt_of(answer)
+    assert receipt.datasets_released == grpc_receipt.datasets_released
+    assert receipt.datasets_withheld == grpc_receipt.datasets_withheld
+    assert receipt.request_hash == grpc_receipt.request_hash
+    first, second = (world.entries()[index] for index in (grpc_receipt.log_index, receipt.log_index))
+    assert {k: v for k, v in first.items() if k not in OWN} == {k: v for k, v in second.items() if k not in OWN}
+
+
+def test_the_binary_form_is_spoken_as_well(world: GatewayWorld, portal: Curl) -> None:
+    request = GetCitizenRequest(personal_number=LAN).SerializeToString()
+    answer = portal.post(GET_CITIZEN, request, consented(world), "application/proto")
+    assert answer.headers["content-type"] == "application/proto"
+    assert GetCitizenResponse.FromString(answer.body) == world.read()[0]
+
+
+def test_a_body_may_be_compressed_with_gzip(world: GatewayWorld, portal: Curl) -> None:
+    body = gzip.compress(json.dumps({"personal_number": LAN}).encode())
+    answer = portal.post(GET_CITIZEN, body, [*consented(world), ("content-encoding", "gzip")])
+    assert answer.json["citizen"]["personalNumber"] == LAN
+
+
+def test_the_gateways_own_methods_are_called_in_the_same_way(portal: Curl) -> None:
+    answer = portal.call(LIST_SYSTEMS, {}, [("connect-protocol-version", "1"), ("connect-timeout-ms", "5000")])
+    assert answer.status == 200
+    assert str(members.PORTAL) in {system["systemId"] for system in answer.json["systems"]}
+
+
+def over_grpc(world: GatewayWorld, number: str, headers: Headers, consumer: SystemId) -> tuple[str, str]:
+    stub = PopulationServiceStub(world.channel(consumer))
+    request = GetCitizenRequest(personal_number=number)
+    why = refusal_of(lambda: stub.GetCitizen(request, metadata=tuple(headers), timeout=TIMEOUT_S))
+    return why.status.name, why.reason
+
+
+PORTAL, BANK = members.PORTAL, members.BANK
+
+
+@pytest.mark.parametrize(
+    ("refused_with", "status", "number", "changes", "more", "consumer"),
+    [
+        ("PURPOSE_MISSING", 400, LAN, {"purpose": ""}, [], PORTAL),
+        ("PURPOSE_UNKNOWN", 400, LAN, {"purpose": "nonsense"}, [], PORTAL),
+        ("PERSONAL_NUMBER_INVALID", 400, "12", {}, [], PORTAL),
+        ("TOKEN_MALFORMED", 401, LAN, {"token": "x"}, [], PORTAL),
+        ("SUBJECT_MISMATCH", 403, MAI, {}, [], PORTAL),
+        ("LEGAL_BASIS_UNKNOWN", 400, LAN, {"legal_basis": "because"}, [], PORTAL),
+        ("HEADER_DUPLICATED", 400, LAN, {}, [(Header.PURPOSE, "again")], PORTAL),
+        ("CLIENT_MISMATCH", 403, LAN, {}, [(Header.CLIENT, "A/B/C/D")], PORTAL),
+        ("TOKEN_NOT_YOURS", 401, LAN, {}, [], BANK),
+        ("SYSTEM_UNKNOWN", 401, LAN, {}, [], STRANGER),
+        ("HEADERS_TOO_MANY", 429, LAN, {}, [(f"h-{number}", "1") for number in range(64)], PORTAL),
+    ],
+)
+def test_a_refusal_has_the_same_reason_status_and_entry_over_json_as_over_grpc(
+    world: GatewayWorld,
+    tmp_path: Path,
+    refused_with: str,
+    status: int,
+    number: str,
+    changes: dict[str, str],
+    more: Headers,
+    consumer: SystemId,
+) -> None:
+    sent = [*consented(world, **changes), *more]
+    code, reason = over_grpc(world, number, sent, consumer)
+
+    answer = world.curl(tmp_path, consumer).call(GET_CITIZEN, {"personalNumber": number}, sent)
+
+    assert (answer.status, reason, answer.error_info.reason) == (status, refused_with, refused_with)
+    assert answer.json["code"] == code.lower()
+    assert answer.error_info.metadata["exchange_id"] == answer.headers["trailer-lienthong-exchange-id"]
+    first, second = world.entries()[-3:-1]
+    assert (first["event"], first["reason"], first["status"]) == ("REFUSAL", refused_with, code)
+    assert {k: v for k, v in first.items() if k not in OWN} == {k: v for k, v in second.items() if k not in OWN}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"personalNumber": "099190000001", "nickname": "Lan"}', 'no field named "nickname"'),
+        (b'{"personalNumber": 12}', "personalNumber"),
+        (b'{"personalNumber": "1", "personalNumber": "2"}', "personalNumber"),
+        (b"[]", "no JSON object"),
+        (b"", "no JSON object"),
+        (b"{", "JSON"),
+        (b'{"\xff"', "UTF-8"),
+        (b"[" * 100_000, "no JSON object"),
+        (b'{"birthDate":' * 10_000, "JSON"),
+    ],
+)
+def test_json_that_is_no_request_is_refused_with_what_is_wrong(portal: Curl, body: bytes, said: str) -> None:
+    answer = portal.post(GET_CITIZEN, body)
+    assert (answer.status, answer.error_info.reason) == (400, "REQUEST_MALFORMED")
+    assert said in answer.json["message"]
+    assert len(answer.json["message"]) < 600
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "reason"),
+    [
+        ([("connect-protocol-version", "2")], 400, "HEADER_INVALID"),
+        ([("connect-timeout-ms", "soon")], 400, "HEADER_INVALID"),
+        ([("connect-timeout-ms", "1"), ("connect-timeout-ms", "2")], 400, "HEADER_INVALID"),
+        ([("content-encoding", "br")], 501, "ENCODING_UNKNOWN"),
+        ([("content-encoding", "gzip")], 400, "REQUEST_MALFORMED"),
+    ],
+)
+def test_headers_of_the_protocol_are_held_to_their_form(
+    portal: Curl, headers: Headers, status: int, reason: str
+) -> None:
+    answer = portal.call(LIST_SYSTEMS, {}, headers)
+    assert (answer.status, answer.error_info.reason) == (status, reason)
+
+
+def test_gzip_that_ends_early_is_refused(portal: Curl) -> None:
+    answer = portal.post(LIST_SYSTEMS, gzip.compress(b"{}")[:-9], [("content-encoding", "gzip")])
+    assert answer.error_info.reason == "REQUEST_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b" " * (MAX_MESSAGE_BYTES + 1), []),
+        (gzip.compress(b" " * (64 * MAX_MESSAGE_BYTES)), [("content-encoding", "gzip")]),
+    ],
+    ids=["plain", "gzip"],
+)
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(portal: Curl, body: bytes, headers: Headers) -> None:
+    answer = portal.post(LIST_SYSTEMS, body, headers)
+    assert (answer.status, answer.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/grpc-web", "application/json; charset=latin-1"])
+def test_other_content_types_are_refused_and_nothing_is_recorded(
+    world: GatewayWorld, portal: Curl, content_type: str
+) -> None:
+    before = len(world.entries())
+    answer = portal.post(GET_CITIZEN, b"{}", content_type=content_type)
+    assert (answer.status, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert answer.headers["accept-post"] == "application/json, application/proto"
+    assert len(world.entries()) == before + 1
+
+
+def test_a_call_without_a_certificate_is_refused_and_not_recorded(world: GatewayWorld, tmp_path: Path) -> None:
+    before = len(world.entries())
+    answer = world.curl(tmp_path, None).call(GET_CITIZEN, {"personalNumber": LAN}, consented(world))
+    assert (answer.status, answer.error_info.reason) == (401, "CERTIFICATE_MISSING")
+    assert len(world.entries()) == before + 1
+
+
+def test_a_certificate_of_another_authority_does_not_get_through_the_handshake(
+    world: GatewayWorld, tmp_path: Path
+) -> None:
+    foreign = Authority.create().issue(members.PORTAL)
+    curl = Curl(f"https://127.0.0.1:{world.config.web_port}", tmp_path, foreign, world.authority.certificate)
+    with pytest.raises(Exception, match="curl"):
+        curl.call(LIST_SYSTEMS, {})
+
+
+def test_a_method_that_nobody_provides_is_refused_as_over_grpc(portal: Curl) -> None:
+    answer = portal.call("/lienthong.test.v1.Nothing/Nothing", {})
+    assert (answer.status, answer.json["code"], answer.error_info.reason) == (501, "unimplemented", "METHOD_UNKNOWN")
+
+
+def test_a_call_ends_when_its_callers_time_is_over(world: GatewayWorld, portal: Curl) -> None:
+    with world.population.hanging("GetCitizen"):
+        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, [*consented(world), ("connect-timeout-ms", "400")])
+    assert answer.status == 504
+    assert answer.json["code"] == "deadline_exceeded"
+    assert answer.error_info.reason in {"PROVIDER_TIMEOUT", "DEADLINE_PASSED"}
+
+
+def test_what_a_provider_refuses_with_comes_through_unchanged(world: GatewayWorld, portal: Curl) -> None:
+    world.population.answer("GetCitizen", not_found("CITIZEN_UNKNOWN", "No such citizen."))
+    try:
+        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, consented(world))
+    finally:
+        world.population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
+    assert (answer.status, answer.error_info.reason) == (404, "CITIZEN_UNKNOWN")
+    assert answer.error_info.metadata["origin"] == str(members.POPULATION)
+
+
+def test_the_debug_part_of_a_detail_says_what_its_bytes_say(portal: Curl) -> None:
+    answer = portal.call(GET_CITIZEN, {})
+    (detail,) = answer.json["details"]
+    assert json_format.ParseDict(detail["debug"], ErrorInfo()) == answer.error_info

@@ -1,0 +1,151 @@
+"""Beyond its limits the gateway refuses at once, says when to try again, and works on."""
+
+import time
+import tracemalloc
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.client import CallContext, explain
+from lienthong_core.database import sqlite_url
+from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_seeds import members
+from tests.support.citizens import LAN
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.waiting import wait_until
+
+CAPACITY = 4
+BEYOND = 40
+AT_ONCE_S = 0.5
+LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[GatewayWorld]:
+    """Give a gateway that takes four calls at once."""
+    with gateway_world(
+        sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(calls_in_flight=CAPACITY, retry_after_s=1.5)
+    ) as world:
+        world.consent()
+        yield world
+
+
+@contextmanager
+def filled(world: GatewayWorld) -> Generator[list[Any]]:
+    """Keep as many calls under way as the gateway takes, all waiting for a provider."""
+    stub = PopulationServiceStub(world.channel(members.PORTAL))
+    metadata = CallContext(PURPOSE, world.token()).metadata()
+    with world.population.hanging("GetCitizen"):
+        request = GetCitizenRequest(personal_number=LAN)
+        before = len(world.population.calls)
+        under_way = [stub.GetCitizen.future(request, metadata=metadata, timeout=TIMEOUT_S) for _ in range(CAPACITY)]
+        wait_until(lambda: len(world.population.calls) == before + CAPACITY)
+        yield under_way
+
+
+def list_systems(world: GatewayWorld) -> None:
+    stub = CatalogueServiceStub(world.channel(members.BANK))
+    stub.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+
+
+def overloaded_in(world: GatewayWorld) -> list[str]:
+    return [entry["consumer"] for entry in world.entries() if entry["reason"] == "OVERLOADED"]
+
+
+def test_calls_beyond_capacity_are_refused_at_once_and_the_admitted_ones_are_answered(full: GatewayWorld) -> None:
+    with filled(full) as admitted:
+        longest = 0.0
+        for _ in range(BEYOND):
+            began = time.monotonic()
+            why = refusal_of(lambda: list_systems(full))
+            longest = max(longest, time.monotonic() - began)
+            assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+            assert why.retry_after_s == 1.5
+            assert why.metadata == {"origin": "gateway"}
+    assert longest < AT_ONCE_S
+    assert [call.result().citizen.personal_number for call in admitted] == [LAN] * CAPACITY
+    list_systems(full)
+
+
+def test_refusing_for_want_of_room_takes_no_memory(full: GatewayWorld) -> None:
+    with filled(full):
+        refusal_of(lambda: list_systems(full))
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(300):
+                refusal_of(lambda: list_systems(full))
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert after - before < 1 << 20
+
+
+def test_calls_that_were_turned_away_are_one_entry_for_each_system_and_reason(full: GatewayWorld) -> None:
+    with filled(full):
+        for _ in range(BEYOND):
+            refusal_of(lambda: list_systems(full))
+    wait_until(lambda: overloaded_in(full))
+    assert overloaded_in(full) == [str(members.BANK)]
+
+
+def test_over_http_the_hint_is_also_in_the_header_for_it(full: GatewayWorld, tmp_path: Path) -> None:
+    with filled(full):
+        answer = full.curl(tmp_path, members.BANK).call(LIST_SYSTEMS, {})
+    assert (answer.status, answer.json["code"]) == (429, "resource_exhausted")
+    assert answer.headers["retry-after"] == "2"
+    assert answer.error_info.reason == "OVERLOADED"
+    assert {"retryDelay": "1.500s"} in [detail["debug"] for detail in answer.json["details"]]
+
+
+def test_a_system_that_calls_too_often_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
+    limits = Limits(rates={members.BANK: Rate(0.001, 3)})
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        for _ in range(3):
+            list_systems(world)
+        why = refusal_of(lambda: list_systems(world))
+        assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+        assert why.retry_after_s is not None
+        assert 900 < why.retry_after_s <= 1_000
+        assert world.entries()
+
+
+def test_a_call_with_too_many_headers_is_refused_and_recorded(full: GatewayWorld) -> None:
+    stub = CatalogueServiceStub(full.channel(members.BANK))
+    metadata = tuple((f"h-{number}", "1") for number in range(65))
+    why = refusal_of(lambda: stub.ListSystems(ListSystemsRequest(), metadata=metadata, timeout=TIMEOUT_S))
+    assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "HEADERS_TOO_MANY")
+    assert full.entries()[-2]["reason"] == "HEADERS_TOO_MANY"
+
+
+def test_grpc_refuses_headers_that_are_too_large_itself(full: GatewayWorld) -> None:
+    stub = CatalogueServiceStub(full.channel(members.BANK))
+    metadata = (("h", "1" * (32 << 10)),)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.ListSystems(ListSystemsRequest(), metadata=metadata, timeout=TIMEOUT_S)
+    assert explain(caught.value).status == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_head_that_is_too_large_is_refused_over_http(full: GatewayWorld, tmp_path: Path) -> None:
+    answer = full.curl(tmp_path, members.BANK).call(LIST_SYSTEMS, {}, [("h", "1" * (32 << 10))])
+    assert (answer.status, answer.error_info.reason) == (429, "HEADERS_TOO_MANY")
+
+
+def test_no_call_is_worked_on_for_longer_than_the_gateways_own_deadline(tmp_path: Path) -> None:
+    database = sqlite_url(tmp_path / "gateway.sqlite")
+    with gateway_world(database, limits=Limits(deadline_s=0.3)) as world:
+        world.consent()
+        with world.population.hanging("GetCitizen"):
+            why = refusal_of(world.read)
+        assert (why.status, why.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED")
+        (entry,) = [e for e in world.entries() if e["exchange_id"] == why.metadata["exchange_id"]]
+        assert entry["reason"] == "CALLER_GONE"
+        assert world.read()[0].citizen.personal_number == LAN

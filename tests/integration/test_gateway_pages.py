@@ -1,0 +1,134 @@
+"""What the gateway serves over HTTPS beside the calls: the OpenAPI document, metrics, the log's files, a page."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from lienthong.client import Header
+from lienthong_core.database import sqlite_url
+from lienthong_gateway.log.tiles import unbundle
+from lienthong_seeds import members
+from tests.support.curl import Curl
+from tests.support.gateway_world import GatewayWorld, gateway_world
+
+GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path_factory.mktemp("pages") / "gateway.sqlite")) as world:
+        world.consent()
+        world.read()
+        yield world
+
+
+@pytest.fixture
+def nobody(world: GatewayWorld, tmp_path: Path) -> Curl:
+    return world.curl(tmp_path, None)
+
+
+@pytest.fixture
+def auditor(world: GatewayWorld, tmp_path: Path) -> Curl:
+    return world.curl(tmp_path, members.AUDITOR)
+
+
+def test_the_page_says_in_both_languages_that_it_is_a_simulation(nobody: Curl) -> None:
+    answer = nobody.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "SIMULATION" in answer.body.decode()
+    assert "MÔ PHỎNG" in answer.body.decode()
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_lists_paths_that_are_there(auditor: Curl) -> None:
+    paths = re.findall(r"<code>GET (\S+)</code>", auditor.get("/").body.decode())
+    known = [path.replace("LEVEL", "0").replace("INDEX", "000.p/1") for path in paths]
+    assert len(known) == 5
+    assert [auditor.get(path).status for path in known] == [200] * 5
+
+
+def test_the_openapi_document_is_valid_and_has_every_method(nobody: Curl) -> None:
+    document = nobody.get("/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert GET_CITIZEN in document["paths"]
+    assert "/lienthong.api.consent.v1.ConsentService/RequestConsent" in document["paths"]
+
+
+def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobody: Curl) -> None:
+    document = nobody.get("/openapi.json").json
+    operation = document["paths"][GET_CITIZEN]["post"]
+    headers = {header["name"]: header for header in operation["parameters"]}
+    assert headers["lienthong-purpose"]["required"]
+    assert "state_19_1_c" in headers["lienthong-legal-basis"]["schema"]["enum"]
+    assert "identity.basic" in operation["x-lienthong-datasets"]
+    schemas = document["components"]["schemas"]
+    assert schemas["lienthong.api.population.v1.GetCitizenRequest"]["properties"]["personalNumber"] == {
+        "type": "string"
+    }
+    citizen = schemas["lienthong.api.population.v1.Citizen"]["properties"]
+    assert citizen["bloodGroup"]["x-lienthong-dataset"] == "health.blood_group"
+    assert document["components"]["securitySchemes"]["certificate"]["type"] == "mutualTLS"
+
+
+def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: Curl) -> None:
+    operation = nobody.get("/openapi.json").json["paths"][GET_CITIZEN]["post"]
+    sent = {header["name"] for header in operation["parameters"]}
+    told = {name.removeprefix("Trailer-") for name in operation["responses"]["200"]["headers"]}
+    # The token is described as a scheme of security; the consumer is told to providers alone.
+    assert set(Header) - {Header.AUTHORIZATION, Header.CONSUMER} <= sent | told
+
+
+def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, tmp_path: Path) -> None:
+    refused = nobody.get("/metrics")
+    assert (refused.status, refused.json["reason"]) == (401, "CERTIFICATE_MISSING")
+    assert refused.headers["content-type"] == "application/problem+json"
+    answer = world.curl(tmp_path, members.BANK).get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nothing", 404), (GET_CITIZEN, 405), ("/tile/0/999", 404), ("/tile/0/1", 404), ("/tile/../../etc/passwd", 404)],
+)
+def test_a_path_that_leads_nowhere_is_answered_with_a_problem_that_teaches(
+    nobody: Curl, path: str, status: int
+) -> None:
+    answer = nobody.get(path, "--path-as-is")
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert len(answer.json["detail"]) > 20
+
+
+def test_a_monitor_without_a_certificate_follows_the_tree_by_its_hashes(nobody: Curl) -> None:
+    note = nobody.get("/checkpoint")
+    _, size, root, *_ = note.body.decode().splitlines()
+    assert note.headers["cache-control"] == "no-store"
+    tile = nobody.get(f"/tile/0/000.p/{size}")
+    assert "immutable" in tile.headers["cache-control"]
+    assert tile.headers["content-type"] == "application/octet-stream"
+    assert len(tile.body) == 32 * int(size)
+    assert root
+    again = nobody.get("/tile/0/000.p/1")
+    assert again.body == tile.body[:32]
+
+
+def test_entries_are_for_auditors_and_their_reading_is_recorded(
+    world: GatewayWorld, nobody: Curl, auditor: Curl, tmp_path: Path
+) -> None:
+    path = "/tile/entries/000.p/2"
+    assert nobody.get(path).json["reason"] == "CERTIFICATE_MISSING"
+    refused = world.curl(tmp_path, members.BANK).get(path)
+    assert (refused.status, refused.json["reason"]) == (403, "CALLER_NOT_ALLOWED")
+
+    leaves = unbundle(auditor.get(path).body)
+
+    hashes = nobody.get("/tile/0/000.p/2").body
+    assert b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves) == hashes
+    read = world.entries()[-2]
+    assert (read["event"], read["method"], read["consumer"]) == ("LOG_READ", path, str(members.AUDITOR))

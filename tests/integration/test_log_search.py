@@ -1,0 +1,110 @@
+"""Looking through the stored log: bounded, in order, each entry once, on every database."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from lienthong_core.database import snapshot, writing
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.notes import newest_size, read_newest_note, read_note, save_cosignature
+from lienthong_gateway.log.search import MOST_LOOKED_AT, Found, Key, Leaf, search
+from lienthong_gateway.log.store import commitment, find_salt
+from tests.support.log import CONSUMERS, PROVIDER, filled
+
+SIZE = 90
+
+
+def every(_leaf: Leaf) -> bool:
+    return True
+
+
+def pages(engine: Engine, keys: tuple[Key, ...], fits: Callable[[Leaf], bool], limit: int) -> list[Found]:
+    """Search page by page to the end."""
+    found: list[Found] = []
+    before: int | None = None
+    with snapshot(engine) as connection:
+        while not found or before is not None:
+            found.append(search(connection, keys, fits, before, limit))
+            before = found[-1].cursor
+    return found
+
+
+def indexes(found: list[Found]) -> list[int]:
+    return [index for page in found for index, _ in page.entries]
+
+
+def test_entries_are_found_by_any_of_their_keys_on_every_database(database_url: str) -> None:
+    engine = filled(database_url, SIZE)
+    newest_first = list(range(SIZE - 1, -1, -1))
+    bank, provider = Key("consumer", CONSUMERS[0]), Key("provider", PROVIDER)
+    expected: list[tuple[tuple[Key, ...], list[int]]] = [
+        ((), newest_first),
+        ((bank,), [n for n in newest_first if n % 2 == 0]),
+        ((bank, provider), newest_first),
+        ((bank, Key("provider", "nobody")), [n for n in newest_first if n % 2 == 0]),
+        ((Key("consumer", "nobody"),), []),
+        ((subject_key(engine, f"{3:012}"),), [n for n in newest_first if n % 5 == 3]),
+    ]
+    for keys, wanted in expected:
+        for limit in (1, 7, SIZE, SIZE + 1):
+            assert indexes(pages(engine, keys, every, limit)) == wanted
+    engine.dispose()
+
+
+def subject_key(engine: Engine, number: str) -> Key:
+    with engine.connect() as connection:
+        salt = find_salt(connection, number)
+    assert salt is not None
+    return Key("subject", commitment(salt, number))
+
+
+@pytest.mark.parametrize("limit", [1, 5, 12, 13])
+def test_only_what_fits_is_found_and_the_last_page_has_no_cursor(database_url: str, limit: int) -> None:
+    engine = filled(database_url, SIZE)
+
+    def refused(leaf: Leaf) -> bool:
+        return str(leaf["event"]) == "REFUSAL"
+
+    found = pages(engine, (), refused, limit)
+    engine.dispose()
+    assert indexes(found) == [n for n in range(SIZE - 1, -1, -1) if n % 7 == 6]
+    assert [len(page.entries) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert found[-1].entries
+
+
+def test_no_more_than_a_bounded_number_of_entries_is_looked_at(tmp_path: Path) -> None:
+    engine = filled(f"sqlite:///{tmp_path}/log.sqlite", MOST_LOOKED_AT + 500, batch=256)
+    looked_at: list[Leaf] = []
+
+    def never(leaf: Leaf) -> bool:
+        looked_at.append(leaf)
+        return False
+
+    with snapshot(engine) as connection:
+        first = search(connection, (), never, None, 50)
+        assert (first.entries, first.cursor, len(looked_at)) == ([], 500, MOST_LOOKED_AT)
+        assert search(connection, (), never, first.cursor, 50) == Found([], None)
+    engine.dispose()
+    assert len(looked_at) == MOST_LOOKED_AT + 500
+
+
+def test_a_cosignature_is_kept_beside_its_checkpoint_on_every_database(database_url: str) -> None:
+    engine = filled(database_url, SIZE, CheckpointKey.create())
+
+    def state(connection: Connection) -> tuple[int | None, int | None, list[str]]:
+        note = read_note(connection, 37)
+        assert note is not None
+        signatures = note.note.partition("\n\n")[2].splitlines()[1:]
+        return newest_size(connection), newest_size(connection, cosigned=True), signatures
+
+    with writing(engine) as connection:
+        assert state(connection) == (SIZE, None, [])
+        save_cosignature(connection, 37, "w2", "— w2 AAAA")
+        save_cosignature(connection, 37, "w1", "— w1 AAAA")
+        save_cosignature(connection, 37, "w2", "— w2 BBBB")
+        assert state(connection) == (SIZE, 37, ["— w1 AAAA", "— w2 BBBB"])
+        assert read_note(connection, 36) is None
+        assert read_newest_note(connection).tree_size == SIZE
+    engine.dispose()

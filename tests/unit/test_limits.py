@@ -1,0 +1,100 @@
+"""The limits' arithmetic: rates over time, and which calls are taken on."""
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lienthong_core.errors import Refusal, exhausted
+from lienthong_gateway.call import Peer
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.limits import Limits, Rate, TokenBucket
+from lienthong_seeds import members
+
+
+class Seconds:
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def peer(name: str) -> Peer:
+    return {"peer_uri": (name.encode(),)}
+
+
+BANK, PORTAL = peer(members.BANK.spiffe_id), peer(members.PORTAL.spiffe_id)
+
+
+def reason_of(admission: Admission, who: Peer) -> str:
+    with pytest.raises(Refusal) as caught:
+        admission.enter(who)
+    return caught.value.reason
+
+
+@given(
+    rate=st.builds(Rate, st.floats(0.1, 1_000), st.integers(1, 50)),
+    pauses=st.lists(st.floats(0, 2), max_size=200),
+)
+def test_no_more_calls_pass_than_the_burst_and_the_rate_allow(rate: Rate, pauses: list[float]) -> None:
+    bucket, now, passed = TokenBucket(rate, 0), 0.0, 0
+    for pause in pauses:
+        now += pause
+        passed += bucket.take(now) == 0
+    assert passed <= rate.burst + now * rate.per_second + 1e-6
+
+
+@given(rate=st.builds(Rate, st.floats(0.1, 1_000), st.integers(1, 50)))
+def test_a_call_that_waits_as_long_as_it_was_told_passes(rate: Rate) -> None:
+    bucket = TokenBucket(rate, 0)
+    while not (wait_s := bucket.take(0)):
+        pass
+    assert bucket.take(wait_s * 1.000_001) == 0
+
+
+def test_a_clock_that_goes_back_gives_nothing_away() -> None:
+    bucket = TokenBucket(Rate(1, 1), 10)
+    assert bucket.take(10) == 0
+    assert bucket.take(5) > 0
+
+
+def test_room_comes_back_when_a_call_is_over() -> None:
+    admission = Admission(Limits(calls_in_flight=1), Seconds())
+    admission.enter(BANK)
+    assert reason_of(admission, PORTAL) == "OVERLOADED"
+    admission.leave()
+    admission.enter(PORTAL)
+    assert admission.in_flight == 1
+
+
+def test_each_system_has_its_own_rate_and_strangers_share_one() -> None:
+    admission = Admission(Limits(rate=Rate(1, 1), rates={members.BANK: Rate(1, 2)}), Seconds())
+    admission.enter(BANK)
+    admission.enter(BANK)
+    admission.enter(PORTAL)
+    assert [reason_of(admission, who) for who in (BANK, PORTAL)] == ["RATE_LIMITED"] * 2
+    admission.enter(peer("spiffe://elsewhere/A"))
+    assert reason_of(admission, peer("spiffe://elsewhere/B")) == "RATE_LIMITED"
+    assert reason_of(admission, {}) == "RATE_LIMITED"
+
+
+def test_what_was_turned_away_is_summed_up_at_most_once_a_second() -> None:
+    clock = Seconds()
+    admission = Admission(Limits(calls_in_flight=0), clock)
+    for who in (BANK, BANK, PORTAL):
+        reason_of(admission, who)
+    assert admission.summary() == {}
+    clock.now += 1
+    assert admission.summary() == {(members.BANK, "OVERLOADED"): 2, (members.PORTAL, "OVERLOADED"): 1}
+    assert admission.summary() == {}
+    reason_of(admission, {})
+    assert admission.summary(final=True) == {(None, "OVERLOADED"): 1}
+
+
+def test_the_hint_when_to_try_again_is_kept_and_packed_beside_the_reason() -> None:
+    refusal = exhausted("OVERLOADED", "Later.", 0.25).with_metadata(origin="gateway")
+    assert (refusal.status, refusal.retry_after_s) == (grpc.StatusCode.RESOURCE_EXHAUSTED, 0.25)
+    assert [detail.TypeName() for detail in refusal.details()] == ["google.rpc.ErrorInfo", "google.rpc.RetryInfo"]
+    assert [detail.TypeName() for detail in exhausted("X", "No.").details()] == ["google.rpc.ErrorInfo"]

@@ -1,0 +1,89 @@
+"""Messages in JSON: what goes out can come in again, and is what the OpenAPI document says."""
+
+import json
+from functools import cache
+from typing import Protocol, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_schema_validator import OAS31Validator
+
+from lienthong.api.population.v1 import population_pb2 as pb
+from lienthong_core.certificates import Authority
+from lienthong_core.contracts import all_contracts, declared_datasets
+from lienthong_core.errors import Refusal
+from lienthong_core.peer import peer_certificate, peer_system
+from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.web.codecs import JsonCodec, MethodTypes, method_types
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.schemas import Schemas
+from lienthong_seeds import members
+from tests.support.messages import messages
+
+TYPES = MethodTypes(pb.GetCitizenResponse, pb.GetCitizenResponse)
+
+
+class Validator(Protocol):
+    """What checks JSON against a schema; the library has no types."""
+
+    def is_valid(self, instance: object) -> bool: ...
+
+
+@cache
+def validator() -> Validator:
+    """Return what checks a citizen's record in JSON against its schema."""
+    schemas = Schemas(declared_datasets())
+    reference = schemas.reference(pb.GetCitizenResponse)
+    return cast("Validator", OAS31Validator({"components": {"schemas": schemas.components}, **reference}))
+
+
+@given(messages(pb.GetCitizenResponse))
+def test_a_message_comes_back_from_json_as_it_went(message: pb.GetCitizenResponse) -> None:
+    codec = JsonCodec()
+    body = codec.answer(TYPES, message.SerializeToString())
+    assert pb.GetCitizenResponse.FromString(codec.request(TYPES, body)) == message
+
+
+@given(messages(pb.GetCitizenResponse))
+def test_every_answer_is_of_the_form_that_the_openapi_document_gives(message: pb.GetCitizenResponse) -> None:
+    body = json.loads(JsonCodec().answer(TYPES, message.SerializeToString()))
+    assert validator().is_valid(body), body
+
+
+def test_the_schema_admits_no_field_that_the_contract_does_not_have() -> None:
+    assert validator().is_valid({"citizen": {"personalNumber": "099190000001"}})
+    assert not validator().is_valid({"citizen": {"nickname": "Lan"}})
+
+
+@given(st.binary(max_size=200))
+def test_any_body_is_read_or_refused(body: bytes) -> None:
+    outcome = "read"
+    try:
+        JsonCodec().request(TYPES, body)
+    except Refusal as refusal:
+        outcome = refusal.reason
+    assert outcome in {"read", "REQUEST_MALFORMED"}
+
+
+def test_every_method_of_every_provider_has_its_messages() -> None:
+    contracts = load_contracts(members.registration(), all_contracts())
+    types = method_types(contracts, ())
+    assert {path: t.request for path, t in types.items()} == {p: c.request_type for p, c in contracts.items()}
+
+
+def test_a_certificate_is_described_as_grpc_describes_it() -> None:
+    certificate = Authority.create().issue(members.BANK).certificate
+    peer = Peers().peer([certificate.decode()])
+    assert peer_system(peer) == members.BANK
+    assert peer_certificate(peer) == certificate
+
+
+def test_a_certificate_without_names_names_no_system() -> None:
+    peer = Peers().peer([Authority.create().certificate.decode()])
+    with pytest.raises(Refusal, match="SYSTEM_UNKNOWN"):
+        peer_system(peer)
+
+
+def test_without_a_certificate_nothing_is_known() -> None:
+    assert Peers().peer(()) == {}
