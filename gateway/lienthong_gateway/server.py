@@ -3,14 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import grpc.aio
-from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
@@ -18,33 +17,27 @@ from sqlalchemy import Engine
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
 from lienthong.api.rights.v1 import rights_pb2
-from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock
-from lienthong_core.contracts import all_contracts
 from lienthong_core.database import open_database, writing
 from lienthong_core.failures import keep_header_values_out_of_logs
 from lienthong_core.rpc import SERVER_OPTIONS
-from lienthong_core.systems import SystemId
 from lienthong_gateway import schema
+from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.consents.asking import IdentityProvider
 from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
-from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import local_methods
 from lienthong_gateway.log.append import Appender
-from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.pipeline import Pipeline
-from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.service import AdministrationAnswers
 from lienthong_gateway.registry.store import fill_if_empty
@@ -57,7 +50,7 @@ from lienthong_gateway.subjects.erasure import Erasure
 from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
-from lienthong_gateway.telemetry.telemetry import Spans, Telemetry
+from lienthong_gateway.telemetry.telemetry import Telemetry
 from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
 from lienthong_gateway.web.app import GatewayPages, create_app
@@ -69,34 +62,6 @@ from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import GatewayWebServer
 
 _GRACE_S = 2.0
-
-
-@dataclass(frozen=True)
-class GatewayConfig:
-    """What a gateway is started with. Addresses are `host:port`."""
-
-    system: SystemId
-    address: str
-    web_host: str
-    web_port: int
-    database_url: str
-    tls: TlsIdentity
-    checkpoint_key: CheckpointKey
-    registration: Registration
-    """What an empty database is filled with; one that holds a registration rules itself."""
-    providers: Mapping[SystemId, str]
-    """Address of each providing system."""
-    identity_provider: SystemId
-    issuer: str
-    jwks_url: str
-    """Where the issuer's keys are fetched; its host may differ from the issuer's inside a container network."""
-    contracts: Sequence[FileDescriptor] = field(default_factory=all_contracts)
-    """Where the providers' services are defined."""
-    witnesses: tuple[WitnessKey, ...] = ()
-    """Those whose cosignatures on checkpoints are taken."""
-    limits: Limits = field(default_factory=Limits)
-    spans: Spans | None = None
-    """What traces of exchanges are handed to, closed when the gateway stops; None: none are made."""
 
 
 class GatewayServer:

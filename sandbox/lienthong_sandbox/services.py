@@ -10,10 +10,11 @@ from lienthong_core.clock import Clock
 from lienthong_core.database import sqlite_url
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
+from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.cosignature import read_witness_keys
-from lienthong_gateway.server import GatewayConfig, GatewayServer
+from lienthong_gateway.server import GatewayServer
 from lienthong_gateway.telemetry.telemetry import Spans
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World

@@ -28,6 +28,17 @@ RESIDENCE_REGISTRATION = LegalGround(
     purposes=frozenset({"1.004222", "1.004194"}),
 )
 
+CONSENT_REPRESENTATION = LegalGround(
+    code="consent-representation",
+    basis=LegalBasis.LEGAL_BASIS_STATE_BODY,
+    law_vi="Luật 91/2025/QH15, Điều 19, khoản 1, điểm c",
+    law_en="Law 91/2025/QH15, Art. 19(1)(c)",
+    reference_forms=frozenset({ReferenceForm.REFERENCE_FORM_CONSENT_REQUEST}),
+    methods=frozenset({f"{_POPULATION}VerifyRelationship", f"{_POPULATION}GetCitizen"}),
+    purposes=frozenset({"consent-representation"}),
+)
+"""The identity provider asks whether somebody represents the child for whom she wants to consent."""
+
 
 def _for_tests(
     code: str, basis: LegalBasis.ValueType, point_vi: str, point_en: str, *forms: ReferenceForm.ValueType
@@ -45,6 +56,7 @@ def _for_tests(
 
 LEGAL_GROUNDS = (
     RESIDENCE_REGISTRATION,
+    CONSENT_REPRESENTATION,
     _for_tests("emergency", LegalBasis.LEGAL_BASIS_EMERGENCY, "a", "a", ReferenceForm.REFERENCE_FORM_INCIDENT),
     _for_tests("security", LegalBasis.LEGAL_BASIS_SECURITY, "b", "b", ReferenceForm.REFERENCE_FORM_DECISION),
     _for_tests(

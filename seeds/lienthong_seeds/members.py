@@ -144,6 +144,8 @@ ADMINISTRATOR = "quan-tri-0001"
 OFFICERS = (
     *((system.system_id, OFFICER) for system in SYSTEMS if system.system_id != ADMINISTRATION),
     (YOUR_SYSTEM, "officer-1"),
+    # No person: the identity provider acts on a citizen's word, and says so.
+    (IDENTITY, "identity-provider"),
     (ADMINISTRATION, ADMINISTRATOR),
 )
 

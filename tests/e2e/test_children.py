@@ -15,15 +15,19 @@ from lienthong.api.consent.v1.consent_pb2 import (
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import Sex
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import LoginRefused, Sandbox, SystemClient
+from lienthong_seeds.numbers import personal_number
 from lienthong_seeds.personas import persona
 from tests.support.documents import ROOT, blocks
 
 DEADLINE_S = 10.0
 HAN = persona("le-gia-han").personal_number
 """Born on 2018-05-20."""
-SIX, EIGHT = datetime(2025, 5, 19, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+VY = personal_number(Sex.SEX_FEMALE, 2019, 103)
+"""A daughter of `nguyen-thi-mai`, born on 2019-04-25; she has no account."""
+VY_IS_SIX, HAN_IS_EIGHT = datetime(2026, 4, 24, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 PENDING, APPROVED, DENIED = (
     ConsentRequestState.CONSENT_REQUEST_STATE_PENDING,
     ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,
@@ -38,26 +42,26 @@ def vn() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def parents(vn: Sandbox) -> tuple[str, str]:
+def parents(vn: Sandbox, of: str = HAN) -> tuple[str, str]:
     """Return the numbers of the child's mother, who represents her, and of her father, who does not."""
     system = vn.system("your-system")
-    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="test", officer="tester")
+    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="TEST-1", officer="officer-1")
     stub = PopulationServiceStub(system.channel)
-    child = stub.GetCitizen(GetCitizenRequest(personal_number=HAN), metadata=context.metadata(), timeout=DEADLINE_S)
+    child = stub.GetCitizen(GetCitizenRequest(personal_number=of), metadata=context.metadata(), timeout=DEADLINE_S)
     assert child.citizen.representative.personal_number == child.citizen.mother.personal_number
     return child.citizen.mother.personal_number, child.citizen.father.personal_number
 
 
-def read(bank: SystemClient) -> GetCitizenResponse:
+def read(bank: SystemClient, child: str = HAN) -> GetCitizenResponse:
     """Read the child's record as the bank, without anybody's token: the consent is used while she is away."""
     stub = PopulationServiceStub(bank.channel)
-    request = GetCitizenRequest(personal_number=HAN)
+    request = GetCitizenRequest(personal_number=child)
     return stub.GetCitizen(request, metadata=CallContext("ekyc").metadata(), timeout=DEADLINE_S)
 
 
-def why_not(bank: SystemClient) -> str:
+def why_not(bank: SystemClient, child: str = HAN) -> str:
     with pytest.raises(grpc.RpcError) as caught:
-        read(bank)
+        read(bank, child)
     return explain(caught.value).reason
 
 
@@ -66,26 +70,26 @@ def state(request: ConsentRequest) -> tuple[int, list[int], list[int]]:
 
 
 def test_a_representative_decides_for_a_child_under_seven(vn: Sandbox) -> None:
-    vn.clock.set(SIX)
-    mother, father = parents(vn)
+    vn.clock.set(VY_IS_SIX)
+    mother, father = parents(vn, of=VY)
     bank = vn.system("ekyc")
     session = bank.login(mother)
-    request_id = session.ask_consent("ekyc", ["identity.basic"], about="le-gia-han")
-    assert why_not(bank) == "CONSENT_MISSING"
+    request_id = session.ask_consent("ekyc", ["identity.basic"], about=VY)
+    assert why_not(bank, VY) == "CONSENT_MISSING"
 
-    for other in (father, "nguyen-thi-mai", "le-gia-han"):
+    for other in (father, "pham-huu-binh", "le-gia-han"):
         with pytest.raises(LoginRefused):
             bank.login(other).answer_consent(request_id)
 
     assert state(session.answer_consent(request_id)) == (APPROVED, [REPRESENTATIVE], [])
-    assert read(bank).citizen.name.full_name == "Lê Gia Hân"
+    assert read(bank, VY).citizen.name.full_name == "Trần Tường Vy"
 
 
 @pytest.mark.parametrize("first", [SUBJECT, REPRESENTATIVE])
 def test_from_seven_on_child_and_representative_both_approve_in_either_order(
     vn: Sandbox, first: Capacity.ValueType
 ) -> None:
-    vn.clock.set(EIGHT + timedelta(days=first))
+    vn.clock.set(HAN_IS_EIGHT + timedelta(days=first))
     mother, _ = parents(vn)
     bank = vn.system("ekyc")
     sessions = {SUBJECT: bank.login("le-gia-han"), REPRESENTATIVE: bank.login(mother)}
@@ -104,7 +108,7 @@ def test_from_seven_on_child_and_representative_both_approve_in_either_order(
 
 @pytest.mark.parametrize("who", ["child", "representative"])
 def test_either_may_say_no(vn: Sandbox, who: str) -> None:
-    vn.clock.set(EIGHT)
+    vn.clock.set(HAN_IS_EIGHT)
     mother, _ = parents(vn)
     bank = vn.system("ekyc")
     child, representative = bank.login("le-gia-han"), bank.login(mother)
@@ -128,7 +132,7 @@ def test_the_example_in_the_documents_works() -> None:
 
 
 def test_the_log_says_that_the_identity_provider_asked_who_represents_the_child(vn: Sandbox) -> None:
-    vn.clock.set(EIGHT)
+    vn.clock.set(HAN_IS_EIGHT)
     mother, _ = parents(vn)
     session = vn.system("ekyc").login(mother)
     before = len(vn.log())

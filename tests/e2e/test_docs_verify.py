@@ -51,7 +51,7 @@ def proved(vn: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exchange(vn: Sandbox) -> Receipt:
     stub = PopulationServiceStub(vn.system("your-system").channel)
-    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="T-1", officer="officer-1")
+    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="TEST-1", officer="officer-1")
     request = VerifyCitizenRequest(personal_number=PERSONAS[0].personal_number, full_name="NGUYEN")
     _, call = stub.VerifyCitizen.with_call(request, metadata=context.metadata(), timeout=TIMEOUT_S)
     assert isinstance(call, grpc.Call)

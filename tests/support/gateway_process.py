@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import Clock, SystemClock
+from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.server import GatewayConfig, GatewayServer
+from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
 
 ROOT = Path(__file__).parents[2]

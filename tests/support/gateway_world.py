@@ -26,8 +26,9 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.rpc import RpcServer
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
+from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.server import GatewayConfig, GatewayServer
+from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN, citizen
 from tests.support.curl import Curl

@@ -91,6 +91,11 @@ REFERENCE_FORMS: Mapping[ReferenceForm.ValueType, Form] = MappingProxyType(
             Words("tên ca kiểm thử", "the name of a test case"),
             "TEST-1",
         ),
+        ReferenceForm.REFERENCE_FORM_CONSENT_REQUEST: Form(
+            re.compile(r"consent-request/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+            Words("mã yêu cầu đồng ý", "the identifier of a request for consent"),
+            "consent-request/6f0f5a5e-52c1-4f0e-9f38-2f6b6a1c9d10",
+        ),
     }
 )
 """Dossier codes as seen in use [R]; the other documents' numbers as they are written [M], in ASCII because headers are;

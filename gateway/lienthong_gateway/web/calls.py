@@ -48,7 +48,10 @@ class ConnectCalls:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
         except Refused as refused:
             return connect.error(refused.refusal, refused.trailer)
-        body = codec.answer(self._types[call.method], answer.message)
+        try:
+            body = codec.answer(self._types[call.method], answer.message)
+        except Refusal as refusal:
+            return connect.error(refusal, answer.trailer)
         return connect.answer(body, codec.content_type, answer.trailer)
 
     async def _incoming(self, request: Request, codec: Codec, peer: Peer) -> IncomingCall:

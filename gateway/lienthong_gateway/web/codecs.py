@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import grpc
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
@@ -80,8 +81,13 @@ class JsonCodec:
         return message.SerializeToString()
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:
-        """Return an answer's body, from its binary form."""
-        fields = json_format.MessageToDict(types.response.FromString(message))
+        """Return an answer's body, from its binary form; refused with PROVIDER_ANSWER_INVALID if JSON has none for it."""
+        try:
+            fields = json_format.MessageToDict(types.response.FromString(message))
+        except (json_format.SerializeToJsonError, ValueError):
+            # Binary form has room for days before the year 1, for example.
+            text = "The provider's answer holds a value that JSON cannot say; make the call over gRPC."
+            raise Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", text) from None
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -85,5 +85,7 @@ class Schemas:
 
     def _enumeration(self, enumeration: EnumDescriptor) -> Schema:
         names = [value.name for value in enumeration.values]
-        self.components.setdefault(enumeration.full_name, {"type": "string", "enum": names})
+        # A value that is newer than this contract has a number and no name here.
+        values: list[Schema] = [{"type": "string", "enum": names}, {"type": "integer"}]
+        self.components.setdefault(enumeration.full_name, {"anyOf": values})
         return {"$ref": f"#/components/schemas/{enumeration.full_name}"}

@@ -82,6 +82,8 @@ class _ReferenceFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referen
     """Number of an emergency, as whoever answers it keeps it, such as `CC-20261121-0001`. Invented."""
     REFERENCE_FORM_TEST_CASE: _ReferenceForm.ValueType  # 6
     """Name of a test case, such as `TEST-1`. Invented."""
+    REFERENCE_FORM_CONSENT_REQUEST: _ReferenceForm.ValueType  # 7
+    """Identifier of a request for consent, such as `consent-request/6f0f5a5e-52c1-4f0e-9f38-2f6b6a1c9d10`. Invented."""
 
 class ReferenceForm(_ReferenceForm, metaclass=_ReferenceFormEnumTypeWrapper):
     """What the reference given for a legal basis looks like, in `lienthong-legal-reference`. Headers are ASCII, so Đ is
@@ -102,6 +104,8 @@ REFERENCE_FORM_INCIDENT: ReferenceForm.ValueType  # 5
 """Number of an emergency, as whoever answers it keeps it, such as `CC-20261121-0001`. Invented."""
 REFERENCE_FORM_TEST_CASE: ReferenceForm.ValueType  # 6
 """Name of a test case, such as `TEST-1`. Invented."""
+REFERENCE_FORM_CONSENT_REQUEST: ReferenceForm.ValueType  # 7
+"""Identifier of a request for consent, such as `consent-request/6f0f5a5e-52c1-4f0e-9f38-2f6b6a1c9d10`. Invented."""
 Global___ReferenceForm: _TypeAlias = ReferenceForm  # noqa: Y015
 
 @_typing.final
