@@ -18,6 +18,7 @@ from lienthong_gateway.contracts import MethodContract
 
 _LONGEST_QUOTE = 300
 _DEEPEST = 32
+_LIBRARY_SAYS = "Failed to load JSON: "
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class JsonCodec:
         return message.SerializeToString()
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:
-        """Return an answer's body, from its binary form; refused with PROVIDER_ANSWER_INVALID if JSON has none for it."""
+        """Return an answer's body, from its binary form; refused: PROVIDER_ANSWER_INVALID, if JSON has none for it."""
         try:
             fields = json_format.MessageToDict(types.response.FromString(message))
         except (json_format.SerializeToJsonError, ValueError):
@@ -113,5 +114,5 @@ def method_types(
 
 def _malformed(types: MethodTypes, why: str) -> Refusal:
     name = types.request.DESCRIPTOR.full_name
-    text = " ".join(why.split())[:_LONGEST_QUOTE]
+    text = " ".join(why.replace(_LIBRARY_SAYS, "").split())[:_LONGEST_QUOTE].rstrip(".")
     return invalid("REQUEST_MALFORMED", f"The body is no {name} in JSON: {text}; GET /openapi.json has its form.")
