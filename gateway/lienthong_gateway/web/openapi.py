@@ -78,7 +78,8 @@ _SECURITY_SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The citizen's access token, bound to the certificate; required where consent is the basis.",
+        "description": "The citizen's access token, bound to the certificate. On consent it may be left out while "
+        "she is away: the account level is then that of her approval.",
     },
 }
 
