@@ -99,10 +99,9 @@ class JsonNarrator:
 
     def step(self, step: Step) -> None:
         """Write a step."""
-        told = {**asdict(step), "as_expected": step.as_expected}
-        for happening in told["happenings"]:
-            # A word for people, of outcomes other than OK only.
-            del happening["verdict"]
+        # The verdict is a word for people, of outcomes other than OK only.
+        happenings = [{k: v for k, v in asdict(h).items() if k != "verdict"} for h in step.happenings]
+        told = {**asdict(step), "happenings": happenings, "as_expected": step.as_expected}
         self._out.write(f"{json.dumps(told, ensure_ascii=False)}\n")
         self._out.flush()
 
