@@ -13,6 +13,7 @@ from lienthong_sandbox.client import SystemClient
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.fabric import Fabric
 from lienthong_sandbox.filling import Filling
+from lienthong_sandbox.folder_lock import held
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
@@ -62,9 +63,13 @@ class Sandbox:
         return self._running()[1]
 
     def start(self, tell: Callable[[str], None] = lambda _step: None) -> Self:
-        """Start everything; `tell` hears what is being done. Raises OSError if a fixed port is taken."""
+        """Start everything; `tell` hears what is being done.
+
+        Raises OSError if a fixed port is taken, FolderInUseError if another sandbox runs on `data`.
+        """
         with ExitStack() as undo:
             folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
+            undo.enter_context(held(folder))
             world = World(folder)
             fabric = Fabric(world, self.clock, self._filling, self._first_port, self._otlp_endpoint)
             endpoints = fabric.start(tell)

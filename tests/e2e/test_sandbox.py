@@ -12,6 +12,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCit
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
+from lienthong_sandbox.folder_lock import FolderInUseError
 from tests.support.threads import left_behind
 
 DEADLINE_S = 10.0
@@ -143,6 +144,17 @@ def test_a_data_folder_keeps_everything_across_restarts(tmp_path: Path) -> None:
         bank = sandbox.system("ekyc")
         assert read(bank, bank.login("nguyen-thi-mai")).citizen.name.given_name == "Mai"
         assert sandbox.log()[: len(before)] == before
+
+
+def test_a_data_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:
+    with (
+        Sandbox(citizens=100, data=tmp_path),
+        pytest.raises(FolderInUseError, match="stop what runs on it"),
+        Sandbox(citizens=100, data=tmp_path),
+    ):
+        pytest.fail("two of them write one log")
+    with Sandbox(citizens=100, data=tmp_path) as sandbox:
+        assert sandbox.log()
 
 
 def test_a_taken_port_is_said_and_nothing_is_left_running() -> None:

@@ -59,6 +59,15 @@ def test_the_openapi_document_is_valid_and_has_every_method(nobody: Curl) -> Non
     assert "/lienthong.api.consent.v1.ConsentService/RequestConsent" in document["paths"]
 
 
+def test_the_openapi_document_can_be_imported_and_used_as_it_is(nobody: Curl) -> None:
+    document = nobody.get("/openapi.json").json
+    assert [server["url"] for server in document["servers"]] == [nobody.url]
+    operations = {path: methods["post"] for path, methods in document["paths"].items()}
+    assert all(operation["summary"] for operation in operations.values())
+    own = operations["/lienthong.api.exchange.v1.ExchangeLogService/GetDailySummary"]
+    assert own["summary"] == "Get daily summary"
+
+
 def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobody: Curl) -> None:
     document = nobody.get("/openapi.json").json
     operation = document["paths"][GET_CITIZEN]["post"]
@@ -94,7 +103,14 @@ def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, t
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/nothing", 404), (GET_CITIZEN, 405), ("/tile/0/999", 404), ("/tile/0/1", 404), ("/tile/../../etc/passwd", 404)],
+    [
+        ("/nothing", 404),
+        (GET_CITIZEN, 405),
+        ("/tile/0/999", 404),
+        ("/tile/0/1", 404),
+        ("/tile/../../etc/passwd", 404),
+        (f"{GET_CITIZEN}/", 404),
+    ],
 )
 def test_a_path_that_leads_nowhere_is_answered_with_a_problem_that_teaches(
     nobody: Curl, path: str, status: int

@@ -54,7 +54,14 @@ def test_the_page_says_for_which_child_the_representative_decides(world: Identit
 
     text = html.unescape(visit(world)[1].response.text)
 
-    for shown in ("Lê Gia Hân", CHILD, "Nguyễn Thị Mai", MAI, "You decide for a child whom you represent", "From 7 on"):
+    for shown in (
+        "Lê Gia Hân",
+        CHILD,
+        "Nguyễn Thị Mai",
+        MAI,
+        "You decide for a child whom you represent: Lê Gia Hân.",
+        "From 7 on",
+    ):
         assert shown in text
 
 

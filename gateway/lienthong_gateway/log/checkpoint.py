@@ -54,8 +54,8 @@ class VerifierKey:
             raw = base64.b64decode(key, validate=True)
             parsed = cls(Ed25519PublicKey.from_public_bytes(raw[1:]))
         except ValueError as error:
-            message = f"{text[:80]!r} is not a verifier key of the form name+hash+key"
-            raise CheckpointFault(message) from error
+            # Not quoted: whoever named the wrong file may have named a private key.
+            raise CheckpointFault("what was named is not a verifier key of the form name+hash+key") from error
         if name != ORIGIN or raw[:1] != _ED25519 or key_hash != parsed.hash.hex():
             message = f"{text[:80]!r} is not an Ed25519 verifier key of {ORIGIN}"
             raise CheckpointFault(message)

@@ -46,7 +46,8 @@ def write_export(connection: Connection, first: int, end: int, file: Path) -> No
     """
     published = read_newest_note(connection)
     if not 0 <= first < end <= published.tree_size:
-        raise IndexError(f"The log has {published.tree_size} entries, so there is no range from {first} up to {end}.")
+        message = f"The log has {published.tree_size} entries, from 0 on; there is no range from {first} to {end - 1}."
+        raise IndexError(message)
     tiles = StoredTiles(connection)
     header = {
         "format": FORMAT,

@@ -1,6 +1,8 @@
 """Everything that the gateway serves over HTTPS, by path."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,8 +26,10 @@ from lienthong_gateway.web.server import certificate_chain
 class GatewayPages:
     """What is served beside the calls."""
 
-    def __init__(self, identifier: Identifier, peers: Peers, metrics: Metrics, openapi: Callable[[], bytes]) -> None:
-        """`openapi` gives the OpenAPI document, JSON."""
+    def __init__(
+        self, identifier: Identifier, peers: Peers, metrics: Metrics, openapi: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """`openapi` gives the OpenAPI document, but for where it is served."""
         self._identifier = identifier
         self._peers = peers
         self._metrics = metrics
@@ -35,9 +39,11 @@ class GatewayPages:
         """Answer what is here, to anybody."""
         return HTMLResponse(home_page())
 
-    async def openapi(self, _request: Request) -> Response:
-        """Answer the OpenAPI document, to anybody."""
-        return Response(self._openapi(), media_type="application/json")
+    async def openapi(self, request: Request) -> Response:
+        """Answer the OpenAPI document, to anybody; its server is the address that it was asked for at."""
+        server = {"url": str(request.base_url).rstrip("/")}
+        document = json.dumps({**self._openapi(), "servers": [server]}, ensure_ascii=False)
+        return Response(document, media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
         """Answer the metrics, to registered systems. Refused: CERTIFICATE_MISSING, SYSTEM_UNKNOWN."""
@@ -54,7 +60,7 @@ class GatewayPages:
 
 def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Starlette:
     """Return the application."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", pages.home),
             Route("/openapi.json", pages.openapi),
@@ -71,3 +77,6 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Star
             405: problems.wrong_method,
         },
     )
+    # A path is what it is: nobody is sent on to one without the slash at its end.
+    app.router.redirect_slashes = False
+    return app

@@ -18,6 +18,7 @@ from lienthong_gateway.contracts import MethodContract
 
 _LONGEST_QUOTE = 300
 _DEEPEST = 32
+_LIBRARY_SAYS = "Failed to load JSON: "
 
 
 @dataclass(frozen=True)
@@ -113,5 +114,5 @@ def method_types(
 
 def _malformed(types: MethodTypes, why: str) -> Refusal:
     name = types.request.DESCRIPTOR.full_name
-    text = " ".join(why.split())[:_LONGEST_QUOTE]
+    text = " ".join(why.replace(_LIBRARY_SAYS, "").split())[:_LONGEST_QUOTE].rstrip(".")
     return invalid("REQUEST_MALFORMED", f"The body is no {name} in JSON: {text}; GET /openapi.json has its form.")

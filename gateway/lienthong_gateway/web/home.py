@@ -14,6 +14,7 @@ _ROWS = (
     ("GET /tile/LEVEL/INDEX", "Các giá trị băm của nhật ký (tlog-tiles)", "The log's hashes (tlog-tiles)"),
     ("GET /tile/entries/INDEX", "Các mục nhật ký; chỉ cho kiểm toán", "The log's entries; for auditors only"),
 )
+_TO_OPEN = ("GET /openapi.json", "GET /checkpoint")
 _PAGE = """<!doctype html>
 <html lang="vi">
 <head><meta charset="utf-8"><title>Liên Thông gateway · SIMULATION</title></head>
@@ -35,4 +36,7 @@ def home_page() -> str:
 
 
 def _row(path: str, vietnamese: str, english: str) -> str:
-    return f'<tr><td><code>{escape(path)}</code></td><td>{vietnamese}</td><td lang="en">{english}</td></tr>'
+    shown = f"<code>{escape(path)}</code>"
+    if path in _TO_OPEN:
+        shown = f'<a href="{path.removeprefix("GET ")}">{shown}</a>'
+    return f'<tr><td>{shown}</td><td>{vietnamese}</td><td lang="en">{english}</td></tr>'

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of every method that can be called through the gateway, made from the contracts."""
 
-import json
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -71,19 +71,17 @@ _SECURITY_SCHEMES = {
 }
 
 
-def openapi_document(contracts: Mapping[str, MethodContract], types: Mapping[str, MethodTypes]) -> bytes:
-    """Return the document, JSON; `types` are all methods, `contracts` those of providers, by path."""
+def openapi_document(contracts: Mapping[str, MethodContract], types: Mapping[str, MethodTypes]) -> dict[str, Any]:
+    """Return the document, but for where it is served; `types` are all methods, `contracts` providers', by path."""
     schemas = Schemas(declared_datasets())
     paths = {path: {"post": _operation(path, types[path], contracts.get(path), schemas)} for path in sorted(types)}
     schemas.components["connect.error"] = _ERROR
-    document = {
+    return {
         "openapi": "3.1.0",
         "info": {"title": "Liên Thông gateway (SIMULATION)", "version": version("lienthong"), "description": _ABOUT},
-        "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": _SECURITY_SCHEMES},
     }
-    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _operation(path: str, types: MethodTypes, contract: MethodContract | None, schemas: Schemas) -> dict[str, Any]:
@@ -91,6 +89,7 @@ def _operation(path: str, types: MethodTypes, contract: MethodContract | None, s
     headers = _EXCHANGE_HEADERS if contract else ()
     operation: dict[str, Any] = {
         "operationId": f"{service}.{method}",
+        "summary": re.sub("(?<!^)(?=[A-Z])", " ", method).capitalize(),
         "tags": [service],
         "parameters": [
             *(_header(name, about, _value_of(name), required=needed) for name, needed, about in headers),

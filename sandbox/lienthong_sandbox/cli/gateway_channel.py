@@ -11,6 +11,7 @@ from rich.console import Console
 from lienthong.client import explain
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.systems import SystemId
+from lienthong_sandbox.cli.log_report import fail
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
 
@@ -29,11 +30,10 @@ def gateway_channel(
         with grpc.secure_channel(address, tls.channel_credentials()) as channel:
             yield channel
     except OSError as error:
-        Console(stderr=True).print(f"[bold red]Not connected:[/] {error}")
-        raise typer.Exit(1) from error
+        fail("Not connected", error)
     except grpc.RpcError as error:
         why = explain(error)
-        Console(stderr=True).print(f"[bold red]{why.reason}:[/] {why.message}")
+        Console(stderr=True).print(f"[bold red]{why.reason}:[/] {why.message}", soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -1,13 +1,12 @@
 """`lienthong log`: what an auditor does with an exchange log."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import grpc
 import typer
 from rich.console import Console
 
-from lienthong.client import explain
 from lienthong_core.database import SchemaMismatch, snapshot
 from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import CheckpointFault
@@ -16,7 +15,7 @@ from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.verify import Verification, verify_log
 from lienthong_sandbox.cli import log_witness
 from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
-from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
+from lienthong_sandbox.cli.log_report import checking, fail, tell_export, tell_verification
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
@@ -59,8 +58,11 @@ def verify(
             return
         verification = _verification(console, place)
     except _FAILURES as error:
-        _fail("Not verified", error)
-    tell_verification(console, verification, save)
+        fail("Not verified", error)
+    try:
+        tell_verification(console, verification, save)
+    except OSError as error:
+        fail("Not saved", error)
 
 
 @app.command("export")
@@ -78,7 +80,7 @@ def export_range(
             end = read_newest_note(connection).tree_size if last is None else last + 1
             write_export(connection, first, end, out)
     except _FAILURES as error:
-        _fail("Not exported", error)
+        fail("Not exported", error)
     Console().print(f"Entries {first} to {end - 1} are in {out}.", soft_wrap=True)
 
 
@@ -104,9 +106,3 @@ def _verify_export(console: Console, place: LogPlace, exported: Path) -> None:
     with checking(console) as progress:
         export = verify_export(exported, key, progress)
     tell_export(console, export)
-
-
-def _fail(what: str, error: Exception) -> NoReturn:
-    said = explain(error).message if isinstance(error, grpc.RpcError) else str(error)
-    Console(stderr=True).print(f"[bold red]{what}:[/] {said}", soft_wrap=True)
-    raise typer.Exit(1) from error

@@ -3,11 +3,15 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
+import grpc
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lienthong.client import explain
 from lienthong_gateway.log import verify
 from lienthong_gateway.log.export import Export
 
@@ -22,14 +26,17 @@ def checking(console: Console) -> Generator[verify.Progress]:
 
 
 def tell_verification(console: Console, verification: verify.Verification, save: Path | None) -> None:
-    """Say what was found and keep the last checkpoint; raises typer.Exit if the log does not verify."""
+    """Say what was found and keep the last checkpoint.
+
+    Raises typer.Exit if the log does not verify, OSError if the checkpoint cannot be kept.
+    """
     fault = verification.fault
     if fault is not None:
         console.print(f"[bold red]{fault.kind}:[/] {fault.message}", soft_wrap=True)
         console.print(f"Up to {verification.size} entries the log is as it was signed.")
         raise typer.Exit(1)
     console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
-    console.print(f"root {verification.root.hex()}", style="dim")
+    console.print(f"root {verification.root.hex()}", style="dim", soft_wrap=True)
     if save is not None:
         write_whole(save, verification.note)
         console.print(f"The checkpoint of {verification.size} entries is in {save}.", soft_wrap=True)
@@ -42,8 +49,23 @@ def write_whole(file: Path, text: str) -> None:
     unfinished.replace(file)
 
 
+def fail(what: str, error: Exception) -> NoReturn:
+    """Say what was not done, and why; raises typer.Exit."""
+    Console(stderr=True).print(f"[bold red]{what}:[/] {escape(reason(error))}", soft_wrap=True)
+    raise typer.Exit(1) from error
+
+
+def reason(error: Exception) -> str:
+    """Return why something failed, in words."""
+    if isinstance(error, grpc.RpcError):
+        return explain(error).message
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def tell_export(console: Console, export: Export) -> None:
     """Say what a verified export holds."""
     entries, signed = export.end - export.first, export.checkpoint
     console.print(f"{entries} entries verified, {export.first} to {export.end - 1} of {signed.size}.")
-    console.print(f"root {signed.root.hex()}", style="dim")
+    console.print(f"root {signed.root.hex()}", style="dim", soft_wrap=True)

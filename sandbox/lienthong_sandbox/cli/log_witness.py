@@ -1,19 +1,18 @@
 """`lienthong log witness` and `witness-key`: what somebody outside does to hold the log to one history."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import grpc
 import typer
 from rich.console import Console
 
-from lienthong.client import explain
 from lienthong_core.clock import SystemClock
 from lienthong_gateway.log.checkpoint import EMPTY, CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.witness import NotConsistent, Witness
 from lienthong_sandbox.cli.log_places import gateway_channel
-from lienthong_sandbox.cli.log_report import write_whole
+from lienthong_sandbox.cli.log_report import fail, write_whole
 from lienthong_sandbox.remote_witness import cosign_newest
 
 
@@ -26,7 +25,7 @@ def witness_key(
         key = CosigningKey.create(name)
         key.save(out)
     except (OSError, CheckpointFault) as error:
-        _fail("Not made", str(error))
+        fail("Not made", error)
     typer.echo(str(key.verifier))
 
 
@@ -46,13 +45,6 @@ def witness(
         with gateway_channel(gateway, certificate) as channel:
             now = SystemClock().now()
             shown = cosign_newest(channel, cosigner, before, now, lambda note: write_whole(seen, note))
-    except grpc.RpcError as error:
-        _fail("Not cosigned", explain(error).message)
-    except (OSError, TypeError, ValueError, CheckpointFault, NotConsistent) as error:
-        _fail("Not cosigned", str(error))
+    except (OSError, TypeError, ValueError, CheckpointFault, NotConsistent, grpc.RpcError) as error:
+        fail("Not cosigned", error)
     Console().print(f"Cosigned {shown.size} entries, {shown.size - before.size} of them new.")
-
-
-def _fail(what: str, why: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]{what}:[/] {why}", soft_wrap=True)
-    raise typer.Exit(1)
