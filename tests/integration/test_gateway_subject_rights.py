@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from lienthong.api.population.v1 import population_pb2
+from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
