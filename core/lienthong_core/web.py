@@ -83,7 +83,9 @@ class PromptServer(uvicorn.Server):
 def bound_socket(host: str, port: int) -> socket.socket:
     """Return a socket that is bound and does not listen yet; raises OSError if the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once (TCP_NODELAY) only on sockets that name their protocol; on others an answer in two parts
+    # waits 40 ms for the client to acknowledge the first.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
