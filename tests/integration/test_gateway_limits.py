@@ -32,7 +32,8 @@ LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 def full(tmp_path: Path) -> Iterator[GatewayWorld]:
     """Give a gateway that takes four calls at once."""
     with gateway_world(
-        sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(calls_in_flight=CAPACITY, returns=Returns(soonest_s=1.5, latest_s=1.5))
+        sqlite_url(tmp_path / "gateway.sqlite"),
+        limits=Limits(calls_in_flight=CAPACITY, returns=Returns(soonest_s=1.5, latest_s=1.5)),
     ) as world:
         world.consent()
         yield world

@@ -1,4 +1,4 @@
-"""Callers in a process of their own, who read a citizen's record again and again. Run as a module, it is that process."""
+"""Callers in a process of their own, who read a citizen's record without pause. Run as a module, it is that process."""
 
 import asyncio
 import json
@@ -64,9 +64,7 @@ def call(crowd: Crowd) -> Told:
 
 async def _call(crowd: Crowd) -> Told:
     told, credentials = Told(), TlsIdentity.load(Path(crowd.certificate)).channel_credentials()
-    channels = [
-        grpc.aio.secure_channel(crowd.address, credentials, _OWN_CONNECTION) for _ in range(crowd.connections)
-    ]
+    channels = [grpc.aio.secure_channel(crowd.address, credentials, _OWN_CONNECTION) for _ in range(crowd.connections)]
     await asyncio.gather(*(channel.channel_ready() for channel in channels))
     over = asyncio.get_running_loop().time() + crowd.seconds
     callers = (_read(channels[number % len(channels)], crowd, over, told) for number in range(crowd.callers))
