@@ -113,7 +113,10 @@ class ProofAnswers:
                 except CheckpointFault:
                     continue
                 return witness
-        message = f"The line is no cosignature/v1 of a registered witness on the checkpoint of {published.tree_size}."
+        message = (
+            f"The line is no cosignature/v1 of a registered witness on the checkpoint of {published.tree_size}; "
+            "witnesses are those whose keys the gateway found in its file `witnesses` when it started."
+        )
         raise invalid("COSIGNATURE_INVALID", message)
 
 
