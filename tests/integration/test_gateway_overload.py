@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -140,11 +141,11 @@ def slow_population(tmp_path: Path) -> Iterator[Following]:
         stub = PopulationServiceStub(world.channel(members.PORTAL))
         metadata = CallContext(PURPOSE, world.token()).metadata()
         with world.population.hanging("GetCitizen"):
-            held = []
-            for number in range(SLOW_CALLS):
+            held: list[Any] = []
+            while len(held) < SLOW_CALLS:
                 request = GetCitizenRequest(personal_number=LAN)
                 held.append(stub.GetCitizen.future(request, metadata=metadata, timeout=TIMEOUT_S))
-                wait_until(lambda enough=number + 1: len(world.population.calls) == enough)
+                wait_until(lambda: len(world.population.calls) == len(held))
             yield place
         assert [slow.result().citizen.personal_number for slow in held] == [LAN] * SLOW_CALLS
 
