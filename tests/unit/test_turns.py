@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lienthong_core.errors import Refusal
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.turns import Turns
 
 
@@ -115,6 +119,18 @@ async def test_a_turn_that_came_just_as_its_caller_went_away_goes_to_the_next() 
     await second.is_given_up()
     assert third.works
     assert turns.working == 1
+
+
+@in_a_loop
+async def test_whoever_finds_the_line_full_is_refused_until_there_is_room_again() -> None:
+    admission = Admission(Limits(calls_at_once=1, calls_in_line=1), lambda: 0.0)
+    first, second = await calls(admission.turns, 2)
+    with pytest.raises(Refusal) as caught:
+        admission.enter({})
+    assert (caught.value.reason, caught.value.retry_after_s) == ("OVERLOADED", 1)
+    await first.ends()
+    admission.enter({})
+    assert second.works
 
 
 ACTS = st.sampled_from(["goes_away", "comes_back", "ends", "is_given_up"])
