@@ -3,6 +3,8 @@ import subprocess
 
 import pytest
 
+WHO = ("who", "whom", "what")
+
 
 def run(lienthong: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([lienthong, *arguments], capture_output=True, text=True, check=False, timeout=50)
@@ -17,6 +19,7 @@ def test_the_demo_ends_well_and_tells_every_step_as_json(lienthong: str) -> None
     prefilled = [happening for happening in steps[2]["happenings"] if happening["released"]]
     assert {"identity.basic", "residence", "household"} == {name for h in prefilled for name in h["released"]}
     assert "health.blood_group" in prefilled[0]["withheld"]
+    assert set(prefilled[0]) == {*WHO, "outcome", "expected", "released", "withheld", "log_index", "note"}
     refusals = {happening["outcome"] for happening in steps[4]["happenings"]} - {"OK"}
     assert refusals == {
         "CONSENT_MISSING",
@@ -27,6 +30,12 @@ def test_the_demo_ends_well_and_tells_every_step_as_json(lienthong: str) -> None
         "CONSENT_FOR_OTHER_PURPOSE",
     }
     assert all(h["log_index"] is not None for h in steps[4]["happenings"] if h["outcome"] != "OK")
+
+
+def test_the_demo_tells_in_one_form_only(lienthong: str) -> None:
+    done = run(lienthong, "demo", "--plain", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name one of --plain and --json" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--plain",), ()], ids=["plain", "in a pipe"])

@@ -1,5 +1,7 @@
 """`lienthong rights` against a gateway that runs: granting takes effect, withdrawing ends it, mistakes are told."""
 
+import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +67,22 @@ def test_a_worlds_folder_alone_leads_to_its_gateway(vn: Sandbox, lienthong: str)
     listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert listed.returncode == 0, listed.stderr
     assert len(listed.stdout.splitlines()) >= len(members.ACCESS_RIGHTS)
+
+
+def test_on_a_narrow_terminal_every_name_can_still_be_read(vn: Sandbox, lienthong: str) -> None:
+    vn.endpoints.save(vn.world.folder)
+    command = [lienthong, "rights", "list", "--data", str(vn.world.folder), "--consumer"]
+    narrow = {**os.environ, "TTY_COMPATIBLE": "1", "COLUMNS": "60"}
+    told: list[str] = []
+    for consumer in (members.BANK, members.AUDITOR):
+        done = subprocess.run(
+            [*command, str(consumer)], capture_output=True, text=True, check=True, timeout=30, env=narrow
+        )
+        told.append(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout))
+    for name in (str(members.BANK), "PopulationService/VerifyCitizen", "identity.verification", members.EKYC.code):
+        assert name in told[0]
+    assert max(map(len, told[0].splitlines())) <= 60
+    assert told[1] == "no access rights\n"
 
 
 def test_what_the_gateway_refuses_is_told_with_its_reason(vn: Sandbox, rights: Rights) -> None:

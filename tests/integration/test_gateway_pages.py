@@ -92,6 +92,15 @@ def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: C
     assert set(Header) - {Header.AUTHORIZATION, Header.CONSUMER} <= sent | told
 
 
+def test_the_openapi_document_describes_what_is_answered_to_what_is_no_call(auditor: Curl) -> None:
+    document = auditor.get("/openapi.json").json
+    answer = auditor.post(GET_CITIZEN, b"{}", content_type="text/plain")
+    described = document["paths"][GET_CITIZEN]["post"]["responses"]["default"]["content"]
+    assert described[answer.headers["content-type"]]["schema"] == {"$ref": "#/components/schemas/problem"}
+    problem = document["components"]["schemas"]["problem"]
+    assert set(problem["required"]) <= set(answer.json) <= set(problem["properties"])
+
+
 def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, tmp_path: Path) -> None:
     refused = nobody.get("/metrics")
     assert (refused.status, refused.json["reason"]) == (401, "CERTIFICATE_MISSING")

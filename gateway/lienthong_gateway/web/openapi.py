@@ -60,13 +60,26 @@ _ERROR = {
         },
     },
 }
+_PROBLEM = {
+    "type": "object",
+    "description": "What is no call at all, such as another content type: a problem document (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What to do, for people."},
+        "reason": {"type": "string", "description": "Stable, see docs/errors.md; not every problem has one."},
+    },
+}
 _SECURITY_SCHEMES = {
     "certificate": {"type": "mutualTLS", "description": "Certificate of a registered system."},
     "citizen": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The citizen's access token, bound to the certificate; required where consent is the basis.",
+        "description": "The citizen's access token, bound to the certificate. On consent it may be left out while "
+        "she is away: the account level is then that of her approval.",
     },
 }
 
@@ -76,6 +89,7 @@ def openapi_document(contracts: Mapping[str, MethodContract], types: Mapping[str
     schemas = Schemas(declared_datasets())
     paths = {path: {"post": _operation(path, types[path], contracts.get(path), schemas)} for path in sorted(types)}
     schemas.components["connect.error"] = _ERROR
+    schemas.components["problem"] = _PROBLEM
     return {
         "openapi": "3.1.0",
         "info": {"title": "Liên Thông gateway (SIMULATION)", "version": version("lienthong"), "description": _ABOUT},
@@ -105,7 +119,10 @@ def _operation(path: str, types: MethodTypes, contract: MethodContract | None, s
             },
             "default": {
                 "description": "Refused; `code` and the reason in `details` say why.",
-                "content": _content({"$ref": "#/components/schemas/connect.error"}),
+                "content": {
+                    **_content({"$ref": "#/components/schemas/connect.error"}),
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}},
+                },
             },
         },
     }

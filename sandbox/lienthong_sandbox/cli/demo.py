@@ -45,6 +45,8 @@ def demo(
     ] = Against.OWN,
 ) -> None:
     """Run the citizen's journey on real sockets and tell it step by step; exit 0 only if every outcome was right."""
+    if plain and as_json:
+        raise typer.BadParameter("name one of --plain and --json")
     narrator = _narrator(plain=plain, as_json=as_json)
     began = time.perf_counter()
     as_expected = True

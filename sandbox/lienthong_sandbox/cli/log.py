@@ -96,7 +96,12 @@ def _verification(console: Console, place: LogPlace) -> Verification:
         if key is None:
             key = verifier_key(channel)
             console.print(f"The gateway says that its key is {key}; keep it and name it with --key.", soft_wrap=True)
-        return verify_gateway(channel, key, place.seen(key), progress)
+        seen = place.seen(key)
+        verification = verify_gateway(channel, key, seen, progress)
+    if seen is not None and verification.fault is None:
+        told = f"The log continues the checkpoint of {seen.size} entries; only what came after it was read."
+        console.print(told, soft_wrap=True)
+    return verification
 
 
 def _verify_export(console: Console, place: LogPlace, exported: Path) -> None:

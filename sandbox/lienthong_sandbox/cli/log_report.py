@@ -33,7 +33,9 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     fault = verification.fault
     if fault is not None:
         console.print(f"[bold red]{fault.kind}:[/] {fault.message}", soft_wrap=True)
-        console.print(f"Up to {verification.size} entries the log is as it was signed.")
+        if fault.kind is not verify.FaultKind.FORK:
+            # Where two histories part cannot be seen from their checkpoints.
+            console.print(f"Up to {verification.size} entries the log is as it was signed.")
         raise typer.Exit(1)
     console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
     console.print(f"root {verification.root.hex()}", style="dim", soft_wrap=True)

@@ -135,20 +135,20 @@ def _print(rights: Iterable[AccessRight]) -> None:
         for right in rights:
             typer.echo("\t".join(_cells(right)))
         return
-    folded = [Column(name, overflow="fold") for name in ("purpose", "legal bases", "datasets", "days")]
-    table = Table(Column("consumer and method", no_wrap=True), *folded, box=SIMPLE_HEAD)
+    table = Table(Column("consumer, method, purpose", no_wrap=True), "bases, datasets, days", box=SIMPLE_HEAD)
     for right in rights:
         consumer, method, purpose, bases, datasets, first, last, state = _cells(right)
         called = method.rpartition(".")[2]
         days = state if state == _WITHDRAWN else f"from {first}{f' to {last}' if last else ''}"
         table.add_row(
-            f"{consumer}\n{called}",
-            purpose,
-            bases.replace(",", ", "),
-            datasets.replace(",", ", "),
-            days,
+            f"{consumer}\n{called}\n{purpose}",
+            f"{bases.replace(',', ', ')}\n{datasets.replace(',', ', ')}\n{days}",
             style="dim" if state == _WITHDRAWN else "",
+            end_section=True,
         )
+    if not table.rows:
+        console.print("no access rights")
+        return
     console.print(table)
 
 
