@@ -1,4 +1,4 @@
-"""Which calls are taken on. Deciding it costs microseconds, so that refusing work is no work."""
+"""Which calls are taken on. It is decided in microseconds, before anything is done for the call."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
