@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -99,7 +99,7 @@ class JsonNarrator:
 
     def step(self, step: Step) -> None:
         """Write a step."""
-        told = {**asdict(step), "as_expected": step.as_expected}
+        told: dict[str, Any] = {**asdict(step), "as_expected": step.as_expected}
         for happening in told["happenings"]:
             # A word for people, of outcomes other than OK only.
             del happening["verdict"]
