@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lienthong_core.errors import Refusal, internal, unavailable
 from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
+from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
@@ -58,7 +59,8 @@ class Pipeline:
         Raises Refused, and nothing else, once the refusal has been recorded (docs/limits.md: calls beyond the limits
         are recorded summarised).
         """
-        async with self.edge.passage(call) as trace:
+        passage = self.edge.passage(call, self._provider(call.method))
+        async with passage as trace, self.edge.admission.turns.turn():
             return await self._answer(call, trace)
 
     async def _answer(self, call: IncomingCall, trace: Trace) -> Answer:
@@ -81,9 +83,13 @@ class Pipeline:
 
         What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
         """
-        async with self.edge.passage(call, streams=True) as trace, aclosing(self._answers(call, trace)) as answers:
+        passage = self.edge.passage(call, self._provider(call.method), streams=True)
+        async with passage as trace, aclosing(self._answers(call, trace)) as answers:
             async for answer in answers:
                 yield answer
+
+    def _provider(self, method: str) -> SystemId | None:
+        return self.contracts[method].provider if method in self.contracts else None
 
     async def _answers(self, call: IncomingCall, trace: Trace) -> AsyncGenerator[Answer]:
         try:
@@ -101,7 +107,8 @@ class Pipeline:
         watch = _StopWatch(trace)
         try:
             decision, request = await self._decided(contract, call, trace, caller, watch)
-            message = await self.forwarder.forward(contract.provider, request, trace, call.remaining_s())
+            with self.edge.admission.turns.away():
+                message = await self.forwarder.forward(contract.provider, request, trace, call.remaining_s())
             watch.lap("forward")
             released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
@@ -115,7 +122,8 @@ class Pipeline:
     ) -> AsyncGenerator[Answer]:
         watch = _StopWatch(trace)
         try:
-            decision, request = await self._decided(contract, call, trace, caller, watch)
+            async with self.edge.admission.turns.turn():
+                decision, request = await self._decided(contract, call, trace, caller, watch)
             messages = self.forwarder.stream(contract.provider, request, trace, call.remaining_s())
             async with aclosing(messages):
                 async for message in messages:

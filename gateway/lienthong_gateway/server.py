@@ -179,6 +179,7 @@ class _Running:
         known = {*contracts, *types}
         edge = _edge(config, recorder, Telemetry(metrics, AccessLog(known), known, config.spans))
         metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
+        metrics.watch("calls_in_line", "Calls that wait to be worked on.", lambda: edge.admission.turns.waiting)
         metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
         identifier = Identifier(registration)
         pipeline = Pipeline(

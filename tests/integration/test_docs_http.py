@@ -29,6 +29,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     said = {row[0]: row[1] for row in table_rows(LIMITS)}
     limits = Limits()
     assert said["Calls under way at one gateway"].startswith(f"{limits.calls_in_flight};")
+    assert said["Calls worked on at once"] == f"{limits.calls_at_once}, and {limits.calls_in_line} in line"
+    assert said["Calls under way to one provider"] == str(limits.calls_per_provider)
     assert said["Calls of one system"].startswith(f"{limits.rate.per_second:,} a second, {limits.rate.burst:,} at once")
     assert said["Calls under way on one gRPC connection"] == str(limits.streams_per_connection)
     assert said["Headers of a call"] == f"{limits.headers}, together {limits.header_bytes >> 10} KiB"
@@ -40,8 +42,8 @@ def test_every_metric_that_is_named_exists() -> None:
     metrics = Metrics()
     named = set(re.findall(r"`(lienthong_gateway_\w+)`", text_of(OBSERVING)))
     shown = {row[0].strip("`") for row in table_rows(OBSERVING)}
-    # The two that are asked of the running gateway are shown by test_gateway_telemetry.
-    of_the_running = {"lienthong_gateway_log_queue_entries", "lienthong_gateway_calls_in_flight"}
+    # Those that are asked of the running gateway are shown by test_gateway_telemetry.
+    of_the_running = {f"lienthong_gateway_{name}" for name in ("log_queue_entries", "calls_in_flight", "calls_in_line")}
     types = re.findall(r"# TYPE (lienthong_gateway_\w+)", metrics.text().decode())
     assert shown - of_the_running == {name for name in types if not name.endswith("_created")}
     assert shown <= named

@@ -16,7 +16,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_core.database import sqlite_url
-from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_gateway.edge.limits import Limits, Rate, Returns
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
@@ -32,7 +32,8 @@ LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 def full(tmp_path: Path) -> Iterator[GatewayWorld]:
     """Give a gateway that takes four calls at once."""
     with gateway_world(
-        sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(calls_in_flight=CAPACITY, retry_after_s=1.5)
+        sqlite_url(tmp_path / "gateway.sqlite"),
+        limits=Limits(calls_in_flight=CAPACITY, returns=Returns(soonest_s=1.5, latest_s=1.5)),
     ) as world:
         world.consent()
         yield world

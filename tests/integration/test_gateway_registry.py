@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
-from lienthong_gateway.log.head import Touches, create_head, lock_head, save_head
+from lienthong_gateway.log.head import Touches, create_head, read_head, save_head
 from lienthong_gateway.registration import Period, Registration
 from lienthong_gateway.registry import store
 from lienthong_gateway.registry.current import CurrentRegistration
@@ -67,7 +67,7 @@ def test_who_has_read_what_is_registered_keeps_it_while_others_see_the_change(en
     before = current.value
     with writing(engine) as connection:
         store.add_officer(connection, members.SHOP, "nv-01")
-        save_head(connection, lock_head(connection).after(Touches.REGISTRATION))
+        save_head(connection, read_head(connection).after(Touches.REGISTRATION))
 
     current.refresh()
 

@@ -1,7 +1,5 @@
 """A provider that answers with a stream: each message is minimised, confirmed and recorded before it is released."""
 
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +8,13 @@ import pytest
 
 from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
-from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
-from lienthong.client import CallContext, Receipt, explain
-from lienthong_core.contracts import all_contracts
-from lienthong_core.database import sqlite_url
-from lienthong_core.ports import reserved_port
-from lienthong_core.systems import SystemId
-from lienthong_gateway.registration import AccessRight, Purpose, Registration, System
+from lienthong.client import Receipt, explain
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
-from tests.support.gateway_world import HOST, TIMEOUT_S, GatewayWorld, gateway_world
-from tests.support.streaming import FOLLOW, SERVICE, FollowDouble, message, name_in, stream_contract
+from tests.support.following import about, following
+from tests.support.gateway_world import TIMEOUT_S
+from tests.support.streaming import name_in
 from tests.support.waiting import wait_until
-
-PROVIDER = SystemId("VN-SANDBOX", "GOV", "G97", "follow")
-PURPOSE = Purpose("follow", "Theo dõi", "Follow", frozenset({"identity.basic", "family"}))
-RIGHT = AccessRight(members.PORTAL, FOLLOW, PURPOSE.code, frozenset({LegalBasis.LEGAL_BASIS_CONSENT}), PURPOSE.datasets)
-
-
-def registration() -> Registration:
-    systems = (*members.SYSTEMS, System(PROVIDER, "Theo dõi", "Follow", (SERVICE,)))
-    return Registration.of(
-        systems, (*members.PURPOSES, PURPOSE), (*members.ACCESS_RIGHTS, RIGHT), auditors=(members.AUDITOR,)
-    )
-
-
-class Following:
-    """A gateway in front of a provider that streams, and a citizen who has consented to her name being read."""
-
-    def __init__(self, world: GatewayWorld, double: FollowDouble) -> None:
-        self.world = world
-        self.double = double
-        request = world.request_consent(purpose=PURPOSE.code, provider=PROVIDER)
-        self.consent = world.decide(request.consent_request_id, world.approval(request)).consent
-
-    def follow(self) -> Any:  # noqa: ANN401 (a call that can be iterated over)
-        call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self.world.channel(members.PORTAL).unary_stream(FOLLOW)
-        context = CallContext(PURPOSE.code, self.world.token())
-        request = message("FollowRequest", personal_number=LAN).SerializeToString()
-        return call(request, metadata=context.metadata(), timeout=TIMEOUT_S)
-
-    def recorded(self) -> list[tuple[str, int, str]]:
-        followed = [entry for entry in self.world.entries() if entry["method"] == FOLLOW]
-        return [(entry["event"], entry["sequence"], entry["reason"]) for entry in followed]
-
-
-@contextmanager
-def following(folder: Path, answers: Sequence[Any]) -> Generator[Following]:
-    with ExitStack() as stack:
-        port = stack.enter_context(reserved_port(HOST))
-        contracts = [*all_contracts(), stream_contract()]
-        world = stack.enter_context(
-            gateway_world(
-                sqlite_url(folder / "gateway.sqlite"),
-                registration=registration(),
-                contracts=contracts,
-                more_providers={PROVIDER: f"{HOST}:{port}"},
-            )
-        )
-        double = FollowDouble(answers)
-        server = double.server(f"{HOST}:{port}", world.authority.issue(PROVIDER), members.GATEWAY)
-        stack.callback(server.stop)
-        stack.callback(double.go_on.set)
-        server.start()
-        yield Following(world, double)
-
-
-def about(number: str, name: str) -> Any:  # noqa: ANN401 (a class made at run time)
-    return message("FollowResponse", personal_number=number, name=name, kin="secret kin")
 
 
 def two_answers() -> list[Any]:

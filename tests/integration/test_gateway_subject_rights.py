@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from lienthong.api.population.v1 import population_pb2
+from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
@@ -20,7 +21,7 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
-from tests.support.citizens import LAN, MAI
+from tests.support.citizens import LAN, MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
 POPULATION, GATEWAY = str(members.POPULATION), str(members.GATEWAY)
@@ -171,7 +172,9 @@ def test_a_restriction_stops_what_rests_on_consent_and_nothing_else_until_she_en
 
     request = complied(world, RESTRICT)
     refused = refusal_of(world.read)
+    world.population.answer("GetCitizen", GetCitizenResponse(citizen=citizen(MAI)))
     world.get_citizen(CallContext(PURPOSE), number=MAI)
+    world.population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
     update_residence(world)
     withdraw(world, request.request_id)
 

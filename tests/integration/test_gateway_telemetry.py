@@ -74,6 +74,7 @@ def test_metrics_count_decisions_and_time_steps_providers_and_batches(world: Gat
     assert found["lienthong_gateway_log_batch_entries_sum",] == 4
     assert found["lienthong_gateway_log_queue_entries",] == 0
     assert found["lienthong_gateway_calls_in_flight",] == 0
+    assert found["lienthong_gateway_calls_in_line",] == 0
     assert found["process_resident_memory_bytes",] > 0
     assert any(name == "lienthong_gateway_build_info" for name, *_ in found)
 

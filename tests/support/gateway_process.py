@@ -1,6 +1,7 @@
 """A gateway in a process of its own, which a test can kill. Run as a module, it is that process."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -45,6 +46,13 @@ class GatewayProcess:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == _READY
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much of the machine's memory the process has now."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
 
     def kill(self) -> None:
         """End the process as a power cut would: no handler of its own runs."""

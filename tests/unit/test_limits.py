@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong_core.errors import Refusal, exhausted
+from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
 from lienthong_gateway.edge.admission import Admission
-from lienthong_gateway.edge.limits import Limits, Rate, TokenBucket
+from lienthong_gateway.edge.limits import Limits, Rate, Returns, ReturnTimes, TokenBucket
 from lienthong_seeds import members
 
 
@@ -28,9 +29,9 @@ def peer(name: str) -> Peer:
 BANK, PORTAL = peer(members.BANK.spiffe_id), peer(members.PORTAL.spiffe_id)
 
 
-def reason_of(admission: Admission, who: Peer) -> str:
+def reason_of(admission: Admission, who: Peer, provider: SystemId | None = None) -> str:
     with pytest.raises(Refusal) as caught:
-        admission.enter(who)
+        admission.enter(who, provider)
     return caught.value.reason
 
 
@@ -91,6 +92,39 @@ def test_what_was_turned_away_is_summed_up_at_most_once_a_second() -> None:
     assert admission.summary() == {}
     reason_of(admission, {})
     assert admission.summary(final=True) == {(None, "OVERLOADED"): 1}
+
+
+def test_one_provider_is_given_no_more_than_its_part_and_the_others_theirs() -> None:
+    admission = Admission(Limits(calls_per_provider=1), Seconds())
+    admission.enter(BANK, members.POPULATION)
+    assert reason_of(admission, PORTAL, members.POPULATION) == "OVERLOADED"
+    admission.enter(PORTAL, members.IDENTITY)
+    admission.enter(PORTAL)
+    admission.leave(members.POPULATION)
+    admission.enter(PORTAL, members.POPULATION)
+    assert admission.in_flight == 3
+
+
+def test_refused_callers_are_asked_back_one_after_the_other() -> None:
+    times = ReturnTimes(Returns(per_second=10, soonest_s=1, latest_s=1.25), 100)
+    assert [times.wait_s(100) for _ in range(5)] == pytest.approx([1, 1.1, 1.2, 1.25, 1.25])
+    assert times.wait_s(200) == pytest.approx(1)
+
+
+@given(
+    returns=st.builds(Returns, st.floats(0.1, 1_000), st.just(1.0), st.floats(1, 60)),
+    pauses=st.lists(st.floats(0, 3), max_size=100),
+)
+def test_no_caller_is_asked_back_too_soon_too_late_or_before_one_that_was_refused_earlier(
+    returns: Returns, pauses: list[float]
+) -> None:
+    times, now, last = ReturnTimes(returns, 0), 0.0, 0.0
+    for pause in pauses:
+        now += pause
+        wait_s = times.wait_s(now)
+        assert returns.soonest_s - 1e-6 <= wait_s <= returns.latest_s + 1e-6
+        assert now + wait_s >= last - 1e-6
+        last = now + wait_s
 
 
 def test_the_hint_when_to_try_again_is_kept_and_packed_beside_the_reason() -> None:

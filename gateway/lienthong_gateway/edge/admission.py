@@ -1,4 +1,4 @@
-"""Which calls are taken on. Deciding it costs microseconds, so that refusing work is no work."""
+"""Which calls are taken on. It is decided in microseconds, before anything is done for the call."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
-from lienthong_gateway.edge.limits import Limits, TokenBucket
+from lienthong_gateway.edge.limits import Limits, ReturnTimes, TokenBucket
+from lienthong_gateway.edge.turns import Turns
 
 _SUMMARY_EVERY_S = 1.0
 
@@ -22,24 +23,35 @@ class Admission:
         self._buckets: dict[SystemId | None, TokenBucket] = {}
         self._shed: Counter[tuple[SystemId | None, str]] = Counter()
         self._summarised_at = clock_s()
+        self._return_times = ReturnTimes(limits.returns, clock_s())
+        self._to_provider: Counter[SystemId | None] = Counter()
+        self.turns = Turns(limits.calls_at_once)
+        """Who of them is worked on."""
         self.in_flight = 0
         """Calls under way."""
 
-    def enter(self, peer: Peer) -> None:
-        """Take a call on; `leave` must follow. Refused, with a hint when to try again: OVERLOADED, RATE_LIMITED."""
-        system = self._system(peer)
-        if self.in_flight >= self._limits.calls_in_flight:
-            message = f"The gateway has {self.in_flight} calls under way and takes no more; try again a little later."
-            raise self._counted(system, exhausted("OVERLOADED", message, self._limits.retry_after_s))
-        if wait_s := self._bucket(system).take(self._clock_s()):
+    def enter(self, peer: Peer, provider: SystemId | None = None) -> None:
+        """Take a call on that goes to `provider`, or to none; `leave` must follow.
+
+        Refused, with a hint when to try again: OVERLOADED, RATE_LIMITED.
+        """
+        system, now = self._system(peer), self._clock_s()
+        if full := self._full(provider):
+            message = f"{full} and takes no more; try again when RetryInfo says."
+            raise self._counted(system, exhausted("OVERLOADED", message, self._return_times.wait_s(now)))
+        if wait_s := self._bucket(system).take(now):
             rate = self._limits.rate_of(system)
             message = f"This system may make {rate.per_second:g} calls a second; make the next in {wait_s:.3f} s."
             raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
         self.in_flight += 1
+        if provider is not None:
+            self._to_provider[provider] += 1
 
-    def leave(self) -> None:
-        """A call that was taken on is over."""
+    def leave(self, provider: SystemId | None = None) -> None:
+        """A call that was taken on for `provider` is over."""
         self.in_flight -= 1
+        if provider is not None:
+            self._to_provider[provider] -= 1
 
     def summary(self, *, final: bool = False) -> Mapping[tuple[SystemId | None, str], int]:
         """Return how many calls were turned away since the last summary, by system and reason.
@@ -51,6 +63,16 @@ class Admission:
             return {}
         shed, self._shed, self._summarised_at = self._shed, Counter(), now
         return shed
+
+    def _full(self, provider: SystemId | None) -> str | None:
+        limits, to_provider = self._limits, self._to_provider[provider]
+        if self.turns.waiting >= limits.calls_in_line:
+            return f"The gateway has {self.turns.waiting} calls waiting in line"
+        if self.in_flight >= limits.calls_in_flight:
+            return f"The gateway has {self.in_flight} calls under way"
+        if to_provider >= limits.calls_per_provider:
+            return f"The gateway has {to_provider} calls to {provider} under way"
+        return None
 
     def _counted(self, system: SystemId | None, refusal: Refusal) -> Refusal:
         self._shed[system, refusal.reason] += 1

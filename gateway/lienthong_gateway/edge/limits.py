@@ -17,11 +17,27 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Returns:
+    """When refused callers are asked to come back: one after the other, so that they do not come as a crowd."""
+
+    per_second: float = 100.0
+    soonest_s: float = 1.0
+    latest_s: float = 10.0
+    """Nobody is asked to wait longer, however many were refused."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """The limits of one gateway."""
 
     calls_in_flight: int = 256
     """Beyond so many under way, calls are refused at once (OVERLOADED)."""
+    calls_at_once: int = 8
+    """So many are worked on at once. Those that wait for a provider are not counted."""
+    calls_in_line: int = 24
+    """So many wait in line until they are worked on. Beyond, calls are refused at once (OVERLOADED)."""
+    calls_per_provider: int = 64
+    """The same for those under way to one provider: one that is slow holds no more than these."""
     rate: Rate = Rate(5_000, 10_000)
     """Of each system that `rates` does not name (RATE_LIMITED)."""
     rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
@@ -37,8 +53,8 @@ class Limits:
     """How long a request over HTTP may take to arrive: its head on a new connection, and its body (status 408)."""
     streams_per_connection: int = 256
     """Calls under way on one gRPC connection; further ones wait at the client."""
-    retry_after_s: float = 1.0
-    """What a caller is told to wait who was refused because the gateway is full."""
+    returns: Returns = Returns()
+    """When callers are asked back who were refused because the gateway is full."""
 
     def rate_of(self, system: SystemId | None) -> Rate:
         """Return the rate of a system; None: of all that are not recognised, together."""
@@ -73,3 +89,18 @@ class TokenBucket:
             return (1 - self._tokens) / self._rate.per_second
         self._tokens -= 1
         return 0.0
+
+
+class ReturnTimes:
+    """Gives each refused caller a time of its own to come back. Times are seconds of one clock."""
+
+    def __init__(self, returns: Returns, now: float) -> None:
+        self._returns = returns
+        self._last = now
+
+    def wait_s(self, now: float) -> float:
+        """Return how long the next caller is to wait."""
+        returns = self._returns
+        turn = max(now + returns.soonest_s, self._last + 1 / returns.per_second)
+        self._last = min(turn, now + returns.latest_s)
+        return self._last - now

@@ -7,6 +7,7 @@ from types import TracebackType
 import grpc
 
 from lienthong_core.errors import Refusal, exhausted
+from lienthong_core.systems import SystemId
 from lienthong_gateway.call import IncomingCall, Refused
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits
@@ -25,9 +26,12 @@ class Edge:
         self.telemetry = telemetry
         self._recorder = recorder
 
-    def passage(self, call: IncomingCall, *, streams: bool = False) -> "Passage":
-        """Return what to enter before the call is worked on. Entering raises Refused if it is not taken on."""
-        return Passage(self, call, self.limits.stream_deadline_s if streams else self.limits.deadline_s)
+    def passage(self, call: IncomingCall, provider: SystemId | None, *, streams: bool = False) -> "Passage":
+        """Return what to enter before the call is worked on. Entering raises Refused if it is not taken on.
+
+        `provider` is whom it goes to; None: the gateway itself answers it.
+        """
+        return Passage(self, call, provider, self.limits.stream_deadline_s if streams else self.limits.deadline_s)
 
     def record_shed(self, *, final: bool = False) -> None:
         """Record that calls were turned away: one entry for each system and reason, however many they were.
@@ -42,9 +46,10 @@ class Edge:
 class Passage:
     """One call's passage, as an asynchronous context: inside it the call is worked on, and its trace filled."""
 
-    def __init__(self, edge: Edge, call: IncomingCall, longest_s: float) -> None:
+    def __init__(self, edge: Edge, call: IncomingCall, provider: SystemId | None, longest_s: float) -> None:
         self._edge = edge
         self._call = call
+        self._provider = provider
         self._trace = Trace("", call.method)
         self._span: OpenSpan | None = None
         self._deadline = asyncio.timeout_at(_deadline(call, longest_s))
@@ -52,7 +57,7 @@ class Passage:
     async def __aenter__(self) -> Trace:
         edge = self._edge
         try:
-            edge.admission.enter(self._call.peer)
+            edge.admission.enter(self._call.peer, self._provider)
         except Refusal as refusal:
             edge.telemetry.metrics.observe(self._trace, Outcome(refusal.reason, refusal.status.name))
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
@@ -67,7 +72,7 @@ class Passage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         edge = self._edge
-        edge.admission.leave()
+        edge.admission.leave(self._provider)
         try:
             await self._deadline.__aexit__(kind, error, traceback)
         except TimeoutError as over:

@@ -8,17 +8,17 @@ from sqlalchemy import Connection, Engine, insert
 from lienthong_core.database import writing
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.growth import Growth, Tile
-from lienthong_gateway.log.head import Head, create_head, lock_head, save_head
+from lienthong_gateway.log.head import Head, HeadLock, create_head, save_head
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import leaf_hash
-from lienthong_gateway.log.statements import Prepared
+from lienthong_gateway.log.statements import PreparedInsert, PreparedSelect
 from lienthong_gateway.log.store import (
     CHECKPOINTS,
     ENTRIES,
+    LAST_SIZE,
     TILES,
     commitment_to,
     go_on,
-    last_size,
     load_growth,
     read_checkpoints,
     tile_row,
@@ -34,10 +34,12 @@ class Appender:
     def __init__(self, engine: Engine, key: CheckpointKey) -> None:
         """Go on from the last checkpoint; raises CheckpointFault if it was altered, or signed with another key."""
         self._key = key
-        self._add_entry = Prepared(
+        self._add_entry = PreparedInsert(
             engine, insert(ENTRIES), ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
         )
-        self._add_checkpoint = Prepared(engine, insert(CHECKPOINTS), ("tree_size", "note"))
+        self._add_checkpoint = PreparedInsert(engine, insert(CHECKPOINTS), ("tree_size", "note"))
+        self._lock = HeadLock(engine)
+        self._last_size = PreparedSelect(engine, LAST_SIZE)
         self._commitments: OrderedDict[str, str] = OrderedDict()
         self._commitments_epoch = -1
         with writing(engine) as connection:
@@ -45,16 +47,16 @@ class Appender:
             if not read_checkpoints(connection, 0, 1):
                 self._save_checkpoint(connection, Growth.of_partial(()))
             self._tree: Growth | None = load_growth(connection, key.verifier)
-            self.head: Head = lock_head(connection)
+            self.head: Head = self._lock.take(connection)
             """The head as this replica saw it last."""
         self._pending = self._tree, self.head
 
     def begin(self, connection: Connection) -> Head:
         """Lock the log for the transaction, go on from what other replicas have written, and return the head."""
-        head = lock_head(connection)
+        head = self._lock.take(connection)
         if self._tree is None:
             self._tree = load_growth(connection, self._key.verifier)
-        elif self._tree.size != last_size(connection):
+        elif self._tree.size != self._last_size.one(connection)[0]:
             self._tree = go_on(connection, self._key.verifier, self._tree)
         if head.registration_epoch != self._commitments_epoch:
             # A citizen may have been erased: her old commitment must not be used again.

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from enum import Flag, auto
 from typing import cast
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from lienthong_gateway.log.model import LogHeadRow
+from lienthong_gateway.log.statements import PreparedSelect
 
 HEAD = cast("Table", LogHeadRow.__table__)  # type: ignore[attr-defined]
 _COLUMNS = select(HEAD.c.consent_epoch, HEAD.c.registration_epoch)
-# SQLite has no such lock and needs none: a transaction that writes is alone from its start.
-_LOCKED = _COLUMNS.with_for_update()
 
 
 class Touches(Flag):
@@ -42,9 +41,16 @@ class Head:
         )
 
 
-def lock_head(connection: Connection) -> Head:
-    """Return the head and keep everybody else from changing it until the transaction ends."""
-    return Head(*connection.execute(_LOCKED).one())
+class HeadLock:
+    """Locks the head."""
+
+    def __init__(self, engine: Engine) -> None:
+        # SQLite has no such lock and needs none: a transaction that writes is alone from its start.
+        self._locked = PreparedSelect(engine, _COLUMNS.with_for_update())
+
+    def take(self, connection: Connection) -> Head:
+        """Return the head and keep everybody else from changing it until the transaction ends."""
+        return Head(*self._locked.one(connection))
 
 
 def read_head(connection: Connection) -> Head:

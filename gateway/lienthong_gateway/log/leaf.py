@@ -9,6 +9,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
 LEAF_VERSION = 2
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _DECISIONS = {LogEvent.LOG_EVENT_EXCHANGE: "RELEASED", LogEvent.LOG_EVENT_REFUSAL: "REFUSED"}
 
 
@@ -68,9 +69,9 @@ def _canonical(leaf: dict[str, object]) -> bytes:
 
     A test holds the two equal; this one takes a fifth of the time, in the thread that every exchange waits for.
     """
-    return json.dumps(leaf, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(leaf).encode()
 
 
 def timestamp(time: datetime) -> str:
     """Return RFC 3339 in UTC with microseconds, always of the same length."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

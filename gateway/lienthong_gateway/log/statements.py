@@ -1,23 +1,47 @@
-"""Statements of the hot path: compiled once for the engine's driver, run without being put together anew each time."""
+"""Statements of the hot path: compiled once for the engine's driver and run on the driver's own cursor.
+
+Every exchange waits for these few, and putting them together anew would take longer than running them.
+"""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.selectable import SelectBase
 
 
-class Prepared:
-    """One statement that writes, in the driver's own words; values are bound by the statement's names for them."""
+class PreparedInsert:
+    """An insert in the driver's own words."""
 
-    def __init__(self, engine: Engine, statement: UpdateBase, columns: Sequence[str] | None = None) -> None:
-        """`columns` are those that an insert sets; None: the statement names its own parameters."""
+    def __init__(self, engine: Engine, statement: Insert, columns: Sequence[str]) -> None:
+        """`columns` are those that are set."""
         compiled = statement.compile(dialect=engine.dialect, column_keys=columns)
         self._sql = str(compiled)
         self._positions = compiled.positiontup if compiled.positional else None
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-        """Run it for each row."""
-        if self._positions is None:
-            connection.exec_driver_sql(self._sql, [dict(row) for row in rows])
-        else:
-            connection.exec_driver_sql(self._sql, [tuple(row[name] for name in self._positions) for row in rows])
+        """Insert each row."""
+        bound: Sequence[Any] = rows
+        if self._positions is not None:
+            bound = [tuple(row[name] for name in self._positions) for row in rows]
+        cursor = connection.connection.cursor()
+        cursor.executemany(self._sql, bound)
+        cursor.close()
+
+
+class PreparedSelect:
+    """A select of one row, without parameters, in the driver's own words."""
+
+    def __init__(self, engine: Engine, statement: SelectBase) -> None:
+        self._sql = str(statement.compile(dialect=engine.dialect))
+
+    def one(self, connection: Connection) -> tuple[Any, ...]:
+        """Return the row; raises LookupError if there is none."""
+        cursor = connection.connection.cursor()
+        cursor.execute(self._sql)
+        row = cursor.fetchone()
+        cursor.close()
+        if row is None:
+            raise LookupError("the row that every log has is missing")
+        return tuple(row)

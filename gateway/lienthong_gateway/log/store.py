@@ -19,7 +19,7 @@ TILES = cast("Table", LogTileRow.__table__)  # type: ignore[attr-defined]
 SALTS = cast("Table", SubjectSalt.__table__)  # type: ignore[attr-defined]
 _SALT_BYTES = 32
 _PAGE = 1_000
-_LAST_SIZE = select(func.max(CHECKPOINTS.c.tree_size))
+LAST_SIZE = select(func.max(CHECKPOINTS.c.tree_size))
 
 
 def commitment(salt: bytes, personal_number: str) -> str:
@@ -114,11 +114,6 @@ def load_growth(connection: Connection, key: VerifierKey) -> Growth:
     tree = Growth.of_partial(list(_partial_tiles(connection, _last_checkpoint(connection, key).size)))
     _check_end(connection, key, tree)
     return tree
-
-
-def last_size(connection: Connection) -> int:
-    """Return how many entries the last checkpoint covers."""
-    return _number(connection.execute(_LAST_SIZE).scalar_one())
 
 
 def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> Growth:

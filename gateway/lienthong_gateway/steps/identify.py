@@ -22,7 +22,7 @@ class Identifier:
 
     def __init__(self, registration: CurrentRegistration) -> None:
         self._registration = registration
-        self._thumbprints: dict[bytes, str] = {}
+        self._read: dict[bytes, tuple[SystemId, str]] = {}
 
     def identify(self, auth_context: Mapping[str, Iterable[bytes]], metadata: Metadata) -> Caller:
         """Return who calls.
@@ -30,19 +30,21 @@ class Identifier:
         Refused: SYSTEM_UNKNOWN (the certificate names no registered system), CLIENT_MISMATCH (`x-road-client` names
         another one), HEADER_DUPLICATED, HEADER_INVALID.
         """
-        system = peer_system(auth_context)
+        system, thumbprint = self._certificate(auth_context)
         if system not in self._registration.value.systems:
             message = f"{system} is not registered at this gateway; CatalogueService.ListSystems lists those that are."
             raise unauthenticated("SYSTEM_UNKNOWN", message)
         _check_claimed_client(system, metadata)
         message_id = single_header(metadata, Header.MESSAGE_ID, max_length=_MAX_VALUE)
-        return Caller(system, self._thumbprint(peer_certificate(auth_context)), message_id)
+        return Caller(system, thumbprint, message_id)
 
-    def _thumbprint(self, certificate: bytes) -> str:
-        known = self._thumbprints.get(certificate)
+    def _certificate(self, auth_context: Mapping[str, Iterable[bytes]]) -> tuple[SystemId, str]:
+        """Return the system that a certificate names, and the certificate's thumbprint."""
+        certificate = peer_certificate(auth_context)
+        known = self._read.get(certificate)
         if known is None:
             # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
-            known = self._thumbprints[certificate] = certificate_thumbprint(certificate)
+            known = self._read[certificate] = peer_system(auth_context), certificate_thumbprint(certificate)
         return known
 
 

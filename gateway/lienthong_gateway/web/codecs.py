@@ -82,7 +82,7 @@ class JsonCodec:
         return message.SerializeToString()
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:
-        """Return an answer's body, from its binary form; refused: PROVIDER_ANSWER_INVALID, if JSON has none for it."""
+        """Return an answer's body, from its binary form. Refused: PROVIDER_ANSWER_INVALID, if JSON has none for it."""
         try:
             fields = json_format.MessageToDict(types.response.FromString(message))
         except (json_format.SerializeToJsonError, ValueError):

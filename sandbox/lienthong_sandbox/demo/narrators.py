@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -99,9 +99,10 @@ class JsonNarrator:
 
     def step(self, step: Step) -> None:
         """Write a step."""
-        # The verdict is a word for people, of outcomes other than OK only.
-        happenings = [{k: v for k, v in asdict(h).items() if k != "verdict"} for h in step.happenings]
-        told = {**asdict(step), "happenings": happenings, "as_expected": step.as_expected}
+        told: dict[str, Any] = {**asdict(step), "as_expected": step.as_expected}
+        for happening in told["happenings"]:
+            # A word for people, of outcomes other than OK only.
+            del happening["verdict"]
         self._out.write(f"{json.dumps(told, ensure_ascii=False)}\n")
         self._out.flush()
 

@@ -132,7 +132,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
     """INVALID_ARGUMENT: the page size is out of its range."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 140
-    """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes; try again after `RetryInfo.retry_delay`."""
+    """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider; try again
+    after `RetryInfo.retry_delay`.
+    """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 141
     """RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
     ERROR_REASON_HEADERS_TOO_MANY: _ErrorReason.ValueType  # 142
@@ -314,7 +316,9 @@ ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 140
-"""RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes; try again after `RetryInfo.retry_delay`."""
+"""RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider; try again
+after `RetryInfo.retry_delay`.
+"""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 141
 """RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
 ERROR_REASON_HEADERS_TOO_MANY: ErrorReason.ValueType  # 142

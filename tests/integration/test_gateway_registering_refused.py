@@ -1,0 +1,119 @@
+"""What cannot be registered is refused, and nothing is changed."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import grpc
+import pytest
+
+from lienthong.api.exchange.v1 import administration_pb2 as pb
+from lienthong.api.exchange.v1.administration_pb2_grpc import AdministrationServiceStub
+from lienthong.api.types.v1.types_pb2 import PartialDate
+from lienthong_core.database import sqlite_url
+from lienthong_seeds import members
+from tests.support.administration import (
+    BANK,
+    CONSENT,
+    INVALID,
+    NOT_FOUND,
+    PRECONDITION,
+    administration,
+    admit,
+    day,
+    dismiss,
+    end_ground,
+    grant,
+    register_ground,
+    register_purpose,
+    withdraw,
+)
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+
+Call = Callable[[AdministrationServiceStub], object]
+TOMORROW, YESTERDAY = date(2100, 1, 2), date(2100, 1, 1)
+REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
+    "a right of nobody": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, consumer="VN-SANDBOX/GOV/G77/nobody")),
+    "a right of no system": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, consumer="shop")),
+    "a right to no method": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, method="/a.B/C")),
+    "a right for no purpose": ("PURPOSE_UNKNOWN", INVALID, lambda s: grant(s, purpose="0.000000")),
+    "a right on no basis": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, legal_bases=[])),
+    "a right on an unknown basis": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, legal_bases=[77])),
+    "a right to datasets of others": ("DATASET_UNKNOWN", INVALID, lambda s: grant(s, datasets=["account"])),
+    "a right beyond its purpose": ("DATASET_NOT_NEEDED", INVALID, lambda s: grant(s, datasets=["residence"])),
+    "a right to nothing": (
+        "DATASET_NOT_NEEDED",
+        INVALID,
+        lambda s: grant(s, method="/lienthong.api.identity.v1.IdentityService/GetAccount"),
+    ),
+    "a right that ends before it begins": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: grant(s, valid_from=day(TOMORROW), valid_until=day(YESTERDAY)),
+    ),
+    "a right from half a date": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: grant(s, valid_from=PartialDate(year=2026)),
+    ),
+    "a right that is there": (
+        "REGISTERED_ALREADY",
+        PRECONDITION,
+        lambda s: grant(s, consumer=BANK, purpose=members.MARKETING.code),
+    ),
+    "withdrawing nothing": ("NOT_REGISTERED", NOT_FOUND, withdraw),
+    "a ground that is consent": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, basis=CONSENT)),
+    "a ground of no basis": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, basis=0)),
+    "a ground without a law": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, law_vi=" ")),
+    "a ground without a form": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, reference_forms=[])),
+    "a ground of an unknown form": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: register_ground(s, reference_forms=[99]),
+    ),
+    "a ground for nothing": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, methods=[])),
+    "a ground for no method": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, methods=["/a.B/C"])),
+    "a ground for no purpose": ("PURPOSE_UNKNOWN", INVALID, lambda s: register_ground(s, purposes=["0.000000"])),
+    "a ground with a bad code": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, code="Nợ, xấu")),
+    "a ground that is there": (
+        "REGISTERED_ALREADY",
+        PRECONDITION,
+        lambda s: register_ground(s, code="residence-registration"),
+    ),
+    "ending nothing": ("NOT_REGISTERED", NOT_FOUND, lambda s: end_ground(s, "nothing")),
+    "ending in the past": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: end_ground(s, "residence-registration", day(date(2026, 1, 1))),
+    ),
+    "a purpose with a bad code": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, code="a b")),
+    "a purpose without a title": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, title_en="")),
+    "a purpose of two lines": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, title_vi="a\nb")),
+    "a purpose without data": ("DATASET_UNKNOWN", INVALID, lambda s: register_purpose(s, datasets=[])),
+    "a purpose of unknown data": ("DATASET_UNKNOWN", INVALID, lambda s: register_purpose(s, datasets=["shoe.size"])),
+    "a purpose that is there": ("REGISTERED_ALREADY", PRECONDITION, lambda s: register_purpose(s, code="ekyc")),
+    "an officer of nobody": ("REGISTRATION_INVALID", INVALID, lambda s: admit(s, "VN-SANDBOX/GOV/G77/nobody")),
+    "an officer with a bad name": ("REGISTRATION_INVALID", INVALID, lambda s: admit(s, officer="Nguyễn Văn A")),
+    "an officer who is there": ("REGISTERED_ALREADY", PRECONDITION, lambda s: admit(s, officer=members.OFFICER)),
+    "dismissing nobody": ("NOT_REGISTERED", NOT_FOUND, dismiss),
+}
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path_factory.mktemp("administration") / "gateway.sqlite")) as world:
+        yield world
+
+
+@pytest.mark.parametrize(("reason", "status", "call"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_registered_is_refused_and_changes_nothing(
+    unchanged: GatewayWorld, reason: str, status: grpc.StatusCode, call: Call
+) -> None:
+    stub = administration(unchanged)
+
+    why = refusal_of(lambda: call(stub))
+
+    assert (why.reason, why.status) == (reason, status)
+    assert why.message.endswith(".")
+    assert unchanged.entries()[-2]["reason"] == reason
+    rights = stub.ListAccessRights(pb.ListAccessRightsRequest(), timeout=TIMEOUT_S).access_rights
+    assert len(rights) == len(members.ACCESS_RIGHTS)
