@@ -26,6 +26,12 @@ from sqlalchemy.types import TypeDecorator
 _VERSION_TABLE = "schema_version"
 _WRITES = "lienthong_writes"
 _BUSY_TIMEOUT_MS = 5_000
+# FULL: a commit that was answered survives a power cut, which the log's promise rests on.
+_DURABLE = ("journal_mode=WAL", "synchronous=FULL")
+# An index on something random, such as the citizens that a long log is about, changes another page with every row. Up to
+# 8,000 changed pages (32 MB) gather before they are copied into the file, many of them changed again by then, and 8 MB
+# are kept in memory: so appending costs the same at a million entries as at a thousand.
+_SIZES = ("wal_autocheckpoint=8000", "cache_size=-8000")
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
 # A server that vanished without a word is taken for gone after some 15 seconds (libpq's names).
@@ -144,8 +150,7 @@ def _sqlite(url: str) -> Engine:
         # Transactions begin and end where SQLAlchemy says, not where the driver guesses; savepoints need that.
         connection.isolation_level = None
         cursor = connection.cursor()
-        # FULL: a commit that was answered survives a power cut, which the log's promise rests on.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        for pragma in (*_DURABLE, "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}", *_SIZES):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
