@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
 
 
 class Turns:
@@ -14,31 +12,26 @@ class Turns:
         self._line: deque[asyncio.Future[None]] = deque()
         self.working = 0
         """Calls that are worked on; more than `at_once` only when several come back from a provider together."""
+        self._turn, self._away = _Turn(self), _Away(self)
 
     @property
     def waiting(self) -> int:
         """Calls that stand in line."""
         return len(self._line)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
-        """Wait for the turn of a call, which lasts until the block ends."""
-        await self._take()
-        try:
-            yield
-        finally:
-            self._give()
+    def turn(self) -> "_Turn":
+        """Return what waits for the turn of a call, which lasts until its block ends."""
+        return self._turn
 
-    @contextmanager
-    def away(self) -> Generator[None]:
-        """Let others have the turn while a call waits for a provider. It then goes on at once, before the line."""
-        self._give()
-        try:
-            yield
-        finally:
-            self.working += 1
+    def away(self) -> "_Away":
+        """Return what lets others have the turn while a call waits for a provider.
 
-    async def _take(self) -> None:
+        The call then goes on at once, before the line.
+        """
+        return self._away
+
+    async def take(self) -> None:
+        """Wait for a turn; `give` must follow."""
         if self.working < self._at_once:
             self.working += 1
             return
@@ -51,13 +44,40 @@ class Turns:
                 self._line.remove(turn)
             elif not turn.cancelled():
                 # It was this call's turn just as the call ended.
-                self._give()
+                self.give()
             raise
 
-    def _give(self) -> None:
+    def give(self) -> None:
+        """Give a turn back."""
         self.working -= 1
         while self._line and self.working < self._at_once:
             turn = self._line.popleft()
             if not turn.done():
                 self.working += 1
                 turn.set_result(None)
+
+
+class _Turn:
+    """Holds a turn for a block. A class: every call passes here, and a generator would cost it as much again."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    async def __aenter__(self) -> None:
+        await self._turns.take()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._turns.give()
+
+
+class _Away:
+    """Gives a turn back for a block."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def __enter__(self) -> None:
+        self._turns.give()
+
+    def __exit__(self, *_error: object) -> None:
+        self._turns.working += 1

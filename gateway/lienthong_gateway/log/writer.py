@@ -1,7 +1,7 @@
 """The one thread that writes the gateway's database: log entries, and the changes of state that they record.
 
 A durable commit and a signature cost the same for one entry as for many. So a batch waits, a moment at most, until a
-quarter of the exchanges that are under way are ready to be recorded; one alone does not wait. A change of state (a
+third of the exchanges that are under way are ready to be recorded; one alone does not wait. A change of state (a
 consent given or revoked) is made in the same transaction as the entry about it.
 
 The order of the log is the order of decisions, on every replica. A batch begins by locking the log's end, which counts
@@ -30,7 +30,7 @@ from lienthong_gateway.log.leaf import Entry
 
 LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
 _MAX_BATCH = 256
-_GATHERED = 4
+_GATHERED = 3
 """One of how many exchanges under way has to be ready before a batch is written."""
 _GATHER_S = 0.01
 _LONGEST_S = 10.0
