@@ -37,9 +37,9 @@ class KeptServer:
         """Finish the calls under way, within `grace_s` seconds."""
         if self._keeping is not None:
             self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+            await asyncio.wait([self._keeping], timeout=self._grace_s + _LOOK_EVERY_S)
         if self._server is not None:
-            await self._server.stop(self._grace_s)
+            await self._end(self._server)
 
     async def _keep(self, server: grpc.aio.Server) -> None:
         while True:
@@ -50,4 +50,10 @@ class KeptServer:
                 log_failure(_log, "the gRPC server, which is replaced,", error)
             ended, self._server = server, await self._make()
             server = self._server
-            await ended.stop(self._grace_s)
+            await self._end(ended)
+
+    async def _end(self, server: grpc.aio.Server) -> None:
+        """Stop a server; one that ended by itself may never say that it has stopped."""
+        stopping = asyncio.ensure_future(server.stop(self._grace_s))
+        await asyncio.wait([stopping], timeout=self._grace_s + _LOOK_EVERY_S)
+        stopping.cancel()
