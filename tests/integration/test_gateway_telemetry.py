@@ -32,7 +32,6 @@ from tests.support.waiting import wait_until
 
 STEPS = ["authenticate", "decide", "forward", "minimise", "record"]
 CALLER = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", sampled=True, state="vendor=1")
-MOST_US = 15.0
 
 
 @pytest.fixture
