@@ -199,6 +199,9 @@ def _add_approval(connection: Connection, request: StoredRequest, approval: Appr
     known = select(APPROVALS.c.statement_id).where(APPROVALS.c.statement_id == approval.statement_id)
     if connection.execute(known).first() is not None:
         raise replayed()
+    this = (APPROVALS.c.consent_request_id == request.consent_request_id, APPROVALS.c.capacity == approval.capacity)
+    if connection.execute(select(APPROVALS.c.statement_id).where(*this)).first() is not None:
+        raise Overtaken
     connection.execute(
         insert(APPROVALS).values(
             consent_request_id=request.consent_request_id,

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
 
 from lienthong_core.database import WritingConnection
 from lienthong_core.errors import Refusal, unavailable
@@ -207,8 +208,13 @@ def _changed(connection: Connection, job: Job, head: Head) -> Head:
         job.check(connection, head)
     if job.change is None:
         return head
-    with connection.begin_nested():
-        job.change(connection)
+    try:
+        with connection.begin_nested():
+            job.change(connection)
+    except IntegrityError as error:
+        # What contradicts the stored data is that job's fault, and no reason to withhold the answers beside it.
+        log_failure(_log, "a change of state", error)
+        raise _unwritten() from error
     return head.after(job.touches)
 
 
