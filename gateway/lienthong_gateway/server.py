@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
@@ -32,7 +33,7 @@ from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
-from lienthong_gateway.local import local_methods
+from lienthong_gateway.local import Answer, local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.tiles import TileSource
@@ -148,32 +149,8 @@ class _Running:
         audience = config.system.spiffe_id
         keys = JwksKeys(config.jwks_url, config.tls.authority)
         forwarder = Forwarder(config.providers, config.tls)
-        consents = ConsentStore(engine)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        services = (
-            (
-                consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-                consent_answers(registration, contracts, consents, writer, provider, clock, str(config.system)),
-            ),
-            (
-                catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                CatalogueAnswers(registration, contracts, clock).answers(),
-            ),
-            (
-                administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
-                AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
-            ),
-            (
-                log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-                LogAnswers(
-                    registration, engine, writer, config.checkpoint_key.verifier, clock, config.witnesses
-                ).answers(),
-            ),
-            (
-                rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
-                SubjectRightsAnswers(config.system, registration, engine, writer, state.erasure, clock).answers(),
-            ),
-        )
+        services = _own_services(config, state, contracts, provider, clock)
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
         known = {*contracts, *types}
@@ -215,6 +192,41 @@ class _Running:
         self.edge.record_shed(final=True)
         await self.forwarder.close()
         await self.keys.close()
+
+
+def _own_services(
+    config: GatewayConfig,
+    state: _State,
+    contracts: Mapping[str, MethodContract],
+    provider: IdentityProvider,
+    clock: Clock,
+) -> list[tuple[ServiceDescriptor, Mapping[str, Answer]]]:
+    """Return what the gateway answers itself."""
+    engine, writer, registration = state.engine, state.writer, state.registration
+    key, system = config.checkpoint_key.verifier, config.system
+    consents = ConsentStore(engine)
+    return [
+        (
+            consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
+            consent_answers(registration, contracts, consents, writer, provider, clock, str(system)),
+        ),
+        (
+            catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
+            CatalogueAnswers(registration, contracts, clock).answers(),
+        ),
+        (
+            administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
+            AdministrationAnswers(registration, contracts, engine, writer, clock).answers(),
+        ),
+        (
+            log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
+            LogAnswers(registration, engine, writer, key, clock, config.witnesses).answers(),
+        ),
+        (
+            rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
+            SubjectRightsAnswers(system, registration, engine, writer, state.erasure, clock).answers(),
+        ),
+    ]
 
 
 def _edge(config: GatewayConfig, recorder: Recorder, telemetry: Telemetry) -> Edge:
