@@ -12,15 +12,17 @@ from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.client import Header, explain
 from lienthong_core.database import sqlite_url
+from lienthong_core.errors import Refusal
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.store import CHECKPOINTS
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.log.writer import Job, LogWriter
 from lienthong_gateway.server import GatewayServer
@@ -130,6 +132,25 @@ def test_a_log_that_somebody_else_extended_is_gone_on_with(world: GatewayWorld) 
     _, receipt = world.read()
 
     assert receipt.log_index > extended
+    assert fault(world) is None
+
+
+def test_a_change_that_contradicts_what_is_stored_fails_alone(world: GatewayWorld) -> None:
+    def contradict(connection: Connection) -> None:
+        connection.execute(insert(CHECKPOINTS).values(tree_size=0, note="there is one of this size"))
+
+    other = LogWriter(engine_of(world), Appender(engine_of(world), world.config.checkpoint_key))
+    entry = Entry(datetime(2026, 1, 1, tzinfo=UTC), LogEvent.LOG_EVENT_LOG_READ, Trace("id", "/a/b"), "OK")
+    # Handed in before it starts to write, so both are in one batch.
+    contradicting, beside = other.append(Job(entry, contradict)), other.append(Job(entry))
+    other.start()
+    try:
+        with pytest.raises(Refusal) as caught:
+            contradicting.result(timeout=10)
+        assert caught.value.reason == "EXCHANGE_LOG_UNAVAILABLE"
+        assert beside.result(timeout=10) > 0
+    finally:
+        other.stop()
     assert fault(world) is None
 
 
