@@ -3,9 +3,9 @@ FROM python:3.13-slim-trixie AS build
 WORKDIR /src
 COPY requirements/runtime.txt requirements/build.txt requirements/
 RUN python -m venv /opt/lienthong \
- && /opt/lienthong/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt \
+ && /opt/lienthong/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements/runtime.txt \
  && python -m venv /opt/build \
- && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
+ && /opt/build/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements/build.txt
 COPY . .
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
  && /opt/lienthong/bin/pip install --no-cache-dir --no-deps /dist/*.whl

@@ -105,7 +105,7 @@ $(RUNTIME): .venv/.locked pyproject.toml
 
 .venv/.dev: .venv/.locked requirements/dev.txt
 	@echo 'Adding the development tools to .venv'
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 $(PROTO): requirements/proto.txt
