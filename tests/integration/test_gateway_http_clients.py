@@ -90,8 +90,24 @@ def test_requests_on_one_connection_are_answered_one_after_the_other(world: Gate
             assert (answer.status, json.loads(answer.read())["citizen"]["personalNumber"]) == (200, LAN)
 
 
-def test_what_is_no_http_is_answered_and_forgotten(world: GatewayWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "status", "word"),
+    [
+        (b"\x00\x01 nonsense\r\n\r\n", 400, "gRPC has a port of its own"),
+        (b"POST / HTTP/1.1\r\nh: " + b"1" * (65 << 10), 431, "65536 bytes"),
+    ],
+    ids=["nonsense", "a head without an end"],
+)
+def test_what_is_no_request_gets_a_problem_document_and_is_forgotten(
+    world: GatewayWorld, tmp_path: Path, sent: bytes, status: int, word: str
+) -> None:
     with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
-        connection.sendall(b"\x00\x01 nonsense\r\n\r\n")
-        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+        connection.sendall(sent)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        problem = json.loads(answer.read())
+        assert is_ended(connection)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert problem["status"] == status
+    assert word in problem["detail"]
     assert world.read()[0].citizen.personal_number == LAN

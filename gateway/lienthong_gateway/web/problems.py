@@ -24,8 +24,8 @@ class Problem(Exception):  # noqa: N818 (an answer, with its own name)
         self.headers = headers
 
 
-def problem_response(_request: Request, error: Exception) -> Response:
-    """Answer a Problem."""
+def problem_response(_request: Request | None, error: Exception) -> Response:
+    """Answer a Problem; there is no request where none could be read."""
     if not isinstance(error, Problem):
         raise error
     return _response(error.status, error.detail, {}, error.headers)

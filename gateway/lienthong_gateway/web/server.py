@@ -2,17 +2,28 @@
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Iterable
 from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietProtocol, bound_socket, tls_context
+from lienthong_gateway.web.problems import Problem, problem_response
 
-_LARGEST_HEAD = 16 << 10
+# Above the limit that a call is refused with (`Limits.header_bytes`): a head in between gets the refusal that says so.
+_LARGEST_HEAD = 64 << 10
+_UNREADABLE = {
+    HTTPStatus.BAD_REQUEST: "This is not HTTP/1.1 as this port speaks it, over TLS; gRPC has a port of its own.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        f"The request's head has more than the {_LARGEST_HEAD} bytes that are read; send less in headers and path."
+    ),
+}
 _MOST_CONNECTIONS = 1_024
 
 
@@ -85,6 +96,19 @@ class _CertificateProtocol(QuietProtocol):
             await app(scope, receive, send)
 
         self.app = with_certificate
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's word for it, without a reason)
+        """Answer what cannot be read as a request with a problem document, and end the connection."""
+        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
+        answer = problem_response(None, Problem(status, _UNREADABLE.get(status, status.description)))
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _end_if_idle(self) -> None:
         # The stubs do not say that there is none before the first request.
