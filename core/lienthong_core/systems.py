@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 TRUST_DOMAIN = "sandbox.lienthong.test"
@@ -30,6 +31,14 @@ class SystemId:
 
     def __str__(self) -> str:
         """Return the four parts joined by slashes."""
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @cached_property
+    def _text(self) -> str:
+        # Every call looks its systems up several times.
         return f"{self.instance}/{self.member_class}/{self.member_code}/{self.subsystem}"
 
     @property

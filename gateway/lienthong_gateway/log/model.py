@@ -1,9 +1,12 @@
 """The tables of the exchange log."""
 
-from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger
 from sqlmodel import Field
 
 from lienthong_gateway.model import GatewayTable
+
+# SQLite finds rows by a key of exactly this type without an index beside the table, which each commit would write too.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class LogHeadRow(GatewayTable, table=True):
@@ -29,7 +32,7 @@ class LogEntryRow(GatewayTable, table=True):
         Index("log_entry_by_consumer", "consumer", "log_index"),
     )
 
-    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    log_index: int = Field(primary_key=True, sa_type=_NUMBER)
     leaf: bytes = Field(sa_type=LargeBinary)
     leaf_hash: bytes = Field(sa_type=LargeBinary)
     subject: str = ""
@@ -58,7 +61,7 @@ class CheckpointRow(GatewayTable, table=True):
 
     __tablename__ = "checkpoint"  # pyright: ignore[reportAssignmentType]
 
-    tree_size: int = Field(primary_key=True, sa_type=BigInteger)
+    tree_size: int = Field(primary_key=True, sa_type=_NUMBER)
     note: str
 
 
