@@ -1,6 +1,5 @@
 """The exchange log by itself, and a gateway with a long one: appending, proving, verifying, memory."""
 
-import hashlib
 import random
 import tempfile
 import time
@@ -22,6 +21,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong_core.clock import Clock, SystemClock
 from lienthong_core.database import open_database, snapshot, sqlite_url
 from lienthong_gateway import schema
+from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
@@ -187,7 +187,9 @@ def _append(writer: LogWriter, clock: Clock, *, groups: int, size: int) -> float
 
 def _entry(clock: Clock, number: int) -> Entry:
     """Return an entry like that of a consented read."""
-    digest = hashlib.sha256(number.to_bytes(8, "big")).hexdigest()
+    digests = Digests(number.to_bytes(14, "big"))
+    digests.prepare()
+    digests.answered(bytes(200))
     trace = Trace(
         exchange_id=str(uuid.uuid4()),
         method="/lienthong.api.population.v1.PopulationService/GetCitizen",
@@ -197,10 +199,7 @@ def _entry(clock: Clock, number: int) -> Entry:
         purpose="ekyc",
         legal_basis="consent",
         consent_id=str(uuid.uuid4()),
-        request_digest=digest,
-        request_bytes=14,
-        response_digest=digest,
-        response_bytes=200,
+        digests=digests,
         step_us={"authenticate": 30, "decide": 600, "forward": 1_500, "minimise": 200},
     )
     fields = tuple(f"citizen.{name}" for name in ("full_name", "personal_number", "sex"))

@@ -1,8 +1,5 @@
 """What flows through the steps of one exchange."""
 
-import hashlib
-import hmac
-import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,8 +7,7 @@ from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
-
-_DIGEST_KEY_BYTES = 16
+from lienthong_gateway.digests import Digests
 
 
 @dataclass(frozen=True)
@@ -99,15 +95,8 @@ class Trace:
     """W3C trace id: the caller's, or one made here; 32 hexadecimal digits."""
     sequence: int = 0
     """Place of the message in a stream of answers, from 0."""
-    request_hash: str = ""
-    """SHA-256 of the request, hex; for the caller, not for the log."""
-    digest_key: bytes = b""
-    """Key of the two digests below. The caller is told it, the log is not: a request may hold little but a personal
-    number, and anybody could find the number that has a given hash by trying them all."""
-    request_digest: str = ""
-    request_bytes: int = 0
-    response_digest: str = ""
-    response_bytes: int = 0
+    digests: Digests = field(default_factory=Digests)
+    """What is told of its request and answer."""
     outgoing: tuple[tuple[str, str], ...] = ()
     """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
@@ -116,22 +105,4 @@ class Trace:
     @classmethod
     def begin(cls, method: str, request: bytes) -> Self:
         """Begin the trace of a call."""
-        key = secrets.token_bytes(_DIGEST_KEY_BYTES)
-        return cls(
-            exchange_id=str(uuid.uuid4()),
-            method=method,
-            request_hash=hashlib.sha256(request).hexdigest(),
-            digest_key=key,
-            request_digest=digest(key, request),
-            request_bytes=len(request),
-        )
-
-    def answered(self, message: bytes) -> None:
-        """Note what is about to be released."""
-        self.response_digest = digest(self.digest_key, message)
-        self.response_bytes = len(message)
-
-
-def digest(key: bytes, message: bytes) -> str:
-    """Return the digest of a request or an answer as the log holds it: HMAC-SHA256, hex."""
-    return hmac.digest(key, message, hashlib.sha256).hex()
+        return cls(str(uuid.uuid4()), method, digests=Digests(request))

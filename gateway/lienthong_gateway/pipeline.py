@@ -200,7 +200,7 @@ def _refusal(error: Exception, trace: Trace) -> Refusal:
 def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:
     contract = decision.question.contract
     released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
-    trace.answered(released.message)
+    trace.digests.answered(released.message)
     watch.lap("minimise")
     return released
 

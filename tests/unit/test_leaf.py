@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.leaf import Entry, timestamp
 
@@ -32,9 +33,7 @@ def traces(draw: st.DrawFn) -> Trace:
         legal_basis=draw(texts),
         legal_reference=draw(texts),
         consent_id=draw(texts),
-        request_digest=draw(texts),
-        request_bytes=draw(counts),
-        response_bytes=draw(counts),
+        digests=Digests(draw(st.none() | st.binary(max_size=40))),
         step_us=draw(st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), counts, max_size=4)),
     )
 

@@ -83,8 +83,7 @@ class ConsentRecords:
             purpose=terms.purpose,
             legal_basis="consent",
             consent_id=consent_id,
-            request_digest=call.trace.request_digest,
-            request_bytes=call.trace.request_bytes,
+            digests=call.trace.digests,
         )
 
         def make(connection: Connection) -> None:

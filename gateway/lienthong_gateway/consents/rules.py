@@ -4,7 +4,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState, ConsentState
+from lienthong.api.consent.v1.consent_pb2 import (
+    CONSENT_STATE_ACTIVE,
+    CONSENT_STATE_EXPIRED,
+    CONSENT_STATE_REVOKED,
+    ConsentRequestState,
+    ConsentState,
+)
 from lienthong_core.errors import denied, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
@@ -74,13 +80,13 @@ class StoredConsent:
 
     def in_force(self, now: datetime) -> bool:
         """Return whether it allows anything at that time."""
-        return self.state_at(now) == ConsentState.CONSENT_STATE_ACTIVE
+        return self.state_at(now) == CONSENT_STATE_ACTIVE
 
     def state_at(self, now: datetime) -> ConsentState.ValueType:
         """Return its state at that time."""
         over = not self.approved_at <= now < self.valid_until
-        revoked = self.state == ConsentState.CONSENT_STATE_REVOKED
-        return ConsentState.CONSENT_STATE_EXPIRED if over and not revoked else self.state
+        revoked = self.state == CONSENT_STATE_REVOKED
+        return CONSENT_STATE_EXPIRED if over and not revoked else self.state
 
 
 def check_personal_number(number: str) -> None:

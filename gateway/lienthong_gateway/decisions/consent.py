@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from lienthong.api.consent.v1.consent_pb2 import ConsentState
-from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong.api.exchange.v1.catalogue_pb2 import LEGAL_BASIS_CONSENT
 from lienthong_core.errors import Refusal, denied
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.contracts import MethodContract
@@ -43,9 +43,7 @@ def decide_by_consent(
         # A consent can be used while the citizen is away; then the level she approved it with is what counts.
         _check_level(contract, consent.account_level)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
-    return Grant(
-        LegalBasis.LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent_limit=consent.limit
-    )
+    return Grant(LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent_limit=consent.limit)
 
 
 def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -> None:

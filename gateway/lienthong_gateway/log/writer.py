@@ -13,9 +13,8 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -64,6 +63,19 @@ class _Waiting:
     outcome: _Outcome | None = field(default=None)
 
 
+class _Expecting:
+    """Counts the exchanges under way, each for a block. A class: every exchange passes here (edge/turns.py)."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    def __enter__(self) -> None:
+        self.under_way += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.under_way -= 1
+
+
 class LogWriter:
     """Appends entries durably, in the order they were handed in."""
 
@@ -75,18 +87,14 @@ class LogWriter:
         self._on_batch = on_batch
         self._appender = appender
         self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._under_way = 0
+        self._expecting = _Expecting()
         self._enough = threading.Event()
+        self._gathering = False
         self._thread = threading.Thread(target=self._run, name="exchange-log", daemon=True)
 
-    @contextmanager
-    def expecting(self) -> Generator[None]:
+    def expecting(self) -> "_Expecting":
         """Say that an exchange is under way which will hand in an entry before the block ends. For one event loop."""
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
+        return self._expecting
 
     @property
     def head(self) -> Head:
@@ -123,13 +131,14 @@ class LogWriter:
         Refused: what the job's change or check refuses, and then nothing of it is stored; EXCHANGE_LOG_UNAVAILABLE, if
         the log cannot be written, or not in time; in that case the entry may still be written later.
         """
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[int] = loop.create_future()
+        over = loop.call_later(_LONGEST_S, _give_up, done)
         self._hand_in(_Waiting(job, done))
         try:
-            async with asyncio.timeout(_LONGEST_S):
-                return await done
-        except TimeoutError:
-            raise _unwritten() from None
+            return await done
+        finally:
+            over.cancel()
 
     def _run(self) -> None:
         ended = False
@@ -143,19 +152,18 @@ class LogWriter:
 
     def _hand_in(self, waiting: _Waiting) -> None:
         self._jobs.put(waiting)
-        if self._are_enough():
+        if self._gathering and self._are_enough():
             self._enough.set()
 
     def _are_enough(self) -> bool:
         # One has been taken from the queue already by whoever waits for more.
-        return (self._jobs.qsize() + 1) * _GATHERED >= self._under_way
+        return (self._jobs.qsize() + 1) * _GATHERED >= self._expecting.under_way
 
     def _next_batch(self) -> tuple[list[_Waiting], bool]:
         batch: list[_Waiting] = []
         waiting = self._jobs.get()
-        self._enough.clear()
         if not self._are_enough():
-            self._enough.wait(_GATHER_S)
+            self._gather()
         while waiting is not None:
             batch.append(waiting)
             if len(batch) == _MAX_BATCH:
@@ -165,6 +173,14 @@ class LogWriter:
             except queue.Empty:
                 return batch, False
         return batch, True
+
+    def _gather(self) -> None:
+        self._enough.clear()
+        self._gathering = True
+        # Whoever has handed in before it could see that is counted here.
+        if not self._are_enough():
+            self._enough.wait(_GATHER_S)
+        self._gathering = False
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -242,6 +258,12 @@ def _settle(batch: Sequence[_Waiting]) -> None:
             waiting.done.set_result(waiting.outcome)
         else:
             waiting.done.set_exception(waiting.outcome or _unwritten())
+
+
+def _give_up(done: asyncio.Future[int]) -> None:
+    # Whatever the outcome seems to be by now, it is not known to be durable.
+    if not done.done():
+        done.set_exception(_unwritten())
 
 
 def _unwritten() -> Refusal:

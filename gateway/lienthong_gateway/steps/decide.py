@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine
 
-from lienthong.api.options.v1.options_pb2 import AccessKind
+from lienthong.api.options.v1.options_pb2 import ACCESS_KIND_WRITE
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_gateway.consents.cache import ConsentCache, Parties
@@ -46,7 +46,7 @@ class Decider:
     async def decide(self, question: Question) -> Decision:
         """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
         # What changes a register cannot be taken back when the decision is not confirmed: nothing from memory there.
-        if question.contract.policy.access != AccessKind.ACCESS_KIND_WRITE:
+        if question.contract.policy.access != ACCESS_KIND_WRITE:
             try:
                 remembered = self._remembered(question)
             except Refusal:

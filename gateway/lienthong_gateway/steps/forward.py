@@ -1,6 +1,8 @@
 """Step 4, forward: the request's bytes to the provider, with a deadline."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from typing import TypeAlias
 
 import grpc
 import grpc.aio
@@ -11,6 +13,8 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Trace
+
+_Method: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
 
 DEADLINE_S = 10.0
 """The longest the gateway waits for a provider, whatever the caller would wait."""
@@ -34,6 +38,7 @@ class Forwarder:
     def __init__(self, addresses: Mapping[SystemId, str], tls: TlsIdentity) -> None:
         """`addresses` are `host:port`. Must be made in the event loop that it is used in."""
         credentials = tls.channel_credentials()
+        self._methods: dict[tuple[SystemId, str], _Method] = {}
         self._channels = {
             system: grpc.aio.secure_channel(address, credentials, _CHANNEL_OPTIONS)
             for system, address in addresses.items()
@@ -45,12 +50,12 @@ class Forwarder:
         Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_ANSWER_INVALID (it failed without a reason), or
         whatever the provider itself refused with; the metadata's `origin` tells which.
         """
-        channel = self._channels.get(provider)
-        if channel is None:
-            raise _unavailable(provider)
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(trace.method)
+        method = self._method(provider, trace.method)
+        call = method(request, timeout=_timeout(remaining_s, DEADLINE_S), metadata=_metadata(trace))
+        # The call has a task of its own, which comes first: this is done while the provider works.
+        asyncio.get_running_loop().call_soon(trace.digests.prepare)
         try:
-            return await call(request, timeout=_timeout(remaining_s, DEADLINE_S), metadata=_metadata(trace))
+            return await call
         except grpc.aio.AioRpcError as error:
             raise _refusal(error, provider, trace.exchange_id) from error
 
@@ -70,6 +75,16 @@ class Forwarder:
             raise _refusal(error, provider, trace.exchange_id) from error
         finally:
             call.cancel()
+
+    def _method(self, provider: SystemId, method: str) -> "_Method":
+        known = self._methods.get((provider, method))
+        if known is None:
+            channel = self._channels.get(provider)
+            if channel is None:
+                raise _unavailable(provider)
+            # One entry a method of the contracts: nothing else is forwarded.
+            known = self._methods[provider, method] = channel.unary_unary(method)
+        return known
 
     async def close(self) -> None:
         """Close every channel."""

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from functools import partial
 
-from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.exchange.v1.log_pb2 import LOG_EVENT_EXCHANGE, LOG_EVENT_REFUSAL
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
 from lienthong_gateway.consents.store import take_use
@@ -35,7 +35,7 @@ class Recorder:
             count = partial(take_use, limit=limit, exchange_id=trace.exchange_id, now=now)
         entry = Entry(
             time=now,
-            event=LogEvent.LOG_EVENT_EXCHANGE,
+            event=LOG_EVENT_EXCHANGE,
             trace=trace,
             status="OK",
             datasets_released=released.datasets,
@@ -56,4 +56,4 @@ class Recorder:
         self._writer.append(Job(self._refusal(trace, refusal)))
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
-        return Entry(self._clock.now(), LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
+        return Entry(self._clock.now(), LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)

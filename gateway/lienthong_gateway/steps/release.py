@@ -9,8 +9,8 @@ def trailing_metadata(trace: Trace, log_index: int | None, released: Released | 
     """Return the receipt: exchange id, place in the log (unless it could not be written), request, datasets."""
     pairs = [
         (Header.EXCHANGE_ID, trace.exchange_id),
-        (Header.REQUEST_HASH, trace.request_hash),
-        (Header.DIGEST_KEY, trace.digest_key.hex()),
+        (Header.REQUEST_HASH, trace.digests.request_hash),
+        (Header.DIGEST_KEY, trace.digests.key.hex()),
         (Header.DATASETS_RELEASED, ",".join(released.datasets) if released else ""),
         (Header.DATASETS_WITHHELD, ",".join(released.withheld) if released else ""),
     ]

@@ -33,8 +33,8 @@ class AccessLog:
             "method": trace.method if trace.method in self._methods else "",
             "consumer": trace.consumer,
             "provider": trace.provider,
-            "request_bytes": trace.request_bytes,
-            "response_bytes": trace.response_bytes,
+            "request_bytes": trace.digests.request_bytes,
+            "response_bytes": trace.digests.response_bytes,
             "step_us": trace.step_us,
         }
         _log.info("%s %s", outcome.reason, trace.exchange_id, extra={"fields": fields})

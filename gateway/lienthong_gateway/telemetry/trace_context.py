@@ -30,7 +30,8 @@ class TraceContext:
     @classmethod
     def fresh(cls) -> "TraceContext":
         """Return the beginning of a trace of its own, which nobody has recorded so far."""
-        return cls(secrets.token_hex(16), secrets.token_hex(8), sampled=False)
+        ids = secrets.token_hex(24)
+        return cls(ids[:32], ids[32:], sampled=False)
 
     @classmethod
     def of(cls, metadata: Metadata) -> "TraceContext | None":
