@@ -24,12 +24,13 @@ from lienthong_gateway import schema
 from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.tiles import StoredTiles
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_sandbox.client import SystemClient
 from lienthong_sandbox.world import World
 from lienthong_seeds import members

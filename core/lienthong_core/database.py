@@ -1,5 +1,6 @@
 """Opening a service's database: SQLite where everything runs in one process, PostgreSQL where it is shared."""
 
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,6 +38,10 @@ _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
 # A server that vanished without a word is taken for gone after some 15 seconds (libpq's names).
 _DEAD_PEER = {"tcp_user_timeout": 15_000, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2}
+
+
+class Busy(Exception):  # noqa: N818 (names what is wrong)
+    """Somebody else is writing the database just now."""
 
 
 class SchemaMismatch(Exception):  # noqa: N818 (names what is wrong)
@@ -99,34 +104,55 @@ class WritingConnection:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._begin = _BEGIN_WRITING if engine.dialect.name == "sqlite" else None
+        self.is_local = engine.dialect.name == "sqlite"
+        """Whether the database is a file, which no network is in front of."""
         self._connection: Connection | None = None
+        self._waits = True
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
-        """Open a transaction that is going to write, as `writing` does. Raises the driver's errors as they are."""
+    def transaction(self, *, wait: bool = True) -> Generator[Connection]:
+        """Open a transaction that is going to write, as `writing` does. Raises the driver's errors as they are.
+
+        Not `wait`, for a local database: raises Busy at once if somebody else is writing it.
+        """
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection, self._waits = self._engine.connect(), True
         try:
             driver: Any = self._connection.connection.dbapi_connection
-            if self._begin:
+            if self.is_local:
                 # PostgreSQL's driver begins with the first statement.
-                driver.execute(self._begin)
+                self._begin(driver, wait=wait)
             yield self._connection
             if self._connection.in_transaction():
                 # Somebody has used it through SQLAlchemy, which has to hear of the end.
                 self._connection.commit()
             else:
                 driver.commit()
+        except Busy:
+            raise
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
+            # Nobody else is to get it: it may not wait as the others do.
+            connection.invalidate()
             connection.close()
+
+    def _begin(self, driver: sqlite3.Connection, *, wait: bool) -> None:
+        if wait != self._waits:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS if wait else 0}")
+            self._waits = wait
+        try:
+            driver.execute(_BEGIN_WRITING)
+        except sqlite3.OperationalError as error:
+            # The low byte is what happened, the others say more of it.
+            if wait or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            raise Busy from error
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class MethodContract:
 
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
-        return next(self.subject.texts(request)) if self.subject is not None else ""
+        return self.subject.texts(request)[0] if self.subject is not None else ""
 
 
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:

@@ -1,6 +1,5 @@
 """Paths such as `citizen.personal_number`, with which a contract's options name a text field of a message."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +33,13 @@ class FieldPath:
         """Whether a message can have at most one such field."""
         return not any(field.is_repeated for field in self.fields)
 
-    def texts(self, message: Message) -> Iterator[str]:
-        """Give the texts of all such fields; those of a single field that is not set are empty."""
-        return _texts(message, self.fields)
+    def texts(self, message: Message) -> list[str]:
+        """Return the texts of all such fields; that of a single field that is not set is empty."""
+        values: list[Any] = [message]
+        for field in self.fields:
+            held = [getattr(value, field.name) for value in values]
+            values = [part for parts in held for part in parts] if field.is_repeated else held
+        return values
 
     def count(self, message: bytes) -> int:
         """Return how often the field occurs in the bytes of a message.
@@ -55,12 +58,3 @@ def _occurrences(message: bytes, number: int) -> list[bytes]:
     found = UnknownFieldSet(Empty.FromString(message))
     fields = [found[index] for index in range(len(found))]
     return [field.data for field in fields if field.field_number == number]
-
-
-def _texts(value: Any, fields: tuple[FieldDescriptor, ...]) -> Iterator[str]:  # noqa: ANN401 (of the field's own type)
-    if not fields:
-        yield value
-        return
-    held = getattr(value, fields[0].name)
-    for part in held if fields[0].is_repeated else (held,):
-        yield from _texts(part, fields[1:])

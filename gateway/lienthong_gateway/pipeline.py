@@ -22,7 +22,7 @@ from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.local import LocalCall, LocalMethod
-from lienthong_gateway.log.writer import LOG_UNAVAILABLE
+from lienthong_gateway.log.batch import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import STORE_UNAVAILABLE, Decider
 from lienthong_gateway.steps.forward import Forwarder

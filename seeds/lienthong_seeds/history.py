@@ -20,10 +20,11 @@ from lienthong_gateway.consents.rules import REQUEST_LIFETIME, StoredRequest
 from lienthong_gateway.consents.states import Change, SubjectAge, capacity_name
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.batch import Change as StateChange
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import Change as StateChange
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import Purpose
 from lienthong_seeds import members
 from lienthong_seeds.personas import persona

@@ -20,11 +20,12 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.errors import Refusal
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import CHECKPOINTS
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.server import GatewayServer
 from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of, trailing_metadata
 from tests.support.threads import left_behind

@@ -19,9 +19,10 @@ from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.local import LocalCall
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 
 
 @dataclass(frozen=True)

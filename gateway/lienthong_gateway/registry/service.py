@@ -13,9 +13,10 @@ from lienthong_core.clock import Clock
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight
 from lienthong_gateway.registry import messages, reading, rules, store
 from lienthong_gateway.registry.current import CurrentRegistration

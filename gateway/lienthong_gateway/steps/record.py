@@ -8,8 +8,9 @@ from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
 from lienthong_gateway.consents.store import take_use
 from lienthong_gateway.exchange import Released, Trace, UseLimit
+from lienthong_gateway.log.batch import Change, Check, Job
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import Change, Check, Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 
 
 class Recorder:

@@ -13,9 +13,10 @@ from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import TokenHolder
 from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.paging import page_size, read_cursor
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import check_officer

@@ -12,9 +12,10 @@ from lienthong_core.clock import Clock
 from lienthong_core.database import snapshot
 from lienthong_core.errors import denied, not_found
 from lienthong_gateway.local import LocalCall
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration
 
 T = TypeVar("T")

@@ -17,9 +17,10 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.tiles import TilePath, TileSource
-from lienthong_gateway.log.writer import Job, LogWriter
+from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.web.peer import Peers

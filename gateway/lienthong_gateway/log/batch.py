@@ -1,0 +1,131 @@
+"""One batch of the log: entries, and the changes of state that they record, in one transaction.
+
+The order of the log is the order of decisions, on every replica. A batch begins by locking the log's end, which counts
+the changes of consents and registrations. An exchange is recorded, and so released, only if what it was decided on has
+not changed by then, or still allows the same: so none is released after the entry that revoked its consent.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from lienthong_core.database import Busy, WritingConnection
+from lienthong_core.errors import Refusal, unavailable
+from lienthong_core.failures import log_failure
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.head import Head, Touches
+from lienthong_gateway.log.leaf import Entry
+
+LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
+
+_log = logging.getLogger(__name__)
+
+Change: TypeAlias = Callable[[Connection], None]
+Check: TypeAlias = Callable[[Connection, Head], None]
+Outcome: TypeAlias = int | Refusal
+"""The index of an entry that is durable, or why it was not written."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An entry to be written, and what belongs into its transaction."""
+
+    entry: Entry
+    change: Change | None = None
+    """Makes the change of state that the entry is about; a refusal undoes it, and the entry is not written."""
+    touches: Touches = Touches.NOTHING
+    """What the change can invalidate."""
+    check: Check | None = None
+    """Refuses what no longer holds at this place of the log; then the entry is not written."""
+
+
+class BatchWriter:
+    """Writes batches, one at a time: whoever calls it sees to that."""
+
+    def __init__(self, engine: Engine, appender: Appender, on_batch: Callable[[int], None]) -> None:
+        """`on_batch` hears the size of each batch."""
+        self._database = WritingConnection(engine)
+        self._appender = appender
+        self._on_batch = on_batch
+
+    @property
+    def head(self) -> Head:
+        """The head as this replica saw it last."""
+        return self._appender.head
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the database is a file beside the gateway, and not behind a network."""
+        return self._database.is_local
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._database.close()
+
+    def write(self, jobs: Sequence[Job], *, wait: bool = True) -> Sequence[Outcome]:
+        """Write jobs and return what became of each, once it is durable.
+
+        Not `wait`: raises Busy, and nothing is written, if somebody else is writing the database just now.
+        """
+        try:
+            with self._database.transaction(wait=wait) as connection:
+                outcomes = self._append(connection, jobs)
+        except Busy:
+            raise
+        except Exception as error:  # noqa: BLE001 (no failure may leave a caller waiting)
+            # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
+            log_failure(_log, "writing a batch of the exchange log", error)
+            self._appender.rolled_back()
+            return [unwritten()] * len(jobs)
+        written = sum(isinstance(outcome, int) for outcome in outcomes)
+        if written:
+            self._appender.committed()
+            self._on_batch(written)
+        return outcomes
+
+    def _append(self, connection: Connection, jobs: Sequence[Job]) -> list[Outcome]:
+        """Write what is not refused, and return what will have become of each job once that is committed."""
+        head = self._appender.begin(connection)
+        outcomes: list[Outcome] = [0] * len(jobs)
+        accepted: list[int] = []
+        entries: list[tuple[Entry, str]] = []
+        for place, job in enumerate(jobs):
+            try:
+                # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
+                subject = self._appender.commitment(connection, job.entry.trace.subject)
+                head = _changed(connection, job, head)
+            except Refusal as refusal:
+                outcomes[place] = refusal
+            else:
+                accepted.append(place)
+                entries.append((job.entry, subject))
+        if entries:
+            for place, index in zip(accepted, self._appender.append(connection, entries, head), strict=True):
+                outcomes[place] = index
+        return outcomes
+
+
+def unwritten() -> Refusal:
+    """Return the refusal of an answer whose entry is not known to be durable."""
+    message = "The exchange could not be recorded, so nothing is released; try again."
+    return unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
+
+
+def _changed(connection: Connection, job: Job, head: Head) -> Head:
+    """Make the job's checks and its change of state; a refusal ends that job alone. Return the head afterwards."""
+    if job.check is not None:
+        job.check(connection, head)
+    if job.change is None:
+        return head
+    try:
+        with connection.begin_nested():
+            job.change(connection)
+    except IntegrityError as error:
+        # What contradicts the stored data is that job's fault, and no reason to withhold the answers beside it.
+        log_failure(_log, "a change of state", error)
+        raise unwritten() from error
+    return head.after(job.touches)
