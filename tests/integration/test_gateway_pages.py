@@ -47,8 +47,8 @@ def test_the_page_says_in_both_languages_that_it_is_a_simulation(nobody: Curl) -
 def test_the_page_lists_paths_that_are_there(auditor: Curl) -> None:
     paths = re.findall(r"<code>GET (\S+)</code>", auditor.get("/").body.decode())
     known = [path.replace("LEVEL", "0").replace("INDEX", "000.p/1") for path in paths]
-    assert len(known) == 5
-    assert [auditor.get(path).status for path in known] == [200] * 5
+    assert len(known) == 6
+    assert [auditor.get(path).status for path in known] == [200] * 6
 
 
 def test_the_openapi_document_is_valid_and_has_every_method(nobody: Curl) -> None:

@@ -13,7 +13,7 @@ class LogHeadRow(GatewayTable, table=True):
     """One row, which whoever writes locks first, so that replicas of the gateway write one after another.
 
     An epoch counts the changes of one kind that were ever made. A decision that was made in an epoch still holds
-    while the number is the same; see `log/writer.py`.
+    while the number is the same; see `log/batch.py`.
     """
 
     __tablename__ = "log_head"  # pyright: ignore[reportAssignmentType]

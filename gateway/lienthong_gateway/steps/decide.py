@@ -1,7 +1,7 @@
 """Step 3, decide: the facts of the decision are fetched here; the decision itself is in `decisions/`.
 
 A decision is made before the provider is asked, on consents that may come from memory. It is confirmed when the
-exchange is recorded, in the transaction that holds the log's end (`log/writer.py`): if consents or registrations have
+exchange is recorded, in the transaction that holds the log's end (`log/batch.py`): if consents or registrations have
 changed since, on any replica of the gateway, the question is asked again there. So a consent that was revoked before
 the exchange's place in the log never releases anything, and most exchanges read no consent from the database at all.
 """

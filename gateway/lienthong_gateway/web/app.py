@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.safe_headers import SafeHeaders
@@ -21,6 +23,12 @@ from lienthong_gateway.web.home import home_page
 from lienthong_gateway.web.log_files import LogRoutes
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
+
+_STATIC = Path(__file__).parent / "static"
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 
 class GatewayPages:
@@ -37,7 +45,11 @@ class GatewayPages:
 
     async def home(self, _request: Request) -> Response:
         """Answer what is here, to anybody."""
-        return HTMLResponse(home_page())
+        return HTMLResponse(home_page(), headers=_POLICY)
+
+    async def call(self, _request: Request) -> Response:
+        """Answer the page that makes calls from a browser, to anybody; the calls need a certificate."""
+        return FileResponse(_STATIC / "call.html", headers=_POLICY)
 
     async def openapi(self, request: Request) -> Response:
         """Answer the OpenAPI document, to anybody; its server is the address that it was asked for at."""
@@ -63,6 +75,8 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Star
     app = Starlette(
         routes=[
             Route("/", pages.home),
+            Route("/call", pages.call),
+            Mount("/static", StaticFiles(directory=_STATIC)),
             Route("/openapi.json", pages.openapi),
             Route("/metrics", pages.metrics),
             Route("/checkpoint", log.answer),

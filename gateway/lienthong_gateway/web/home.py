@@ -3,6 +3,7 @@
 from html import escape
 
 _ROWS = (
+    ("GET /call", "Gọi thử từ trình duyệt; cần chứng thư", "Make calls from a browser; needs a client certificate"),
     (
         "POST /package.Service/Method",
         "Gọi một phương thức, JSON (giao thức Connect); cần chứng thư máy khách",
@@ -14,17 +15,24 @@ _ROWS = (
     ("GET /tile/LEVEL/INDEX", "Các giá trị băm của nhật ký (tlog-tiles)", "The log's hashes (tlog-tiles)"),
     ("GET /tile/entries/INDEX", "Các mục nhật ký; chỉ cho kiểm toán", "The log's entries; for auditors only"),
 )
-_TO_OPEN = ("GET /openapi.json", "GET /checkpoint")
+_TO_OPEN = ("GET /call", "GET /openapi.json", "GET /checkpoint")
 _PAGE = """<!doctype html>
 <html lang="vi">
-<head><meta charset="utf-8"><title>Liên Thông gateway · SIMULATION</title></head>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Liên Thông gateway · SIMULATION</title>
+<link rel="stylesheet" href="/static/style.css">
+</head>
 <body>
+<p class="banner"><strong>MÔ PHỎNG · <span lang="en">SIMULATION</span></strong> Mọi công dân ở đây đều là giả lập, không
+phải hệ thống thật. <span lang="en">Every person in it is synthetic, and this is no real system.</span></p>
+<main>
 <h1>Liên Thông: trục kết nối dữ liệu <span lang="en">(gateway)</span></h1>
-<p><strong>MÔ PHỎNG · <span lang="en">SIMULATION</span>.</strong> Mọi công dân ở đây đều là giả lập, không phải hệ thống
-thật. <span lang="en">Every person in it is synthetic, and this is no real system.</span></p>
 <table>
 {rows}
 </table>
+</main>
 </body>
 </html>
 """
