@@ -5,11 +5,11 @@ came after the last full tile, fewer than 256 entries, is counted when somebody 
 million entries as at a thousand.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
+import orjson
 from sqlalchemy import Connection, Table, func, select, text
 
 from lienthong_gateway.log.growth import TILE_WIDTH
@@ -45,7 +45,7 @@ def groups_of(leaf: bytes) -> Iterator[Group]:
 
     An exchange that neither released nor withheld a dataset, such as a change of residence, counts as released.
     """
-    said = json.loads(leaf)
+    said = orjson.loads(leaf)
     day, consumer, provider = said["time"][:_DATE_LENGTH], said["consumer"], said["provider"]
     if said["event"] == "REFUSAL":
         yield Group(day, consumer, provider, "", REFUSED, said["reason"])
