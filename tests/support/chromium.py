@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from lienthong_core.certificates import TlsIdentity
 
@@ -39,5 +39,6 @@ def page_at(origin: str, folder: Path, tls: TlsIdentity | None) -> Generator[Pag
         # The sandbox's authority is not among those that a browser believes.
         context = browser.new_context(ignore_https_errors=True, client_certificates=certificates)  # type: ignore[arg-type]
         context.set_default_timeout(_LONGEST_MS)
+        expect.set_options(timeout=_LONGEST_MS)
         yield context.new_page()
         browser.close()
