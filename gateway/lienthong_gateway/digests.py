@@ -9,24 +9,25 @@ _KEY_BYTES = 16
 
 
 class Digests:
-    """Digests of one exchange, worked out when they are first asked for: hashing waits until nothing waits for it."""
+    """Digests of one exchange.
+
+    Those of the request are worked out when they are first asked for, in whichever thread that is: hashing waits until
+    nothing waits for it.
+    """
 
     def __init__(self, request: bytes | None = None) -> None:
         """None: the entry is about no request in particular, and has no digests."""
         self._request = request
-        self.request_bytes = len(request or b"")
-        self.response = ""
-        """HMAC-SHA256 of what was released last, hex, with `key`; empty: nothing was."""
-        self.response_bytes = 0
-
-    @cached_property
-    def key(self) -> bytes:
+        self.key = secrets.token_bytes(_KEY_BYTES)
         """Key of the digests in the log. The caller is told it, the log is not.
 
         A request may hold little but a personal number, and anybody could find the number that has a given hash by
         trying them all.
         """
-        return secrets.token_bytes(_KEY_BYTES)
+        self.request_bytes = len(request or b"")
+        self.response = ""
+        """HMAC-SHA256 of what was released last, hex, with `key`; empty: nothing was."""
+        self.response_bytes = 0
 
     @cached_property
     def request(self) -> str:
