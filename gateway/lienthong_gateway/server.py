@@ -82,7 +82,8 @@ class GatewayServer:
             self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)
             self._erasure = Erasure(config.system, appender.forget)
-            self.log = LogWriter(self.engine, appender, self._metrics.observe_batch)
+            self._admission = Admission(config.limits, time.monotonic)
+            self.log = LogWriter(self.engine, appender, self._metrics.observe_batch, lambda: self._admission.in_flight)
             """Entries handed in before `start` are written first."""
         except BaseException:
             self.engine.dispose()
@@ -95,7 +96,7 @@ class GatewayServer:
         """Answer calls from now on; raises OSError if the address cannot be had."""
         self.log.start()
         self._thread.start()
-        state = _State(self.engine, self.log, self._registration, self._erasure, self._metrics)
+        state = _State(self.engine, self.log, self._registration, self._erasure, self._metrics, self._admission)
         self._running = self._await(_Running.begin(self._config, state, self._contracts, self._clock))
 
     def stop(self) -> None:
@@ -125,6 +126,7 @@ class _State:
     registration: CurrentRegistration
     erasure: Erasure
     metrics: Metrics
+    admission: Admission
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class _Running:
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
         known = {*contracts, *types}
-        edge = _edge(config, recorder, Telemetry(metrics, AccessLog(known), known, config.spans))
+        telemetry = Telemetry(metrics, AccessLog(known), known, config.spans)
+        edge = Edge(config.limits, state.admission, recorder, telemetry)
         metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
         metrics.watch("calls_in_line", "Calls that wait to be worked on.", lambda: edge.admission.turns.waiting)
         metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
@@ -227,10 +230,6 @@ def _own_services(
             SubjectRightsAnswers(system, registration, engine, writer, state.erasure, clock).answers(),
         ),
     ]
-
-
-def _edge(config: GatewayConfig, recorder: Recorder, telemetry: Telemetry) -> Edge:
-    return Edge(config.limits, Admission(config.limits, time.monotonic), recorder, telemetry)
 
 
 async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:

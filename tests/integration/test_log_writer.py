@@ -83,15 +83,14 @@ def test_an_entry_waits_for_those_that_were_handed_in_before(writer: LogWriter) 
     assert asyncio.run(later()) > earlier.result(TIMEOUT_S)
 
 
-def test_entries_beside_others_are_written_by_the_thread(writer: LogWriter) -> None:
+def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) -> None:
+    writer = LogWriter(engine, Appender(engine, KEY), calls=lambda: 2)
     writer.start()
     names: list[str] = []
-
-    async def beside_another() -> None:
-        with writer.expecting(), writer.expecting():
-            await writer.write(noting(names))
-
-    asyncio.run(beside_another())
+    try:
+        asyncio.run(writer.write(noting(names)))
+    finally:
+        writer.stop()
 
     assert names == [THREAD]
 

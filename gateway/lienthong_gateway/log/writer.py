@@ -56,10 +56,15 @@ class LogWriter:
     """Appends entries durably, in the order they were handed in."""
 
     def __init__(
-        self, engine: Engine, appender: Appender, on_batch: Callable[[int], None] = lambda _entries: None
+        self,
+        engine: Engine,
+        appender: Appender,
+        on_batch: Callable[[int], None] = lambda _entries: None,
+        calls: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`on_batch` hears the size of each batch, in the thread that writes it."""
+        """`on_batch` hears the size of each batch, in the thread that writes it; `calls` counts those under way."""
         self._batches = BatchWriter(engine, appender, on_batch)
+        self._calls = calls
         self._writing = threading.Lock()
         self._last_s = 0.0
         self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
@@ -123,7 +128,7 @@ class LogWriter:
     def _is_alone(self, job: Job) -> bool:
         """Return whether nobody is held up if the event loop writes the entry itself (docs/adr/0005)."""
         return (
-            self._expecting.under_way <= 1
+            self._calls() <= 1
             and not self._unsettled
             and job.change is None
             and self._last_s < _QUICK_S
