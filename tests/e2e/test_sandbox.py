@@ -162,10 +162,10 @@ def test_a_taken_port_is_said_and_nothing_is_left_running() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        threads = threading.active_count()
+        before = set(threading.enumerate())
         with pytest.raises(OSError, match=r"port \d+ of 127\.0\.0\.1 is taken"):
             Sandbox(citizens=100, first_port=port).start()
-        assert threading.active_count() == threads
+        assert left_behind(before) == set()
 
 
 def test_using_a_sandbox_that_does_not_run_says_how_to_start_it() -> None:

@@ -112,13 +112,15 @@ def traced(tmp_path: Path) -> Iterator[tuple[GatewayWorld, InMemorySpanExporter]
     spans = OpenTelemetrySpans(SimpleSpanProcessor(exporter), "gateway")
     with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), spans=spans) as world:
         world.consent()
+        # The spans of its two calls.
+        finished(exporter, 2)
         exporter.clear()
         yield world, exporter
 
 
-def finished(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
-    # The last to end, after the answer has gone out.
-    wait_until(lambda: any(span.kind.name == "SERVER" for span in exporter.get_finished_spans()))
+def finished(exporter: InMemorySpanExporter, calls: int = 1) -> dict[str, ReadableSpan]:
+    # A call's own span is the last of its spans to end, after the answer has gone out.
+    wait_until(lambda: sum(span.kind.name == "SERVER" for span in exporter.get_finished_spans()) >= calls)
     return {span.name: span for span in exporter.get_finished_spans()}
 
 

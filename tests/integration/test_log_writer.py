@@ -63,11 +63,12 @@ def noting(names: list[str], first: Callable[[], object] = lambda: None) -> Job:
 
 
 def test_an_entry_that_is_alone_is_durable_without_the_thread(writer: LogWriter, engine: Engine) -> None:
-    indexes = [asyncio.run(writer.write(Job(entry(number)))) for number in range(3)]
+    # One: whether the next is written so depends on how quick the disk was.
+    index = asyncio.run(writer.write(Job(entry(0))))
 
-    assert indexes == [0, 1, 2]
+    assert index == 0
     verification = verify_log(engine, KEY.verifier)
-    assert (verification.fault, verification.size) == (None, 3)
+    assert (verification.fault, verification.size) == (None, 1)
 
 
 def test_an_entry_waits_for_those_that_were_handed_in_before(writer: LogWriter) -> None:
