@@ -79,8 +79,7 @@ class Passage:
             error = Refused(_overdue(self._trace), ())
             raise error from over
         finally:
-            # After the answer has been sent: nobody waits for what is counted.
-            asyncio.get_running_loop().call_soon(edge.telemetry.end, self._trace, _outcome(error), self._span)
+            edge.telemetry.end(self._trace, _outcome(error), self._span)
 
 
 def _deadline(call: IncomingCall, longest_s: float) -> float:
