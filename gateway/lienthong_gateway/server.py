@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from sqlalchemy import Engine
 
 from lienthong.api.consent.v1 import consent_pb2
@@ -20,8 +17,6 @@ from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
 from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.clock import Clock
 from lienthong_core.database import open_database, writing
-from lienthong_core.failures import keep_header_values_out_of_logs
-from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_gateway import schema
 from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.consents.asking import IdentityProvider
@@ -30,7 +25,7 @@ from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.passage import Edge
-from lienthong_gateway.grpc_calls import EveryMethod
+from lienthong_gateway.grpc_server import serve_grpc
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import Answer, local_methods
@@ -184,7 +179,8 @@ class _Running:
             app = create_app(calls, pages, LogRoutes(files, edge.admission, identifier, peers))
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits.body_s)
             undo.push_async_callback(web.stop)
-            server = KeptServer(lambda: _serve(config, pipeline, names), _GRACE_S)
+            serve = partial(serve_grpc, config.address, config.tls, pipeline, config.limits, names)
+            server = KeptServer(serve, _GRACE_S)
             await server.start()
             await web.start()
             undo.pop_all()
@@ -230,21 +226,3 @@ def _own_services(
             SubjectRightsAnswers(system, registration, engine, writer, state.erasure, clock).answers(),
         ),
     ]
-
-
-async def _serve(config: GatewayConfig, pipeline: Pipeline, names: list[str]) -> grpc.aio.Server:
-    keep_header_values_out_of_logs()
-    streams = ("grpc.max_concurrent_streams", config.limits.streams_per_connection)
-    server = grpc.aio.server(options=(*SERVER_OPTIONS, streams))
-    checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    server.add_generic_rpc_handlers((EveryMethod(pipeline, config.limits),))
-    try:
-        server.add_secure_port(config.address, config.tls.server_credentials())
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {config.address}: somebody else has the port") from error
-    await server.start()
-    for name in ("", *names):
-        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return server
