@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
+from lienthong.api.exchange.v1.log_pb2 import GetDailySummaryRequest
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, explain
@@ -57,8 +60,8 @@ def list_systems(world: GatewayWorld) -> None:
     stub.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
 
 
-def overloaded_in(world: GatewayWorld) -> list[str]:
-    return [entry["consumer"] for entry in world.entries() if entry["reason"] == "OVERLOADED"]
+def overloaded_in(world: GatewayWorld) -> list[tuple[str, int]]:
+    return [(entry["consumer"], entry["calls"]) for entry in world.entries() if entry["reason"] == "OVERLOADED"]
 
 
 def test_calls_beyond_capacity_are_refused_at_once_and_the_admitted_ones_are_answered(full: GatewayWorld) -> None:
@@ -90,12 +93,18 @@ def test_refusing_for_want_of_room_takes_no_memory(full: GatewayWorld) -> None:
     assert after - before < 1 << 20
 
 
-def test_calls_that_were_turned_away_are_one_entry_for_each_system_and_reason(full: GatewayWorld) -> None:
+def test_calls_turned_away_share_an_entry_for_each_system_and_reason_that_counts_them(
+    full: GatewayWorld,
+) -> None:
     with filled(full):
         for _ in range(BEYOND):
             refusal_of(lambda: list_systems(full))
     wait_until(lambda: overloaded_in(full))
-    assert overloaded_in(full) == [str(members.BANK)]
+    assert overloaded_in(full) == [(str(members.BANK), BEYOND)]
+    day = full.clock.now().astimezone(UTC).date().isoformat()
+    log = ExchangeLogServiceStub(full.channel(members.AUDITOR))
+    summary = log.GetDailySummary(GetDailySummaryRequest(first_day=day, last_day=day), timeout=TIMEOUT_S)
+    assert [count.entries for count in summary.counts if count.reason == "OVERLOADED"] == [BEYOND]
 
 
 def test_over_http_the_hint_is_also_in_the_header_for_it(full: GatewayWorld, tmp_path: Path) -> None:

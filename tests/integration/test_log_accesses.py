@@ -1,11 +1,13 @@
 """ListAccesses and GetDailySummary: what a citizen, an agency and an auditor see of the same log."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
 from typing import Any, TypeVar
 
 import grpc
 import pytest
+import rfc8785
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -244,6 +246,13 @@ def test_an_agency_counts_its_own_alone(world: GatewayWorld) -> None:
 def test_a_summary_that_cannot_be_given_is_refused(world: GatewayWorld, first: str, last: str, consumer: str) -> None:
     why = refusal_of(lambda: summary(world, members.PORTAL, first_day=first, last_day=last, consumer=consumer))
     assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "LOG_FILTER_INVALID")
+
+
+def test_entries_of_before_they_said_how_many_calls_they_stand_for_count_once() -> None:
+    said = json.loads(entry(0).leaf(""))
+    older = {field: value for field, value in said.items() if field != "calls"} | {"version": 2}
+
+    assert tally([rfc8785.dumps(older)]) == tally([entry(0).leaf("")])
 
 
 def test_every_view_is_recorded(world: GatewayWorld) -> None:

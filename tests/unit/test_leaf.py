@@ -70,12 +70,12 @@ def test_the_citizens_number_is_not_in_the_leaf() -> None:
     assert number.encode() not in leaf
 
 
-def test_a_leaf_of_fixed_content_has_the_hash_it_always_had() -> None:
+def test_a_leaf_of_fixed_content_has_the_hash_that_this_version_of_the_format_gives_it() -> None:
     trace = Trace("0b7c", "/p.S/M", consumer="A/B/C/d", subject="099190000001", purpose="p", step_us={"decide": 12})
     entry = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", datasets_released=("identity.basic",))
 
     assert hashlib.sha256(entry.leaf(COMMITMENT)).hexdigest() == (
-        "5caa29da5e2c31c3d71a7378434b3a25a9cb1304bf7ed9057b02c6a8a9ea29a3"
+        "6c20bdb1c8abb5ae925b37be57b42c7bffe0790517d95c9de1b2dd7220bae641"
     )
 
 

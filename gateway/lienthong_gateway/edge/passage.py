@@ -40,7 +40,7 @@ class Edge:
         """
         for (system, reason), calls in self.admission.summary(final=final).items():
             trace = Trace(str(uuid.uuid4()), "", consumer=str(system or ""))
-            self._recorder.note(trace, exhausted(reason, f"{calls} calls were turned away."))
+            self._recorder.turned_away(trace, exhausted(reason, "These calls were turned away."), calls)
 
 
 class Passage:

@@ -9,7 +9,7 @@ import orjson
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
-LEAF_VERSION = 2
+LEAF_VERSION = 3
 _DECISIONS = {LogEvent.LOG_EVENT_EXCHANGE: "RELEASED", LogEvent.LOG_EVENT_REFUSAL: "REFUSED"}
 
 
@@ -25,6 +25,8 @@ class Entry:
     datasets_released: Sequence[str] = field(default_factory=tuple[str, ...])
     datasets_withheld: Sequence[str] = field(default_factory=tuple[str, ...])
     fields_released: Sequence[str] = field(default_factory=tuple[str, ...])
+    calls: int = 1
+    """How many calls it stands for: those that are turned away share entries."""
 
     def leaf(self, commitment: str) -> bytes:
         """Return the leaf; `commitment` stands for the citizen, empty if the entry is about nobody in particular."""
@@ -59,6 +61,7 @@ class Entry:
                 "decision": _DECISIONS.get(self.event, ""),
                 "status": self.status,
                 "reason": self.reason,
+                "calls": self.calls,
                 "step_us": trace.step_us,
             }
         )

@@ -6,8 +6,8 @@ million entries as at a thousand.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Connection, Table, func, select, text
@@ -40,12 +40,23 @@ class Group(NamedTuple):
     reason: str
 
 
-def groups_of(leaf: bytes) -> Iterator[Group]:
+def tally(leaves: Iterable[bytes]) -> Counter[Group]:
+    """Count entries."""
+    counts: Counter[Group] = Counter()
+    for leaf in leaves:
+        said = orjson.loads(leaf)
+        # Leaves of before version 3 do not say: each stands for one call.
+        calls = said.get("calls", 1)
+        for group in _groups_of(said):
+            counts[group] += calls
+    return counts
+
+
+def _groups_of(said: Mapping[str, Any]) -> Iterator[Group]:
     """Give what one entry counts for: each dataset of an exchange, a refusal as a whole, nothing else.
 
     An exchange that neither released nor withheld a dataset, such as a change of residence, counts as released.
     """
-    said = orjson.loads(leaf)
     day, consumer, provider = said["time"][:_DATE_LENGTH], said["consumer"], said["provider"]
     if said["event"] == "REFUSAL":
         yield Group(day, consumer, provider, "", REFUSED, said["reason"])
@@ -55,11 +66,6 @@ def groups_of(leaf: bytes) -> Iterator[Group]:
             yield Group(day, consumer, provider, dataset, RELEASED, "")
         for dataset in withheld:
             yield Group(day, consumer, provider, dataset, WITHHELD, "")
-
-
-def tally(leaves: Iterable[bytes]) -> Counter[Group]:
-    """Count entries."""
-    return Counter(group for leaf in leaves for group in groups_of(leaf))
 
 
 def summarise(connection: Connection, tiles: Sequence[int]) -> None:

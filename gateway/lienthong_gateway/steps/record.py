@@ -1,6 +1,7 @@
 """Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 
 from lienthong.api.exchange.v1.log_pb2 import LOG_EVENT_EXCHANGE, LOG_EVENT_REFUSAL
@@ -55,6 +56,10 @@ class Recorder:
     def note(self, trace: Trace, refusal: Refusal) -> None:
         """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
         self._writer.append(Job(self._refusal(trace, refusal)))
+
+    def turned_away(self, trace: Trace, refusal: Refusal, calls: int) -> None:
+        """Hand in one entry for so many calls that were not taken on, without waiting for it to be durable."""
+        self._writer.append(Job(replace(self._refusal(trace, refusal), calls=calls)))
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)

@@ -468,7 +468,7 @@ class Checkpoint(_message.Message):
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     tree_size: _builtins.int
-    """Number of entries."""
+    """Number of entries; one about calls that were turned away together counts as so many."""
     note: _builtins.str
     """C2SP signed note holding origin, size and root."""
     def __init__(
@@ -541,7 +541,7 @@ class DailyCount(_message.Message):
     reason: _builtins.str
     """Stable reason of a refusal."""
     entries: _builtins.int
-    """Number of entries."""
+    """Number of entries; one about calls that were turned away together counts as so many."""
     def __init__(
         self,
         *,
