@@ -1,13 +1,26 @@
 """Writing down a failure nobody foresaw, without what it says."""
 
+import asyncio
 import logging
 import traceback
+from typing import Any
+
+_log = logging.getLogger(__name__)
 
 
 def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
     """Log where `what` failed and the error's type, never its text: a database's errors quote personal data."""
     where = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", what, type(error).__name__, where)
+
+
+def log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what an event loop tells its exception handler: what nobody waited for any more."""
+    error = context.get("exception")
+    if error is None:
+        _log.error("in the event loop: %s", context["message"])
+    else:
+        log_failure(_log, f"in the event loop: {context['message']}; it", error)
 
 
 def keep_header_values_out_of_logs() -> None:

@@ -17,6 +17,7 @@ from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
 from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.clock import Clock
 from lienthong_core.database import open_database, writing
+from lienthong_core.failures import log_failure_in_loop
 from lienthong_gateway import schema
 from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.consents.asking import IdentityProvider
@@ -84,6 +85,7 @@ class GatewayServer:
             self.engine.dispose()
             raise
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(log_failure_in_loop)
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._running: _Running | None = None
 

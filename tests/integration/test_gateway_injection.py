@@ -162,13 +162,18 @@ def test_a_method_that_looks_like_more_is_nobodys_method(world: GatewayWorld, tm
         assert rfc8785.dumps(entry) == leaf
 
 
-def test_a_method_that_is_no_text_does_not_end_the_gateway(world: GatewayWorld, tmp_path: Path) -> None:
+def test_a_method_that_is_no_text_does_not_end_the_gateway(
+    world: GatewayWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     asked = len(world.population.calls)
 
-    send_raw(world, tmp_path, path=b"/a/\xff\xfe")
+    send_raw(world, tmp_path, path=b"/a/\xff\xfe" + FORGED.encode())
 
     assert len(world.population.calls) == asked
     wait_until(lambda: reads(world))
+    wait_until(lambda: "never retrieved" in caplog.text)
+    assert FORGED not in caplog.text
 
 
 def test_a_method_that_is_no_text_does_not_end_the_gateway_while_a_call_is_held_open(
