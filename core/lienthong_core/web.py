@@ -1,5 +1,7 @@
 """An HTTPS server in a thread, for the pages and endpoints that browsers and OIDC clients use."""
 
+import asyncio
+import logging
 import socket
 import ssl
 import tempfile
@@ -9,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lienthong_core.certificates import TlsIdentity
+from lienthong_core.failures import log_failure, log_failure_in_loop
 
 BACKLOG = 128
 GRACE_S = 2
+
+_log = logging.getLogger(__name__)
 
 
 class WebServer:
@@ -25,7 +30,7 @@ class WebServer:
         """Bind the address; raises OSError if it cannot be had."""
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
-            app,
+            QuietFailures(app),
             http=QuietProtocol,
             log_config=None,
             access_log=False,
@@ -62,11 +67,30 @@ class QuietProtocol(H11Protocol):
         self.access_log = False
 
 
+class QuietFailures:
+    """Logs an application's failures without what they say, which uvicorn would write down."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; what is left unanswered gets uvicorn's own status 500."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 (a bug in a page must not write down whom it was about)
+            log_failure(_log, "answering a request", error)
+
+
 class PromptServer(uvicorn.Server):
     """Does not wait for clients that merely keep a connection open.
 
     Closing a TLS connection waits for the other side's goodbye, and a client that keeps it for later never reads ours.
     """
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        asyncio.get_running_loop().set_exception_handler(log_failure_in_loop)
+        await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End idle connections at once, and those with a request under way once it is answered or its time is over."""

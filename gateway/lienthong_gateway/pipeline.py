@@ -10,9 +10,8 @@ from functools import partial
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from sqlalchemy.exc import SQLAlchemyError
 
-from lienthong_core.errors import Refusal, internal, unavailable
+from lienthong_core.errors import Refusal
 from lienthong_core.failures import log_failure
 from lienthong_core.rpc import check_size, malformed, unknown_method
 from lienthong_core.systems import SystemId
@@ -21,6 +20,7 @@ from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
+from lienthong_gateway.failures import refusal_of
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.batch import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
@@ -192,9 +192,7 @@ def _refusal(error: Exception, trace: Trace) -> Refusal:
     if isinstance(error, Refusal):
         return error
     log_failure(_log, f"exchange {trace.exchange_id}", error)
-    if isinstance(error, SQLAlchemyError):
-        return unavailable("STORE_UNAVAILABLE", "The gateway cannot read its consents or its log now; try again.")
-    return internal()
+    return refusal_of(error)
 
 
 def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,17 @@ def test_the_page_says_in_both_languages_that_it_is_a_simulation(nobody: Curl) -
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "SIMULATION" in answer.body.decode()
     assert "MÔ PHỎNG" in answer.body.decode()
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_database_that_fails_is_said_with_its_reason(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    with gateway_world(sqlite_url(file)) as world:
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("DROP TABLE checkpoint")
+        answer = world.curl(tmp_path, None).get("/checkpoint")
+    assert (answer.status, answer.json["reason"]) == (503, "STORE_UNAVAILABLE")
+    assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 

@@ -15,6 +15,8 @@ from lienthong_core.certificates import Authority
 from lienthong_core.ports import reserved_port
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
+from tests.support.citizens import LAN
+from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
 GRACE_S = 2.0
@@ -34,7 +36,8 @@ def authority() -> Authority:
 
 @pytest.fixture
 def server(port: int, authority: Authority) -> Iterator[WebServer]:
-    server = WebServer(HOST, port, authority.issue(members.IDENTITY), Starlette(routes=[Route("/", hello)]))
+    pages = Starlette(routes=[Route("/", hello), Route("/fails", fail)])
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages)
     server.start()
     yield server
     server.stop()
@@ -49,6 +52,19 @@ def client(port: int, authority: Authority) -> Iterator[httpx2.Client]:
 
 def hello(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("xin chào")
+
+
+def fail(_request: Request) -> PlainTextResponse:
+    raise LookupError(f"nobody has the number {LAN}")
+
+
+@pytest.mark.usefixtures("server")
+def test_a_failure_is_logged_without_what_it_says(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert client.get("/fails").status_code == 500
+
+    # The answer goes out first.
+    wait_until(lambda: "LookupError" in caplog.text)
+    assert LAN not in caplog.text
 
 
 @pytest.mark.usefixtures("server")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.safe_headers import SafeHeaders
@@ -70,7 +70,7 @@ class GatewayPages:
         return peer
 
 
-def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Starlette:
+def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> ASGIApp:
     """Return the application."""
     app = Starlette(
         routes=[
@@ -83,14 +83,14 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> Star
             Route("/tile/{path:path}", log.answer),
             Route("/{service}/{method}", calls.answer, methods=["POST"]),
         ],
-        middleware=[Middleware(SafeHeaders)],
         exception_handlers={
             problems.Problem: problems.problem_response,
             Refusal: problems.refusal_response,
             404: problems.not_found,
             405: problems.wrong_method,
+            Exception: problems.failure_response,
         },
     )
     # A path is what it is: nobody is sent on to one without the slash at its end.
     app.router.redirect_slashes = False
-    return app
+    return SafeHeaders(app)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from lienthong_core.errors import Refusal
 from lienthong_core.http_status import http_status
+from lienthong_gateway.failures import refusal_of
 
 _MEDIA_TYPE = "application/problem+json"
 
@@ -38,6 +39,11 @@ def refusal_response(_request: Request, error: Exception) -> Response:
     retry_s = error.retry_after_s
     headers = None if retry_s is None else {"Retry-After": str(math.ceil(retry_s))}
     return _response(http_status(error.status), error.message, {"reason": error.reason}, headers)
+
+
+def failure_response(request: Request, error: Exception) -> Response:
+    """Answer for a failure nobody foresaw; the server logs it (core/lienthong_core/web.py)."""
+    return refusal_response(request, refusal_of(error))
 
 
 def not_found(request: Request, _error: Exception) -> Response:

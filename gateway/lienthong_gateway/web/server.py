@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietProtocol, bound_socket, tls_context
+from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, QuietProtocol, bound_socket, tls_context
 from lienthong_gateway.web.problems import Problem, problem_response
 
 # Above the limit that a call is refused with (`Limits.header_bytes`): a head in between gets the refusal that says so.
@@ -37,7 +37,7 @@ class GatewayWebServer:
         """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
-            app,
+            QuietFailures(app),
             http=cast("type[asyncio.Protocol]", partial(_CertificateProtocol, first_request_s)),
             log_config=None,
             access_log=False,
