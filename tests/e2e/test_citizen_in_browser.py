@@ -1,0 +1,131 @@
+"""A citizen at a real browser, on the pages of the portal and of the identity provider."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lienthong.api.portal.v1.portal_pb2 import GetDossierRequest, PrefillDossierRequest, StartDossierRequest
+from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceStub
+from lienthong_sandbox import Sandbox
+from lienthong_seeds import members
+from lienthong_seeds.personas import persona
+from lienthong_services.identity.rules import PASSCODE
+from tests.support.chromium import page_at
+
+DEADLINE_S = 20.0
+MAI = persona("nguyen-thi-mai")
+
+
+@pytest.fixture(scope="module")
+def vn() -> Iterator[Sandbox]:
+    with Sandbox(citizens=100) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def page(vn: Sandbox, tmp_path: Path) -> Iterator[Page]:
+    """Give a browser that nobody is logged in with, at the portal's first page."""
+    with page_at(vn.endpoints.portal_url, tmp_path / "browser", None) as page:
+        page.goto(vn.endpoints.portal_url)
+        yield page
+
+
+def log_in(page: Page, passcode: str = PASSCODE) -> None:
+    page.get_by_label("Personal number").fill(MAI.personal_number)
+    page.get_by_label("Passcode").fill(passcode)
+    page.get_by_role("button", name="Log in").click()
+
+
+def log_in_at_portal(page: Page) -> None:
+    page.get_by_role("link", name="Log in").click()
+    log_in(page)
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading")).to_have_text("Đã đăng nhập")
+
+
+class Portal:
+    """The portal's app, which uses the session of the browser's cookie."""
+
+    def __init__(self, vn: Sandbox, page: Page) -> None:
+        cookies = {cookie.get("name"): cookie.get("value") for cookie in page.context.cookies()}
+        self._session = (("authorization", f"Bearer {cookies['__Host-portal-session']}"),)
+        self._stub = PortalServiceStub(vn.system(members.PORTAL_APP.subsystem).channel_to(vn.endpoints.portal))
+
+    def start(self) -> tuple[str, str]:
+        """Start a dossier; return its id and where she is asked for her consent."""
+        request = StartDossierRequest(procedure_code=members.PERMANENT_RESIDENCE.code)
+        started = self._stub.StartDossier(request, metadata=self._session, timeout=DEADLINE_S)
+        return started.dossier.dossier_id, started.consent_url
+
+    def consent_of(self, dossier: str) -> str:
+        request = GetDossierRequest(dossier=dossier)
+        return self._stub.GetDossier(request, metadata=self._session, timeout=DEADLINE_S).dossier.consent_id
+
+    def prefill(self, dossier: str) -> list[str]:
+        request = PrefillDossierRequest(dossier_id=dossier)
+        form = self._stub.PrefillDossier(request, metadata=self._session, timeout=DEADLINE_S).dossier.form
+        return [field.value for field in form]
+
+
+def test_she_logs_in_consents_pauses_resumes_takes_her_receipt_and_revokes(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+    portal = Portal(vn, page)
+    dossier, consent_url = portal.start()
+
+    page.goto(consent_url)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Consent to sharing data?")
+    expect(page.locator("main")).to_contain_text(MAI.personal_number)
+    page.get_by_role("button", name="Approve").click()
+
+    expect(page.get_by_role("heading")).to_have_text("Đã ghi nhận sự đồng ý")
+    consent_id = portal.consent_of(dossier)
+    assert MAI.full_name in portal.prefill(dossier)
+
+    page.goto(f"{vn.endpoints.identity_url}/account")
+    state = page.locator("article .state")
+    expect(state).to_contain_text("In force")
+    page.get_by_role("button", name="Pause").click()
+    expect(state).to_contain_text("Paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(state).to_contain_text("In force")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Receipt").click()
+    assert consent_id in download.value.path().read_text(encoding="utf-8")
+    page.get_by_role("button", name="Revoke").click()
+    expect(state).to_contain_text("Revoked")
+
+
+def test_a_wrong_passcode_is_said_and_the_number_kept(page: Page) -> None:
+    page.get_by_role("link", name="Log in").click()
+
+    log_in(page, passcode="000000")
+
+    expect(page.get_by_role("alert")).to_contain_text("Wrong personal number or passcode.")
+    expect(page.get_by_label("Personal number")).to_have_value(MAI.personal_number)
+
+
+def test_a_denial_leads_back_to_the_portal_and_gives_no_consent(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+    portal = Portal(vn, page)
+    dossier, consent_url = portal.start()
+
+    page.goto(consent_url)
+    page.get_by_role("button", name="Deny").click()
+
+    expect(page).to_have_url(re.compile(f"^{re.escape(vn.endpoints.portal_url)}/"))
+    expect(page.locator("main")).to_contain_text("CONSENT_DENIED")
+    assert not portal.consent_of(dossier)
+
+
+def test_who_logs_out_is_asked_to_log_in_again(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+
+    page.goto(f"{vn.endpoints.identity_url}/account")
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(f"{vn.endpoints.identity_url}/logged-out")
+    page.goto(f"{vn.endpoints.identity_url}/account")
+
+    expect(page.get_by_label("Passcode")).to_be_visible()
