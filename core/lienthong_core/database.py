@@ -30,9 +30,8 @@ _BEGIN_WRITING = "BEGIN IMMEDIATE"
 _BUSY_TIMEOUT_MS = 5_000
 # FULL: a commit that was answered survives a power cut, which the log's promise rests on.
 _DURABLE = ("journal_mode=WAL", "synchronous=FULL")
-# An index on something random, such as the citizens that a long log is about, changes another page with every row. So
 # 8,000 changed pages (32 MB) gather before they are copied into the file, many of them changed again by then, and 8 MB
-# are kept in memory: appending then costs the same at a million entries as at a thousand.
+# are kept in memory.
 _SIZES = ("wal_autocheckpoint=8000", "cache_size=-8000")
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5

@@ -1,6 +1,7 @@
 """Looking through the stored log: bounded, in order, each entry once, on every database."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from sqlalchemy import Connection, Engine
 
 from lienthong_core.database import snapshot, writing
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.notes import newest_size, read_newest_note, read_note, save_cosignature
 from lienthong_gateway.log.search import MOST_LOOKED_AT, Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt
-from tests.support.log import CONSUMERS, PROVIDER, filled
+from tests.support.log import CONSUMERS, PROVIDER, entry, filled
 
 SIZE = 90
 
@@ -58,6 +60,21 @@ def subject_key(engine: Engine, number: str) -> Key:
         salt = find_salt(connection, number)
     assert salt is not None
     return Key("subject", commitment(salt, number))
+
+
+def test_a_citizens_few_entries_are_found_in_a_long_log(tmp_path: Path) -> None:
+    # More than one look at the index takes in, and more than one stretch of it in each.
+    size, hers = 80_000, [0, 4_095, 4_096, 65_535, 65_536, 79_999]
+
+    def make(number: int) -> Entry:
+        made = entry(number)
+        return replace(made, trace=replace(made.trace, subject="099190000001" if number in hers else "099190000002"))
+
+    engine = filled(f"sqlite:///{tmp_path}/log.sqlite", size, batch=256, make=make)
+    key = (subject_key(engine, "099190000001"),)
+    for limit in (1, 2, len(hers), len(hers) + 1):
+        assert indexes(pages(engine, key, every, limit)) == hers[::-1]
+    engine.dispose()
 
 
 @pytest.mark.parametrize("limit", [1, 5, 12, 13])

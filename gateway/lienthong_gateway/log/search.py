@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, true, union
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select, true, union
 
+from lienthong_gateway.log.model import STRETCH, STRETCH_BITS
 from lienthong_gateway.log.store import ENTRIES
 
 MOST_LOOKED_AT = 10_000
 _CHUNK = 1_000
+_STRETCHES = 16
+"""In how many stretches a citizen's entries are looked for at once: each is a place of its own in the index."""
+
+_SUBJECT = "subject"
 
 Leaf = Mapping[str, Any]
 
@@ -23,9 +28,13 @@ class Key:
     """`subject`, `consumer` or `provider`."""
     value: str
 
-    def condition(self) -> ColumnElement[bool]:
-        """Return the condition on the stored entry."""
-        return ENTRIES.c[self.column] == self.value
+    def condition(self, window: range) -> ColumnElement[bool]:
+        """Return the condition on the stored entry, if those of some indexes are looked through."""
+        found = ENTRIES.c[self.column] == self.value
+        if self.column != _SUBJECT or not window:
+            return found
+        stretches = range(window.start >> STRETCH_BITS, (window.stop - 1 >> STRETCH_BITS) + 1)
+        return and_(literal_column(STRETCH).in_(stretches), found)
 
 
 @dataclass(frozen=True)
@@ -61,18 +70,35 @@ def _newest_first(
     connection: Connection, keys: tuple[Key, ...], before: int | None, first_chunk: int
 ) -> Iterator[tuple[int, bytes]]:
     limit = first_chunk
-    while True:
-        chunk = _chunk(connection, keys, before, limit)
+    for whole in _windows(keys, _size(connection) if before is None else before):
+        window = whole
+        while len(chunk := _chunk(connection, keys, window, limit)) == limit:
+            yield from chunk
+            window, limit = range(whole.start, chunk[-1][0]), _CHUNK
         yield from chunk
-        if len(chunk) < limit:
-            return
-        before, limit = chunk[-1][0], _CHUNK
 
 
-def _chunk(connection: Connection, keys: tuple[Key, ...], before: int | None, limit: int) -> list[tuple[int, bytes]]:
-    conditions = [key.condition() for key in keys] or [true()]
+def _size(connection: Connection) -> int:
+    newest: int | None = connection.execute(select(func.max(ENTRIES.c.log_index))).scalar()
+    return 0 if newest is None else newest + 1
+
+
+def _windows(keys: tuple[Key, ...], end: int) -> Iterator[range]:
+    """Give the indexes below `end` that are looked through at once, newest first."""
+    if not any(key.column == _SUBJECT for key in keys):
+        yield range(end)
+        return
+    while end > 0:
+        newest = end - 1 >> STRETCH_BITS
+        start = max(0, newest + 1 - _STRETCHES) << STRETCH_BITS
+        yield range(start, end)
+        end = start
+
+
+def _chunk(connection: Connection, keys: tuple[Key, ...], window: range, limit: int) -> list[tuple[int, bytes]]:
+    conditions = [key.condition(window) for key in keys] or [true()]
     # One bounded walk along each key's index: a condition with OR would sort all that it finds.
-    parts = [_bounded(condition, before, limit) for condition in conditions]
+    parts = [_bounded(condition, window, limit) for condition in conditions]
     indexes = union(*(select(part.c.log_index) for part in parts)).subquery()
     newest = select(indexes.c.log_index).order_by(indexes.c.log_index.desc()).limit(limit)
     query = select(ENTRIES.c.log_index, ENTRIES.c.leaf).where(ENTRIES.c.log_index.in_(newest.scalar_subquery()))
@@ -80,8 +106,7 @@ def _chunk(connection: Connection, keys: tuple[Key, ...], before: int | None, li
     return [(row.log_index, bytes(row.leaf)) for row in rows]
 
 
-def _bounded(condition: ColumnElement[bool], before: int | None, limit: int) -> Any:  # noqa: ANN401 (a subquery)
-    query = select(ENTRIES.c.log_index).where(condition)
-    if before is not None:
-        query = query.where(ENTRIES.c.log_index < before)
-    return query.order_by(ENTRIES.c.log_index.desc()).limit(limit).subquery()
+def _bounded(condition: ColumnElement[bool], window: range, limit: int) -> Any:  # noqa: ANN401 (a subquery)
+    index = ENTRIES.c.log_index
+    query = select(index).where(condition, index >= window.start, index < window.stop)
+    return query.order_by(index.desc()).limit(limit).subquery()
