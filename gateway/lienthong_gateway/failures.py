@@ -4,6 +4,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong_core.errors import Refusal, internal, unavailable
 
+STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+
 
 def refusal_of(failure: Exception) -> Refusal:
     """Return what is answered instead: STORE_UNAVAILABLE if the database failed, otherwise INTERNAL."""

@@ -20,11 +20,11 @@ from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
-from lienthong_gateway.failures import refusal_of
+from lienthong_gateway.failures import STORE_UNAVAILABLE, refusal_of
 from lienthong_gateway.local import LocalCall, LocalMethod
 from lienthong_gateway.log.batch import LOG_UNAVAILABLE
 from lienthong_gateway.steps.authenticate import Authenticator
-from lienthong_gateway.steps.decide import STORE_UNAVAILABLE, Decider
+from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier, read_claim, read_officer
 from lienthong_gateway.steps.minimise import minimise

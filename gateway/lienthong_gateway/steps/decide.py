@@ -22,13 +22,13 @@ from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Grant
+from lienthong_gateway.failures import STORE_UNAVAILABLE
 from lienthong_gateway.log.head import Head, read_head
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.store import load_registration
 
-STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
 _LONGEST_S = 10.0
 """How long is waited for consents at most: a database that hangs gives no error."""
 
