@@ -9,6 +9,7 @@ from pathlib import Path
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_sandbox import Sandbox
+from tests.support.curl import curl_program
 from tests.support.documents import ROOT, blocks, table_rows, text_of
 
 HTTP, LIMITS, OBSERVING = (ROOT / "docs" / name for name in ("http.md", "limits.md", "observing.md"))
@@ -16,11 +17,13 @@ HTTP, LIMITS, OBSERVING = (ROOT / "docs" / name for name in ("http.md", "limits.
 
 def test_the_command_for_curl_verifies_a_citizen(tmp_path: Path) -> None:
     (command,) = blocks(HTTP, "sh")
+    program = curl_program()
     with Sandbox(citizens=50, data=tmp_path / "world") as vn:
         command = command.replace("https://127.0.0.1:7446", vn.endpoints.gateway_url)
         command = command.replace("world/", f"{vn.world.folder}/")
+        _, *arguments = shlex.split(command)
         done = subprocess.run(
-            [*shlex.split(command), "--silent"], capture_output=True, text=True, check=False, timeout=20
+            [program, *arguments, "--silent"], capture_output=True, text=True, check=False, timeout=20
         )
     assert json.loads(done.stdout) == {"exists": True, "fullName": "MATCH_RESULT_MATCH"}
 
