@@ -77,6 +77,15 @@ def test_a_citizens_few_entries_are_found_in_a_long_log(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.timeout(20)
+def test_an_index_far_beyond_the_logs_end_is_its_end(tmp_path: Path) -> None:
+    engine = filled(f"sqlite:///{tmp_path}/log.sqlite", SIZE)
+    keys = (subject_key(engine, f"{3:012}"),)
+    with snapshot(engine) as connection:
+        assert search(connection, keys, every, 1 << 60, SIZE) == search(connection, keys, every, None, SIZE)
+    engine.dispose()
+
+
 @pytest.mark.parametrize("limit", [1, 5, 12, 13])
 def test_only_what_fits_is_found_and_the_last_page_has_no_cursor(database_url: str, limit: int) -> None:
     engine = filled(database_url, SIZE)

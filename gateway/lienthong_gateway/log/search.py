@@ -70,7 +70,9 @@ def _newest_first(
     connection: Connection, keys: tuple[Key, ...], before: int | None, first_chunk: int
 ) -> Iterator[tuple[int, bytes]]:
     limit = first_chunk
-    for whole in _windows(keys, _size(connection) if before is None else before):
+    size = _size(connection)
+    # A caller may name any index, and whatever lies between it and the log's end would be looked through for nothing.
+    for whole in _windows(keys, size if before is None else min(before, size)):
         window = whole
         while len(chunk := _chunk(connection, keys, window, limit)) == limit:
             yield from chunk

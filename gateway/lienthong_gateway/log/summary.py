@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
 
 def tally(leaves: Iterable[bytes]) -> Counter[Group]:
-    """Count entries."""
+    """Count the calls that entries stand for."""
     counts: Counter[Group] = Counter()
     for leaf in leaves:
         said = orjson.loads(leaf)
