@@ -217,8 +217,10 @@ def test_a_certificate_of_another_authority_does_not_get_through_the_handshake(
     curl = Curl(f"https://127.0.0.1:{world.config.web_port}", tmp_path, foreign, world.authority.certificate)
     with pytest.raises(subprocess.CalledProcessError) as caught:
         curl.call(LIST_SYSTEMS, {})
-    # curl's own words for a failed handshake, and for one that TLS 1.3 tells of only when the answer is read.
-    assert caught.value.returncode in {35, 56}
+    assert caught.value.stdout == b""
+    # 35 is curl's word for a failed handshake. In TLS 1.3 the client has finished before the server has looked at its
+    # certificate, so curl may learn of it only by a connection that is reset (56) or closed (52) instead of answered.
+    assert caught.value.returncode in {35, 52, 56}
 
 
 def test_a_method_that_nobody_provides_is_refused_as_over_grpc(portal: Curl) -> None:
