@@ -18,12 +18,16 @@ def reserved_port(host: str, port: int = 0) -> Generator[int]:
     if port:
         with socket.socket(family, socket.SOCK_STREAM) as alone:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                alone.bind((host, port))
-            except OSError as error:
-                raise OSError(error.errno, f"port {port} of {host} is taken; choose another") from error
+            _bind(alone, host, port)
     holder = socket.socket(family, socket.SOCK_STREAM)
     with contextlib.closing(holder):
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holder.bind((host, port))
+        _bind(holder, host, port)
         yield holder.getsockname()[1]
+
+
+def _bind(to_bind: socket.socket, host: str, port: int) -> None:
+    try:
+        to_bind.bind((host, port))
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} of {host} is taken; choose another") from error
