@@ -36,6 +36,11 @@ class MethodContract:
     streams: bool = False
     """Whether it answers with any number of messages."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes a register."""
+        return self.policy.access == AccessKind.ACCESS_KIND_WRITE
+
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
         return self.subject.texts(request)[0] if self.subject is not None else ""

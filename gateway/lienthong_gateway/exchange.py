@@ -2,12 +2,13 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
 from lienthong_gateway.digests import Digests
+from lienthong_gateway.registration import NEVER
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Grant:
     """Digest of the consent's revision that it rests on."""
     consent_limit: UseLimit | None = None
     """Set if the exchange must be counted when it is recorded."""
+    holds_until: datetime = field(default=NEVER, compare=False)
+    """When what it rests on is over, if nothing changes before."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.failures import STORE_UNAVAILABLE, refusal_of
 from lienthong_gateway.local import LocalCall, LocalMethod
-from lienthong_gateway.log.batch import LOG_UNAVAILABLE
+from lienthong_gateway.log.batch import LOG_UNAVAILABLE, Check
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
@@ -141,7 +141,7 @@ class Pipeline:
     async def _decided(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: "_StopWatch"
     ) -> tuple[Decision, bytes]:
-        """Return what was decided, and the request as it is forwarded."""
+        """Return what was decided, and the request as it is forwarded; of a change, once the log says that it is."""
         trace.provider = str(contract.provider)
         claim = _claimed(trace, call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
@@ -151,13 +151,22 @@ class Pipeline:
         decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
         trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
         watch.lap("decide")
+        if contract.changes:
+            await self.recorder.change_allowed(trace, self._confirming(decision, trace), decision.grant.consent_limit)
+            watch.lap("allow")
         return decision, request.canonical
 
     async def _released(self, decision: Decision, released: Released, trace: Trace, watch: "_StopWatch") -> Answer:
-        confirm = partial(self.decider.confirm, decision)
-        log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
+        if decision.question.contract.changes:
+            log_index = await self.recorder.exchange(trace, released, confirm=None)
+        else:
+            confirm = self._confirming(decision, trace)
+            log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
         watch.lap("record")
         return Answer(released.message, trailing_metadata(trace, log_index, released))
+
+    def _confirming(self, decision: Decision, trace: Trace) -> Check:
+        return partial(self.decider.confirm, decision, trace.exchange_id)
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
         caller = self.identifier.identify(call.peer, call.metadata)

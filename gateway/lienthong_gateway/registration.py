@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
 from lienthong_core.systems import SystemId
-from lienthong_core.working_days import civil_date
+from lienthong_core.working_days import ONE_DAY, VIETNAM, civil_date
 
 LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis.ValueType] = {
     "consent": LegalBasis.LEGAL_BASIS_CONSENT,
@@ -17,6 +17,10 @@ LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis.ValueType] = {
     "law_19_1_dd": LegalBasis.LEGAL_BASIS_OTHER_LAW,
 }
 """Header value of each legal basis: Law 91/2025 Art. 9 (consent) and Art. 19(1)."""
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""When what has no end is over."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class Period:
     def is_over(self, now: datetime) -> bool:
         """Return whether its last day has passed."""
         return self.last is not None and self.last < civil_date(now)
+
+    @property
+    def over_at(self) -> datetime:
+        """When it is over."""
+        if self.last is None or self.last == date.max:
+            return NEVER
+        return datetime.combine(self.last + ONE_DAY, time(), VIETNAM)
 
 
 SINCE_THE_LAW = Period(date(2026, 1, 1))

@@ -158,7 +158,7 @@ def test_a_data_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False], ids=["by a server", "by a client"])
-def test_a_taken_port_is_said_and_nothing_is_left_running(listens: bool) -> None:  # noqa: FBT001 (a parameter)
+def test_a_taken_port_is_said_and_nothing_is_left_running(listens: bool) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", 0))

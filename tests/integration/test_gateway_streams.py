@@ -1,5 +1,6 @@
 """A provider that answers with a stream: each message is minimised, confirmed and recorded before it is released."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,34 @@ def test_a_consent_revoked_in_the_middle_ends_the_stream(tmp_path: Path) -> None
 
         assert explain(caught.value).reason == "CONSENT_REVOKED"
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CONSENT_REVOKED")]
+
+
+def test_a_consent_that_is_over_in_the_middle_ends_the_stream(tmp_path: Path) -> None:
+    with following(tmp_path, two_answers()) as place:
+        call = place.follow()
+        assert next(call)
+        place.world.clock.advance(place.consent.valid_until.ToDatetime(UTC) - place.world.clock.now())
+        place.double.go_on.set()
+
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+
+        assert explain(caught.value).reason == "CONSENT_EXPIRED"
+        assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CONSENT_EXPIRED")]
+
+
+def test_a_stream_uses_its_consent_once_whatever_is_consented_to_meanwhile(tmp_path: Path) -> None:
+    with following(tmp_path, two_answers(), uses=1) as place:
+        call = place.follow()
+        assert next(call)
+        place.world.consent(number=MAI)
+        place.double.go_on.set()
+
+        assert name_in(next(call)) == "Lan Anh"
+        with pytest.raises(grpc.RpcError) as caught:
+            next(place.follow())
+
+        assert explain(caught.value).reason == "CONSENT_USED_UP"
 
 
 def test_a_message_about_another_citizen_ends_the_stream_and_is_not_released(tmp_path: Path) -> None:

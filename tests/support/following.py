@@ -35,10 +35,10 @@ def registration() -> Registration:
 class Following:
     """A gateway in front of a provider that streams, and a citizen who has consented to her name being read."""
 
-    def __init__(self, world: GatewayWorld, double: FollowDouble) -> None:
+    def __init__(self, world: GatewayWorld, double: FollowDouble, uses: int) -> None:
         self.world = world
         self.double = double
-        request = world.request_consent(purpose=PURPOSE.code, provider=PROVIDER)
+        request = world.request_consent(purpose=PURPOSE.code, provider=PROVIDER, uses=uses)
         self.consent = world.decide(request.consent_request_id, world.approval(request)).consent
 
     def follow(self) -> Any:  # noqa: ANN401 (a call that can be iterated over)
@@ -58,9 +58,14 @@ class Following:
 def following(
     folder: Path,
     answers: Sequence[Any],
+    uses: int = 0,
     **changes: Any,  # noqa: ANN401 (any field's value)
 ) -> Generator[Following]:
-    """Run it all; the provider answers with `answers`, and `changes` are fields of the gateway's configuration."""
+    """Run it all; the provider answers with `answers`.
+
+    `uses`: how often the consent may be used, 0: any number of times. `changes` are fields of the gateway's
+    configuration.
+    """
     with ExitStack() as stack:
         port = stack.enter_context(reserved_port(HOST))
         world = stack.enter_context(
@@ -77,7 +82,7 @@ def following(
         stack.callback(server.stop)
         stack.callback(double.go_on.set)
         server.start()
-        yield Following(world, double)
+        yield Following(world, double, uses)
 
 
 def about(number: str, name: str) -> Any:  # noqa: ANN401 (a class made at run time)

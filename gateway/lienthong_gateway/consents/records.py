@@ -73,7 +73,10 @@ class ConsentRecords:
         change: Callable[[Connection], Revision],
         consent_id: str = "",
     ) -> None:
-        """Make a change and wait until it is durable, with its log entry; refused as the change is, or the log."""
+        """Make a change and wait until it is durable, with its log entry; refused as the change is, or the log.
+
+        `consent_id`: the consent that it makes or changes; empty if it is about a request alone.
+        """
         trace = Trace(
             exchange_id=call.trace.exchange_id,
             method=call.trace.method,
@@ -91,7 +94,8 @@ class ConsentRecords:
             trace.consent_digest = change(connection).digest
 
         entry = Entry(self._clock.now(), LogEvent.LOG_EVENT_CONSENT, trace, "OK", reason)
-        await self._writer.write(Job(entry, make, Touches.CONSENTS))
+        # No decision rests on a request.
+        await self._writer.write(Job(entry, make, Touches.CONSENTS if consent_id else Touches.NOTHING))
 
 
 def actor_of(call: LocalCall, capacity: Capacity.ValueType) -> Actor:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, insert, 
 
 from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
+from lienthong_gateway.consents.cache import Parties
 from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
 from lienthong_gateway.consents.revisions import Revision, read_revisions
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
@@ -86,16 +87,16 @@ def find_consent(connection: Connection, consent_id: str, *, lock: bool = False)
 
 
 def consents_between(
-    connection: Connection, subject_number: str, consumer: str, provider: str, now: datetime
+    connection: Connection, parties: Parties, now: datetime, exchange_id: str
 ) -> Sequence[StoredConsent]:
     """Return every consent that a citizen gave a consumer for a provider, whatever became of it.
 
-    With each one that may be used a number of times only, how often it has been as of `now`.
+    With each one that may be used a number of times only, how often it has been as of `now` by other exchanges than
+    this one.
     """
-    parties = {"subject": subject_number, "consumer": consumer, "provider": provider}
-    found = [_consent(row) for row in connection.execute(_BETWEEN, parties)]
+    found = [_consent(row) for row in connection.execute(_BETWEEN, parties._asdict())]
     return [
-        replace(consent, uses_taken=_uses(connection, consent.limit, now)) if consent.limit else consent
+        replace(consent, uses_taken=_uses(connection, consent.limit, now, exchange_id)) if consent.limit else consent
         for consent in found
     ]
 
@@ -120,7 +121,7 @@ def take_use(connection: Connection, limit: UseLimit, exchange_id: str, now: dat
     """
     # Other replicas of the gateway count one after another; SQLite has one writer anyway.
     connection.execute(select(CONSENTS.c.state).where(CONSENTS.c.consent_id == limit.consent_id).with_for_update())
-    if _uses(connection, limit, now) >= limit.uses:
+    if _uses(connection, limit, now, exchange_id) >= limit.uses:
         raise denied(
             "CONSENT_USED_UP",
             f"The citizen allowed {limit.uses} uses{_each(limit)}, and they are used up; "
@@ -133,8 +134,8 @@ def _each(limit: UseLimit) -> str:
     return f" in {limit.per}" if limit.per else ""
 
 
-def _uses(connection: Connection, limit: UseLimit, now: datetime) -> int:
-    query = select(func.count()).where(USES.c.consent_id == limit.consent_id)
+def _uses(connection: Connection, limit: UseLimit, now: datetime, exchange_id: str) -> int:
+    query = select(func.count()).where(USES.c.consent_id == limit.consent_id, USES.c.exchange_id != exchange_id)
     if limit.per is not None:
         query = query.where(USES.c.used_at > now - limit.per)
     return connection.execute(query).scalar_one()

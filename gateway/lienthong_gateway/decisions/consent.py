@@ -43,7 +43,8 @@ def decide_by_consent(
         # A consent can be used while the citizen is away; then the level she approved it with is what counts.
         _check_level(contract, consent.account_level)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
-    return Grant(LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent_limit=consent.limit)
+    holds_until = min(consent.valid_until, right.period.over_at)
+    return Grant(LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent.limit, holds_until)
 
 
 def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -> None:

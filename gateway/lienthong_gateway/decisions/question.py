@@ -1,6 +1,7 @@
 """What is to be decided, and what was."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
@@ -21,8 +22,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a question was answered with, and the state of consents and registrations that it was answered in."""
+    """What a question was answered with, when, and in which state of consents and registrations."""
 
     question: Question
     grant: Grant
     head: Head
+    made_at: datetime
+
+    def holds(self, head: Head, now: datetime) -> bool:
+        """Return whether the answer is still the same without asking again."""
+        return head == self.head and self.made_at <= now < self.grant.holds_until

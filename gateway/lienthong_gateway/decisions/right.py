@@ -71,9 +71,12 @@ def decide_by_law(
             "the gateway's administrator admit this one."
         )
         raise denied("OFFICER_NOT_ALLOWED", message)
-    _check_reference(contract, claim, _grounds_in_force(contract, claim, registration, now))
+    grounds = _grounds_in_force(contract, claim, registration, now)
+    _check_reference(contract, claim, grounds)
     basis = LEGAL_BASIS_HEADERS[claim.legal_basis]
-    return Grant(basis, claim.legal_reference, "", right.datasets & contract.datasets.keys())
+    holds_until = min(right.period.over_at, *(ground.period.over_at for ground in grounds))
+    datasets = right.datasets & contract.datasets.keys()
+    return Grant(basis, claim.legal_reference, "", datasets, holds_until=holds_until)
 
 
 def _grounds_in_force(

@@ -10,7 +10,11 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
 LEAF_VERSION = 3
-_DECISIONS = {LogEvent.LOG_EVENT_EXCHANGE: "RELEASED", LogEvent.LOG_EVENT_REFUSAL: "REFUSED"}
+_DECISIONS = {
+    LogEvent.LOG_EVENT_CHANGE_ALLOWED: "ALLOWED",
+    LogEvent.LOG_EVENT_EXCHANGE: "RELEASED",
+    LogEvent.LOG_EVENT_REFUSAL: "REFUSED",
+}
 
 
 @dataclass(frozen=True)

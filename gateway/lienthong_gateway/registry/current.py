@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Engine
 
@@ -17,12 +17,18 @@ Read: TypeAlias = Callable[[int], tuple[int, Registration | None]]
 _NEVER = -1
 
 
+class Known(NamedTuple):
+    """What is registered, and the epoch that it was read in."""
+
+    value: Registration
+    epoch: int
+
+
 class CurrentRegistration:
-    """Holds what is registered; `value` is replaced as a whole, so whoever has read it keeps one state throughout."""
+    """Holds what is registered; `known` is replaced as a whole, so whoever has read it keeps one state throughout."""
 
     def __init__(self, value: Registration, epoch: int, read: Read) -> None:
-        self.value = value
-        self.epoch = epoch
+        self.known = Known(value, epoch)
         self._read = read
         self._lock = threading.Lock()
 
@@ -35,13 +41,18 @@ class CurrentRegistration:
             raise RuntimeError("an epoch that never was is none that can be the same")
         return cls(value, epoch, read)
 
+    @property
+    def value(self) -> Registration:
+        """What is registered."""
+        return self.known.value
+
     def refresh(self) -> None:
         """Take what is stored now, if it has been changed since."""
         # Two that refresh at once: the one that comes last must also read last.
         with self._lock:
-            epoch, value = self._read(self.epoch)
+            epoch, value = self._read(self.known.epoch)
             if value is not None:
-                self.value, self.epoch = value, epoch
+                self.known = Known(value, epoch)
 
 
 def _read_stored(engine: Engine, known: int) -> tuple[int, Registration | None]:

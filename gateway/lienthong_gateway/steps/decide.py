@@ -4,14 +4,15 @@ A decision is made before the provider is asked, on consents that may come from 
 exchange is recorded, in the transaction that holds the log's end (`log/batch.py`): if consents or registrations have
 changed since, on any replica of the gateway, the question is asked again there. So a consent that was revoked before
 the exchange's place in the log never releases anything, and most exchanges read no consent from the database at all.
+What changes a register is confirmed before it is forwarded, because it cannot be taken back.
 """
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from lienthong.api.options.v1.options_pb2 import ACCESS_KIND_WRITE
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_gateway.consents.cache import ConsentCache, Parties
@@ -45,68 +46,71 @@ class Decider:
 
     async def decide(self, question: Question) -> Decision:
         """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
-        # What changes a register cannot be taken back when the decision is not confirmed: nothing from memory there.
-        if question.contract.policy.access != ACCESS_KIND_WRITE:
-            try:
-                remembered = self._remembered(question)
-            except Refusal:
-                # Another replica may have recorded a consent or a right that this one has not heard of.
-                remembered = None
-            if remembered is not None:
-                return remembered
+        try:
+            remembered = self._remembered(question)
+        except Refusal:
+            # Another replica may have recorded a consent or a right that this one has not heard of.
+            remembered = None
+        if remembered is not None:
+            return remembered
         try:
             async with asyncio.timeout(_LONGEST_S):
                 return await asyncio.to_thread(self._read, question)
         except TimeoutError:
             raise unavailable(STORE_UNAVAILABLE, "The gateway's database hangs; try again.") from None
 
-    def confirm(self, decision: Decision, connection: Connection, head: Head) -> None:
+    def confirm(self, decision: Decision, exchange_id: str, connection: Connection, head: Head) -> None:
         """Refuse a decision that no longer holds; `connection` holds the log's end, which is `head`.
 
         Refused: as the functions in `decisions/` say, and DECISION_OUTDATED if less or something else is allowed now.
         """
-        if decision.head == head:
+        question, now = decision.question, self._clock.now()
+        if decision.holds(head, now):
             return
-        by_consent = _by_consent(decision.question)
-        consents = consents_between(connection, *_parties(decision.question), self._clock.now()) if by_consent else ()
-        if self._answer(decision.question, load_registration(connection), consents) != decision.grant:
+        known = self._registration.known
+        current = known.epoch == head.registration_epoch
+        registration = known.value if current else load_registration(connection)
+        consents = consents_between(connection, _parties(question), now, exchange_id) if _by_consent(question) else ()
+        if _answer(question, registration, consents, now) != decision.grant:
             message = "The consent or the access right was changed while the provider answered; make the call again."
             raise unavailable("DECISION_OUTDATED", message)
 
     def _remembered(self, question: Question) -> Decision | None:
         """Decide on what is in memory; None if that is older than what this replica has heard of."""
-        head, registration = self._writer.head, self._registration
-        if registration.epoch != head.registration_epoch:
+        head, known, now = self._writer.head, self._registration.known, self._clock.now()
+        if known.epoch != head.registration_epoch:
             return None
         consents: Sequence[StoredConsent] | None = ()
         if _by_consent(question):
             consents = self._cache.find(_parties(question), head.consent_epoch)
-        return (
-            None if consents is None else Decision(question, self._answer(question, registration.value, consents), head)
-        )
+        if consents is None:
+            return None
+        return Decision(question, _answer(question, known.value, consents, now), head, now)
 
     def _read(self, question: Question) -> Decision:
         """Decide on what is stored, and remember it."""
         self._registration.refresh()
+        known, now = self._registration.known, self._clock.now()
         consents: Sequence[StoredConsent] = ()
         with self._engine.connect() as connection:
             # In this order: consents that are newer than the epoch they are kept under are only read again too soon.
             consent_epoch = read_head(connection).consent_epoch
             if _by_consent(question):
-                consents = consents_between(connection, *_parties(question), self._clock.now())
+                consents = consents_between(connection, _parties(question), now, "")
                 # How often a consent has been used changes with every use, so what is limited is not remembered.
                 if not any(consent.limit for consent in consents):
                     self._cache.keep(_parties(question), consent_epoch, consents)
-        grant = self._answer(question, self._registration.value, consents)
-        return Decision(question, grant, Head(consent_epoch, self._registration.epoch))
+        grant = _answer(question, known.value, consents, now)
+        return Decision(question, grant, Head(consent_epoch, known.epoch), now)
 
-    def _answer(self, question: Question, registration: Registration, consents: Sequence[StoredConsent]) -> Grant:
-        contract, claim, now = question.contract, question.claim, self._clock.now()
-        right = find_right(question.caller, contract, claim, registration, now)
-        if not _by_consent(question):
-            return decide_by_law(contract, claim, right, registration, now)
-        check_not_restricted(contract, question.subject, registration)
-        return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+
+def _answer(question: Question, registration: Registration, consents: Sequence[StoredConsent], now: datetime) -> Grant:
+    contract, claim = question.contract, question.claim
+    right = find_right(question.caller, contract, claim, registration, now)
+    if not _by_consent(question):
+        return decide_by_law(contract, claim, right, registration, now)
+    check_not_restricted(contract, question.subject, registration)
+    return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
 
 
 def _by_consent(question: Question) -> bool:

@@ -1,10 +1,13 @@
-"""Step 6, record: append to the exchange log and wait until it is durable. No record, no release."""
+"""Step 6, record: append to the exchange log and wait until it is durable. No record, no release.
+
+What changes a register is recorded before it is forwarded as well. No record, no change.
+"""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
-from lienthong.api.exchange.v1.log_pb2 import LOG_EVENT_EXCHANGE, LOG_EVENT_REFUSAL
+from lienthong.api.exchange.v1.log_pb2 import LOG_EVENT_CHANGE_ALLOWED, LOG_EVENT_EXCHANGE, LOG_EVENT_REFUSAL
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
 from lienthong_gateway.consents.store import take_use
@@ -25,18 +28,22 @@ class Recorder:
         """Say that an exchange is under way, so that those that are can be written together."""
         return self._writer.expecting()
 
-    async def exchange(self, trace: Trace, released: Released, confirm: Check, limit: UseLimit | None) -> int:
+    async def change_allowed(self, trace: Trace, confirm: Check, limit: UseLimit | None) -> None:
+        """Record that a change of a register is about to be forwarded; refused as `exchange` is, and then it is not."""
+        entry = Entry(self._clock.now(), LOG_EVENT_CHANGE_ALLOWED, trace, "OK")
+        await self._writer.write(Job(entry, change=_counted(entry, limit), check=confirm))
+
+    async def exchange(
+        self, trace: Trace, released: Released, confirm: Check | None, limit: UseLimit | None = None
+    ) -> int:
         """Record an exchange that is about to be released; return its log index once it is durable.
 
         If the consent has a `limit`, the exchange is counted; a stream of answers counts once. Refused:
-        EXCHANGE_LOG_UNAVAILABLE, CONSENT_USED_UP, and what `confirm` refuses at the exchange's place in the log.
+        EXCHANGE_LOG_UNAVAILABLE, CONSENT_USED_UP, and what `confirm` refuses at the exchange's place in the log; None:
+        it has been confirmed already.
         """
-        now = self._clock.now()
-        count: Change | None = None
-        if limit is not None and trace.sequence == 0:
-            count = partial(take_use, limit=limit, exchange_id=trace.exchange_id, now=now)
         entry = Entry(
-            time=now,
+            time=self._clock.now(),
             event=LOG_EVENT_EXCHANGE,
             trace=trace,
             status="OK",
@@ -44,7 +51,7 @@ class Recorder:
             datasets_withheld=released.withheld,
             fields_released=released.fields,
         )
-        return await self._writer.write(Job(entry, change=count, check=confirm))
+        return await self._writer.write(Job(entry, change=_counted(entry, limit), check=confirm))
 
     async def refusal(self, trace: Trace, refusal: Refusal) -> int:
         """Record a refusal; return its log index once it is durable.
@@ -63,3 +70,10 @@ class Recorder:
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
+
+
+def _counted(entry: Entry, limit: UseLimit | None) -> Change | None:
+    """Return the change of state that counts an exchange as one use of its consent, if its uses are limited."""
+    if limit is None or entry.trace.sequence:
+        return None
+    return partial(take_use, limit=limit, exchange_id=entry.trace.exchange_id, now=entry.time)

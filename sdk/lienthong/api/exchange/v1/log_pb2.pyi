@@ -32,7 +32,7 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     LOG_EVENT_UNSPECIFIED: _LogEvent.ValueType  # 0
     """Never stored."""
     LOG_EVENT_EXCHANGE: _LogEvent.ValueType  # 1
-    """Data were released to a consumer."""
+    """Data were released to a consumer, or a change of a register was made."""
     LOG_EVENT_REFUSAL: _LogEvent.ValueType  # 2
     """A call was refused, or its answer withheld."""
     LOG_EVENT_CONSENT: _LogEvent.ValueType  # 3
@@ -45,6 +45,10 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
     LOG_EVENT_RIGHTS_REQUEST: _LogEvent.ValueType  # 6
     """A citizen's request about her data was made, answered or withdrawn."""
+    LOG_EVENT_CHANGE_ALLOWED: _LogEvent.ValueType  # 7
+    """A change of a register was allowed and is about to be forwarded to its provider. The next entry of the same exchange
+    says how it ended; without one, the gateway itself ended before it knew.
+    """
 
 class LogEvent(_LogEvent, metaclass=_LogEventEnumTypeWrapper):
     """What an entry of the log records."""
@@ -52,7 +56,7 @@ class LogEvent(_LogEvent, metaclass=_LogEventEnumTypeWrapper):
 LOG_EVENT_UNSPECIFIED: LogEvent.ValueType  # 0
 """Never stored."""
 LOG_EVENT_EXCHANGE: LogEvent.ValueType  # 1
-"""Data were released to a consumer."""
+"""Data were released to a consumer, or a change of a register was made."""
 LOG_EVENT_REFUSAL: LogEvent.ValueType  # 2
 """A call was refused, or its answer withheld."""
 LOG_EVENT_CONSENT: LogEvent.ValueType  # 3
@@ -65,6 +69,10 @@ LOG_EVENT_ACCESS_RIGHT: LogEvent.ValueType  # 5
 """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
 LOG_EVENT_RIGHTS_REQUEST: LogEvent.ValueType  # 6
 """A citizen's request about her data was made, answered or withdrawn."""
+LOG_EVENT_CHANGE_ALLOWED: LogEvent.ValueType  # 7
+"""A change of a register was allowed and is about to be forwarded to its provider. The next entry of the same exchange
+says how it ended; without one, the gateway itself ended before it knew.
+"""
 Global___LogEvent: _TypeAlias = LogEvent  # noqa: Y015
 
 class _Outcome:
