@@ -8,6 +8,11 @@ from typing import ParamSpec, TypeVar
 import grpc
 import grpc.aio
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A property says nothing about speed, and a machine that is busy must not fail it: timings belong to benchmarks.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 pytest_plugins = ["tests.support.databases", "tests.support.figures"]
 

@@ -43,7 +43,7 @@ def log_in_at_portal(page: Page) -> None:
     page.get_by_role("link", name="Log in").click()
     log_in(page)
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading")).to_have_text("Đã đăng nhập")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Đã đăng nhập")
 
 
 class Portal:
@@ -80,7 +80,7 @@ def test_she_logs_in_consents_pauses_resumes_takes_her_receipt_and_revokes(vn: S
     expect(page.locator("main")).to_contain_text(MAI.personal_number)
     page.get_by_role("button", name="Approve").click()
 
-    expect(page.get_by_role("heading")).to_have_text("Đã ghi nhận sự đồng ý")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Đã ghi nhận sự đồng ý")
     consent_id = portal.consent_of(dossier)
     assert MAI.full_name in portal.prefill(dossier)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lienthong_core.health import is_serving
+from tests.support.waiting import wait_until
 
 DEADLINE_S = 40.0
 
@@ -47,7 +48,7 @@ def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_
 ) -> None:
     for _ in range(2):
         with running(lienthong, tmp_path):
-            assert gateway_is_serving(tmp_path)
+            wait_until(lambda: gateway_is_serving(tmp_path))
     checked = verify(lienthong, tmp_path)
     assert checked.returncode == 0, checked.stdout
     assert "entries" in checked.stdout

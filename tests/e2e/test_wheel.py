@@ -31,13 +31,13 @@ def run(*command: str, cwd: Path) -> str:
 
 def test_the_wheel_works_in_a_project_that_has_its_own_services_and_gateway_packages(tmp_path: Path) -> None:
     wheels, project, environment = tmp_path / "wheels", tmp_path / "project", tmp_path / "venv"
-    pip = (sys.executable, "-m", "pip")
-    build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY))
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+    build = ("wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY))
     run(*pip, *build, cwd=tmp_path)
     venv.create(environment, with_pip=False, symlinks=True)
     site = next(environment.glob("lib/python*/site-packages"))
     (wheel,) = wheels.glob("lienthong-*.whl")
-    run(*pip, "install", "--no-deps", "--target", str(site), str(wheel), cwd=tmp_path)
+    run(*pip, "install", "--no-index", "--no-deps", "--target", str(site), str(wheel), cwd=tmp_path)
     # The dependencies come from this environment; a path file does not bring its editable install along.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     for package in ("services", "gateway"):

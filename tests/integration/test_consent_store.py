@@ -255,5 +255,5 @@ def test_a_consent_keeps_to_the_table_of_states(tmp_path_factory: pytest.TempPat
         new_database = staticmethod(lambda: f"sqlite:///{folder / uuid.uuid4().hex}.sqlite")
 
     run = OnSqlite.TestCase
-    run.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+    run.settings = settings(max_examples=25, stateful_step_count=15)
     run("runTest").runTest()

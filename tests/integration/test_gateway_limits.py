@@ -4,7 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,15 @@ def test_refusing_for_want_of_room_takes_no_memory(full: GatewayWorld) -> None:
 def test_calls_turned_away_share_an_entry_for_each_system_and_reason_that_counts_them(
     full: GatewayWorld,
 ) -> None:
+    today = full.clock.now().astimezone(UTC).date()
     with filled(full):
         for _ in range(BEYOND):
             refusal_of(lambda: list_systems(full))
     wait_until(lambda: overloaded_in(full))
     assert overloaded_in(full) == [(str(members.BANK), BEYOND)]
-    day = full.clock.now().astimezone(UTC).date().isoformat()
+    days = GetDailySummaryRequest(first_day=today.isoformat(), last_day=(today + timedelta(days=1)).isoformat())
     log = ExchangeLogServiceStub(full.channel(members.AUDITOR))
-    summary = log.GetDailySummary(GetDailySummaryRequest(first_day=day, last_day=day), timeout=TIMEOUT_S)
+    summary = log.GetDailySummary(days, timeout=TIMEOUT_S)
     assert [count.entries for count in summary.counts if count.reason == "OVERLOADED"] == [BEYOND]
 
 

@@ -127,6 +127,7 @@ def test_a_database_that_is_locked_for_one_exchange_holds_up_nobody_else(file: P
         world.consent()
         world.read()
         catalogue = CatalogueServiceStub(world.channel(members.BANK))
+        catalogue.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
         other.execute("BEGIN IMMEDIATE")
         asked = len(world.population.calls)
         reading = pool.submit(world.read)

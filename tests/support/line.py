@@ -68,14 +68,15 @@ class Line:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with self._lock:
-                refused = self._is_cut
-            if refused:
-                client.close()
-                continue
             server = socket.create_connection(self._server)
             with self._lock:
-                self._open |= {client, server}
+                refused = self._is_cut
+                if not refused:
+                    self._open |= {client, server}
+            if refused:
+                server.close()
+                client.close()
+                continue
             for source, target in ((client, server), (server, client)):
                 thread = threading.Thread(target=self._pass_on, args=(source, target), name="line", daemon=True)
                 self._threads.append(thread)

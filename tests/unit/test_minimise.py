@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lienthong.api.population.v1.citizen_pb2 import Citizen, Household, HouseholdMember
@@ -26,8 +26,6 @@ POPULATION = "/lienthong.api.population.v1.PopulationService/"
 GET_CITIZEN = CONTRACTS[f"{POPULATION}GetCitizen"]
 GET_HOUSEHOLD = CONTRACTS[f"{POPULATION}GetHousehold"]
 
-# Making up a contract takes its time, and much more on a busy machine.
-MADE_UP = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Drawn = tuple[MethodContract, Message, frozenset[str]]
 real_contracts = st.sampled_from([CONTRACTS[path] for path in sorted(CONTRACTS)])
 
@@ -47,7 +45,7 @@ def minimised(contract: MethodContract, answer: Message | bytes, granted: frozen
     return minimise(contract, contract.response_type.FromString(received), granted)
 
 
-@settings(MADE_UP, max_examples=300)
+@settings(max_examples=300)
 @given(drawn=answers())
 def test_exactly_the_granted_fields_are_released_untouched(drawn: Drawn) -> None:
     contract, answer, granted = drawn
@@ -58,7 +56,7 @@ def test_exactly_the_granted_fields_are_released_untouched(drawn: Drawn) -> None
     assert list(leaves(got)) == [leaf for leaf in leaves(answer) if leaf.needs <= granted]
 
 
-@settings(MADE_UP, max_examples=300)
+@settings(max_examples=300)
 @given(drawn=answers())
 def test_no_byte_of_what_was_not_granted_is_released(drawn: Drawn) -> None:
     contract, answer, granted = drawn
@@ -69,7 +67,7 @@ def test_no_byte_of_what_was_not_granted_is_released(drawn: Drawn) -> None:
         assert secret not in released.message
 
 
-@settings(MADE_UP, max_examples=200)
+@settings(max_examples=200)
 @given(drawn=answers(), data=st.data())
 def test_no_byte_of_a_field_that_the_contract_does_not_know_is_released(drawn: Drawn, data: st.DataObject) -> None:
     contract, answer, granted = drawn
@@ -86,7 +84,6 @@ def test_no_byte_of_a_field_that_the_contract_does_not_know_is_released(drawn: D
     assert contract.response_type.FromString(released.message) == before
 
 
-@settings(MADE_UP)
 @given(drawn=answers())
 def test_minimising_twice_changes_nothing(drawn: Drawn) -> None:
     contract, answer, granted = drawn
@@ -98,7 +95,6 @@ def test_minimising_twice_changes_nothing(drawn: Drawn) -> None:
     assert (twice.datasets, twice.fields, twice.withheld) == (once.datasets, once.fields, ())
 
 
-@settings(MADE_UP)
 @given(drawn=answers())
 def test_what_was_withheld_and_what_was_released_is_told(drawn: Drawn) -> None:
     contract, answer, granted = drawn

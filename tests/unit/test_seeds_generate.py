@@ -14,7 +14,7 @@ TODAY = date(2026, 11, 21)
 SMALLEST = len(generate(0, 0, TODAY).citizens)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 2**63), st.integers(SMALLEST, 300))
 def test_the_same_seed_makes_the_same_people(seed: int, count: int) -> None:
     assert generate(seed, count, TODAY) == generate(seed, count, TODAY)

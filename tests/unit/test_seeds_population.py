@@ -29,7 +29,7 @@ Record = Mapping[str, Any]
 TODAY = date(2026, 11, 21)
 SMALLEST = len(generate(0, 0, TODAY).citizens)
 populations = st.builds(generate, st.integers(0, 2**63), st.integers(SMALLEST, 400), st.just(TODAY))
-any_population = settings(max_examples=15, deadline=None)
+any_population = settings(max_examples=15)
 
 
 def records(population: Population, table: str, *, left_out: str = "") -> list[Record]:

@@ -37,9 +37,12 @@ def test_all_but_the_island_districts_were_made_of_wards() -> None:
     assert all(name.startswith("Đặc khu") for name in without)
 
 
-@given(st.sampled_from(sorted(read_reference().communes)), ROLLS)
+REFERENCE = read_reference()
+
+
+@given(st.sampled_from(sorted(REFERENCE.communes)), ROLLS)
 def test_a_former_ward_has_a_district_and_went_into_the_commune(commune: str, roll: float) -> None:
-    wards = read_reference().former_wards
+    wards = REFERENCE.former_wards
     if wards.have(commune):
         ward = wards.of(commune, roll)
         assert ward.district_code

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
@@ -49,6 +50,10 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         server = chosen.make(setting, listen)
     except (OSError, SchemaMismatch) as error:
         typer.echo(f"not started: {error}", err=True)
+        raise typer.Exit(1) from error
+    except DBAPIError as error:
+        # What it says may hold the database's address and password.
+        typer.echo(f"not started: the database cannot be opened ({type(error.orig).__name__})", err=True)
         raise typer.Exit(1) from error
     try:
         filling = Filling(settings.seed, settings.citizens)
