@@ -14,6 +14,8 @@ _STEP_TIMEOUT_S = 2.0
 _WHOLE_TIMEOUT_S = 3.0
 # A token that names an unknown key makes the gateway ask; a stream of such tokens does not make it ask each time.
 _REFETCH_AFTER_S = 5.0
+_FRESH_FOR_S = 300.0
+"""How long after it was withdrawn a key may still be believed, while the provider can be reached."""
 
 _log = logging.getLogger(__name__)
 
@@ -21,14 +23,19 @@ _log = logging.getLogger(__name__)
 class JwksKeys:
     """Keys of one JWK set, by key id."""
 
-    def __init__(self, url: str, authority: bytes) -> None:
-        """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server."""
+    def __init__(self, url: str, authority: bytes, fresh_for_s: float = _FRESH_FOR_S) -> None:
+        """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server.
+
+        Keys older than `fresh_for_s` are fetched anew; nobody waits for that.
+        """
         self._url = url
+        self._fresh_for_s = fresh_for_s
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(cadata=authority.decode()), timeout=_STEP_TIMEOUT_S, trust_env=False
         )
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
+        self._renewed_at = float("-inf")
         self._fetching: asyncio.Task[bool] | None = None
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
@@ -36,6 +43,7 @@ class JwksKeys:
         if key_id not in self._keys and not await self._refreshed():
             message = "The identity provider's keys cannot be had, so nothing that it signed can be checked; try again."
             raise unavailable("IDENTITY_PROVIDER_UNAVAILABLE", message)
+        self._renew()
         return self._keys.get(key_id)
 
     async def close(self) -> None:
@@ -52,6 +60,14 @@ class JwksKeys:
                 return True
             self._fetching = asyncio.create_task(self._fetch())
         return await asyncio.shield(self._fetching)
+
+    def _renew(self) -> None:
+        """Begin to fetch the keys if they are old; a provider that cannot be reached is not asked more often for it."""
+        now = asyncio.get_running_loop().time()
+        old = now - max(self._fetched_at, self._renewed_at) > self._fresh_for_s
+        if old and (self._fetching is None or self._fetching.done()):
+            self._renewed_at = now
+            self._fetching = asyncio.create_task(self._fetch())
 
     async def _fetch(self) -> bool:
         try:

@@ -1,5 +1,6 @@
 """An identity provider whose keys cannot be had: callers are told so, in time, and served as soon as they can be."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lienthong.client import CallContext
+from lienthong_core.certificates import Authority
 from lienthong_core.database import sqlite_url
 from lienthong_core.ports import reserved_port
+from lienthong_core.signing import SigningKey
+from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_seeds import members
-from tests.support.gateway_world import HOST, PURPOSE, GatewayWorld, gateway_world, refusal_of
+from tests.support.doubles import KeySetDouble
+from tests.support.gateway_world import HOST, PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
 REASON = "IDENTITY_PROVIDER_UNAVAILABLE"
 IN_TIME_S = 8.0
@@ -85,3 +90,27 @@ def test_a_provider_that_never_answers_holds_no_caller_longer_than_its_deadline(
 
             assert {call.result().reason for call in calls} == {REASON}
             assert time.monotonic() - began < IN_TIME_S
+
+
+def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:
+    authority, withdrawn, kept = Authority.create(), SigningKey.create(), SigningKey.create()
+    key_set = KeySetDouble([withdrawn, kept])
+    with ExitStack() as stack:
+        port = stack.enter_context(reserved_port(HOST))
+        server = key_set.server(HOST, port, authority.issue(members.IDENTITY))
+        stack.callback(server.stop)
+        server.start()
+
+        async def believed_until_withdrawn() -> None:
+            keys = JwksKeys(f"https://{HOST}:{port}/jwks.json", authority.certificate, fresh_for_s=0)
+            try:
+                assert await keys.find(withdrawn.key_id) is not None
+                key_set.keys.remove(withdrawn)
+                async with asyncio.timeout(TIMEOUT_S):
+                    while await keys.find(withdrawn.key_id) is not None:  # noqa: ASYNC110 (nobody says that it is)
+                        await asyncio.sleep(0)
+                assert await keys.find(kept.key_id) is not None
+            finally:
+                await keys.close()
+
+        asyncio.run(believed_until_withdrawn())

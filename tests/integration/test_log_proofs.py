@@ -177,6 +177,16 @@ def test_a_cosignature_that_is_there_already_changes_nothing(world: GatewayWorld
     assert cosign(world, 74, later).checkpoint.note == f"{checkpoint.note}{later}\n"
 
 
+def test_an_older_cosignature_does_not_take_the_place_of_a_newer_one(world: GatewayWorld) -> None:
+    checkpoint = newest(world, tree_size=148).checkpoint
+    text = checkpoint.note.partition("\n\n")[0] + "\n"
+    older, newer = (WITNESS.sign(text, datetime(2026, month, 1, tzinfo=UTC)) for month in (5, 6))
+    cosign(world, 148, older)
+    cosign(world, 148, newer)
+
+    assert newer in cosign(world, 148, older).checkpoint.note.splitlines()
+
+
 def test_the_files_of_the_log_carry_the_cosignature(world: GatewayWorld) -> None:
     assert isinstance(world.gateway, GatewayServer)
     shown = newest(world).checkpoint

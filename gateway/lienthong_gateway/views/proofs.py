@@ -1,6 +1,7 @@
 """Receipts, checkpoints and proofs: what somebody needs who would rather not believe the gateway."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
@@ -8,7 +9,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.errors import Refusal, invalid, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
-from lienthong_gateway.log.cosignature import WitnessKey
+from lienthong_gateway.log.cosignature import Cosignature, WitnessKey
 from lienthong_gateway.log.notes import PublishedNote, newest_size, save_cosignature
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.store import StoredEntry, read_entries
@@ -88,15 +89,15 @@ class ProofAnswers:
         return await self._reading.read(proof)
 
     async def add_cosignature(self, call: LocalCall, request: pb.AddCosignatureRequest) -> pb.AddCosignatureResponse:
-        """Keep a cosignature that holds."""
+        """Keep a cosignature that holds, unless one of the same witness that is as new is there already."""
 
         def stored(connection: Connection) -> PublishedNote:
             return published_note(connection, request.tree_size)
 
         published = await self._reading.read(stored)
         line, size = request.cosignature, published.tree_size
-        witness = self._witness_of(published, line)
-        if line not in published.note.splitlines():
+        witness, made = self._opened(published, line)
+        if not any(kept.time >= made.time for kept in _kept(published, witness)):
             await self._reading.record(
                 call,
                 event=pb.LogEvent.LOG_EVENT_COSIGNATURE,
@@ -105,19 +106,25 @@ class ProofAnswers:
             published = await self._reading.read(lambda connection: published_note(connection, size))
         return pb.AddCosignatureResponse(checkpoint=_checkpoint(published))
 
-    def _witness_of(self, published: PublishedNote, line: str) -> WitnessKey:
+    def _opened(self, published: PublishedNote, line: str) -> tuple[WitnessKey, Cosignature]:
         if len(line) <= _MOST_CHARACTERS:
             for witness in self._witnesses:
                 try:
-                    witness.open(published.text, line)
+                    return witness, witness.open(published.text, line)
                 except CheckpointFault:
                     continue
-                return witness
         message = (
             f"The line is no cosignature/v1 of a registered witness on the checkpoint of {published.tree_size}; "
             "witnesses are those whose keys the gateway found in its file `witnesses` when it started."
         )
         raise invalid("COSIGNATURE_INVALID", message)
+
+
+def _kept(published: PublishedNote, witness: WitnessKey) -> Iterator[Cosignature]:
+    """Give the cosignatures of a witness that are published with a checkpoint."""
+    for line in published.note.splitlines():
+        with contextlib.suppress(CheckpointFault):
+            yield witness.open(published.text, line)
 
 
 def _checkpoint(published: PublishedNote) -> pb.Checkpoint:
