@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import httpx2
@@ -23,12 +25,20 @@ _log = logging.getLogger(__name__)
 class JwksKeys:
     """Keys of one JWK set, by key id."""
 
-    def __init__(self, url: str, authority: bytes, fresh_for_s: float = _FRESH_FOR_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        authority: bytes,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        fresh_for_s: float = _FRESH_FOR_S,
+    ) -> None:
         """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server.
 
-        Keys older than `fresh_for_s` are fetched anew; nobody waits for that.
+        `waiting` is entered while a call waits for the keys. Keys older than `fresh_for_s` are fetched anew; nobody
+        waits for that.
         """
         self._url = url
+        self._waiting = waiting
         self._fresh_for_s = fresh_for_s
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(cadata=authority.decode()), timeout=_STEP_TIMEOUT_S, trust_env=False
@@ -59,7 +69,8 @@ class JwksKeys:
             if asyncio.get_running_loop().time() - self._fetched_at < _REFETCH_AFTER_S:
                 return True
             self._fetching = asyncio.create_task(self._fetch())
-        return await asyncio.shield(self._fetching)
+        with self._waiting():
+            return await asyncio.shield(self._fetching)
 
     def _renew(self) -> None:
         """Begin to fetch the keys if they are old; a provider that cannot be reached is not asked more often for it."""

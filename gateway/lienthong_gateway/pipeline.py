@@ -129,8 +129,10 @@ class Pipeline:
                 async for message in messages:
                     watch.lap("forward")
                     released = _minimised(decision, message, trace, watch)
-                    yield await self._released(decision, released, trace, watch)
+                    answer = await self._released(decision, released, trace, watch)
+                    # Before the answer is given: a caller may go away with it, and is then noted after it.
                     trace.sequence += 1
+                    yield answer
             if not trace.sequence:
                 # An answer of nothing is an answer: the log says who was given it.
                 await self._released(decision, Released(b"", (), (), ()), trace, watch)

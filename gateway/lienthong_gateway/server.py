@@ -146,7 +146,7 @@ class _Running:
     ) -> "_Running":
         engine, writer, registration, metrics = state.engine, state.writer, state.registration, state.metrics
         audience = config.system.spiffe_id
-        keys = JwksKeys(config.jwks_url, config.tls.authority)
+        keys = JwksKeys(config.jwks_url, config.tls.authority, state.admission.turns.away)
         forwarder = Forwarder(config.providers, config.tls)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
         services = _own_services(config, state, contracts, provider, clock)

@@ -1,8 +1,9 @@
 """What is registered is changed while the gateway runs: by whom, what takes effect, and what the log says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -41,14 +42,22 @@ from tests.support.administration import (
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
 
+@contextmanager
+def administered(database_url: str, key: CheckpointKey | None = None) -> Generator[GatewayWorld]:
+    """Run a gateway at a time of day at which no day begins while a test lasts."""
+    with gateway_world(database_url, checkpoint_key=key or CheckpointKey.create()) as world:
+        world.clock.set(datetime(2026, 11, 23, 5, tzinfo=UTC))
+        yield world
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+    with administered(sqlite_url(tmp_path / "gateway.sqlite")) as world:
         yield world
 
 
 def test_a_right_counts_from_its_grant_to_its_withdrawal(database_url: str) -> None:
-    with gateway_world(database_url) as world:
+    with administered(database_url) as world:
         stub = administration(world)
         context = CallContext(members.MARKETING.code, world.token(members.SHOP))
         assert refusal_of(lambda: world.get_citizen(context, members.SHOP)).reason == "ACCESS_RIGHT_MISSING"
@@ -67,14 +76,14 @@ def test_a_right_counts_from_its_grant_to_its_withdrawal(database_url: str) -> N
 
 def test_what_was_changed_is_there_after_a_restart(tmp_path: Path) -> None:
     url, key = sqlite_url(tmp_path / "gateway.sqlite"), CheckpointKey.create()
-    with gateway_world(url, checkpoint_key=key) as world:
+    with administered(url, key) as world:
         stub = administration(world)
         register_purpose(stub)
         register_ground(stub)
         end_ground(stub, "residence-registration")
         admit(stub)
         grant(stub, purpose="1.001193")
-    with gateway_world(url, checkpoint_key=key) as world:
+    with administered(url, key) as world:
         stub = administration(world)
         rights = stub.ListAccessRights(pb.ListAccessRightsRequest(consumer=SHOP), timeout=TIMEOUT_S).access_rights
         officers = stub.ListOfficers(pb.ListOfficersRequest(system_id=SHOP), timeout=TIMEOUT_S).officers

@@ -12,11 +12,14 @@ import grpc
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.client import CallContext
 from lienthong_core.certificates import Authority
 from lienthong_core.database import sqlite_url
 from lienthong_core.ports import reserved_port
 from lienthong_core.signing import SigningKey
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_seeds import members
 from tests.support.doubles import KeySetDouble
@@ -90,6 +93,23 @@ def test_a_provider_that_never_answers_holds_no_caller_longer_than_its_deadline(
 
             assert {call.result().reason for call in calls} == {REASON}
             assert time.monotonic() - began < IN_TIME_S
+
+
+def test_a_provider_that_never_answers_holds_up_nobody_who_needs_no_token(database_url: str) -> None:
+    limits = Limits(calls_at_once=1, calls_in_line=1)
+    with socket.create_server((HOST, 0)) as silent, ThreadPoolExecutor(1) as pool:
+        url = f"https://{HOST}:{silent.getsockname()[1]}/jwks.json"
+        with gateway_world(database_url, jwks_url=url, limits=limits) as world:
+            catalogue = CatalogueServiceStub(world.channel(members.BANK))
+            catalogue.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+            context = CallContext(PURPOSE, world.token())
+            waiting = pool.submit(refusal_of, lambda: world.get_citizen(context))
+            with silent.accept()[0]:
+                for _ in range(3):
+                    catalogue.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+
+                assert not waiting.done()
+                assert waiting.result().reason == REASON
 
 
 def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:

@@ -36,7 +36,7 @@ TIMES_SLOWER = 3
 MORE_BYTES = 24 << 20
 CAPACITY_S = 1.5
 OVERLOAD_S = 5.0
-WINDOWS = 3
+WINDOWS = 8
 """So often is measured at most until it is as promised: others use the machine's cores at the same time."""
 SAMPLE_S = 0.05
 SLOW_CALLS = 6
@@ -86,7 +86,7 @@ class Crowds:
         return Crowd(address, certificate, metadata, LAN, callers, CONNECTIONS, seconds)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_far_beyond_its_capacity_the_gateway_turns_calls_away_and_answers_the_others_as_fast_and_recorded(
     tmp_path: Path, figures: Figures
 ) -> None:

@@ -33,6 +33,8 @@ class Load:
     world: GatewayWorld
     over: threading.Event = field(default_factory=threading.Event)
     answers: list[Receipt] = field(default_factory=list[Receipt])
+    answered_began: list[float] = field(default_factory=list[float])
+    """When each call that was answered began."""
     refusals: list[Refused] = field(default_factory=list[Refused])
 
     def run(self) -> None:
@@ -40,7 +42,9 @@ class Load:
         while not self.over.is_set():
             began = time.monotonic()
             try:
-                self.answers.append(self.world.get_citizen(CallContext(PURPOSE), timeout=TIMEOUT_S)[1])
+                receipt = self.world.get_citizen(CallContext(PURPOSE), timeout=TIMEOUT_S)[1]
+                self.answered_began.append(began)
+                self.answers.append(receipt)
             except grpc.RpcError as error:
                 now = time.monotonic()
                 self.refusals.append(Refused(explain(error).reason, now - began, now))

@@ -24,7 +24,7 @@ class Turns:
         return self._turn
 
     def away(self) -> "_Away":
-        """Return what lets others have the turn while a call waits for a provider.
+        """Return what lets others have the turn while a call waits for a provider, or for the identity provider's keys.
 
         The call then goes on at once, before the line.
         """
