@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.descriptor import FileDescriptor
+
+from lienthong.api.options.v1 import options_pb2
+from lienthong_core.contracts import all_contracts
+
 CONTRACTS = Path(__file__).resolve().parent.parent / "proto" / "lienthong" / "api"
 PAGE = CONTRACTS.parents[2] / "docs" / "errors.md"
 _REASON = re.compile(r"((?: *//.*\n)+) *ERROR_REASON_(\w+) = \d+;")
@@ -28,7 +33,12 @@ Every refusal is a gRPC status with a sentence that says what to do, and a `goog
 - `metadata` of a call through the gateway holds `origin` (`gateway`, or the system that refused), `exchange_id` (the
   gateway's id of the exchange) and `log_index` (where the refusal is recorded; absent if it could not be recorded).
 
-In Python, `lienthong.client.explain(error)` returns all of this. A provider's own refusal passes through unchanged.
+In Python, `lienthong.client.explain(error)` returns all of this.
+
+A provider refuses with the reasons that its contract declares, and with those of the gateway that fit. The gateway
+passes on the status and the reason, and says what the contract says about it. The provider's own sentence and metadata
+stay behind, because they may hold what nobody granted; if it gives any other reason, the caller is told
+`PROVIDER_ANSWER_INVALID`.
 
 ## Reasons of the gateway
 
@@ -99,7 +109,7 @@ def own_reasons(area: str = "*") -> list[OwnReasons]:
 def page() -> str:
     """Return the whole page."""
     rows = "".join(f"| `{r.reason}` | `{r.status}` | {r.advice[0].upper()}{r.advice[1:]} |\n" for r in shared_reasons())
-    return f"{_HEAD}{rows}{''.join(_sections(own_reasons()))}{_FOOT}"
+    return f"{_HEAD}{rows}{''.join(_sections(own_reasons()))}{''.join(_declared())}{_FOOT}"
 
 
 def _sections(own: list[OwnReasons]) -> Iterator[str]:
@@ -110,6 +120,21 @@ def _sections(own: list[OwnReasons]) -> Iterator[str]:
             if entry.service == service:
                 reasons = ", ".join(f"`{reason}`" for reason in entry.reasons)
                 yield f"| {entry.method} | `{entry.status}` | {reasons} |\n"
+
+
+def _declared() -> Iterator[str]:
+    yield "\n## What a provider's reason means\n\nAs the contracts declare it, and as the gateway says it.\n"
+    for contract in all_contracts():
+        reasons = declared_reasons(contract)
+        if reasons:
+            services = ", ".join(sorted(contract.services_by_name))
+            yield f"\n### Reasons of {services}\n\n| Reason | Meaning, and what to do |\n|---|---|\n"
+            yield from (f"| `{reason}` | {advice} |\n" for reason, advice in reasons.items())
+
+
+def declared_reasons(contract: FileDescriptor) -> dict[str, str]:
+    """Return the reasons that a contract declares, each with what a caller is told."""
+    return {reason.name: reason.advice for reason in contract.GetOptions().Extensions[options_pb2.provider_reason]}
 
 
 def _of_contract(text: str) -> Iterator[OwnReasons]:

@@ -61,6 +61,10 @@ def reason_name(reason: ErrorReason.ValueType) -> str:
     return ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
 
 
+SHARED_REASONS = frozenset(reason_name(value) for value in ErrorReason.values() if value)
+"""The reasons of the gateway, which a provider may give with the same meaning."""
+
+
 def invalid(reason: str, message: str) -> Refusal:
     """Return a refusal of a malformed request: the caller must change it."""
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, reason, message)

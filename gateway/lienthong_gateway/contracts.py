@@ -1,5 +1,6 @@
 """What the contracts say about the methods that can be called through the gateway, read from their descriptors."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.field_paths import FieldPath
 from lienthong_gateway.field_rules import ContractFault, MessageRules, response_rules
 from lienthong_gateway.registration import Registration
+
+_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class MethodContract:
     """The field of its request that names the citizen it is about; None: it is about nobody in particular."""
     answer_subjects: tuple[FieldPath, ...]
     """The fields of its response one of which names the citizen asked for; none: no field could."""
+    reasons: Mapping[str, str]
+    """The reasons that its file declares, each with the sentence that a caller is told."""
     streams: bool = False
     """Whether it answers with any number of messages."""
 
@@ -49,8 +54,8 @@ class MethodContract:
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
     """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.
 
-    Raises ContractFault if a service is in no contract, a method has no whole policy, or a field of its response
-    no dataset.
+    Raises ContractFault if a service is in no contract, a method has no whole policy, a field of its response no
+    dataset, or a reason no proper name or sentence.
     """
     services = {service.full_name: service for file in files for service in file.services_by_name.values()}
     declared = declared_datasets()
@@ -59,13 +64,16 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
         for name in system.services:
             if name not in services:
                 raise ContractFault(f"{name} is registered as provided, but no contract has it")
+            reasons = _reasons(services[name].file)
             for method in services[name].methods:
-                contract = _contract(method, system.system_id, declared)
+                contract = _contract(method, system.system_id, declared, reasons)
                 contracts[contract.path] = contract
     return contracts
 
 
-def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset]) -> MethodContract:
+def _contract(
+    method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset], reasons: Mapping[str, str]
+) -> MethodContract:
     path = f"/{method.containing_service.full_name}/{method.name}"
     if method.client_streaming:
         raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
@@ -85,7 +93,17 @@ def _contract(method: MethodDescriptor, provider: SystemId, declared: Mapping[st
         rules=response.rules,
         subject=_subject(method, policy, path),
         answer_subjects=_answer_subjects(method, policy, path, personal=bool(response.datasets)),
+        reasons=reasons,
     )
+
+
+def _reasons(file: FileDescriptor) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for declared in file.GetOptions().Extensions[options_pb2.provider_reason]:
+        if not _REASON.fullmatch(declared.name) or not declared.advice or declared.name in reasons:
+            raise ContractFault(f"{file.name} declares {declared.name!r} as a reason twice, without advice or misnamed")
+        reasons[declared.name] = declared.advice
+    return reasons
 
 
 def _method_policy(method: MethodDescriptor, path: str) -> MethodPolicy:

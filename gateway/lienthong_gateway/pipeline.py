@@ -108,7 +108,7 @@ class Pipeline:
         try:
             decision, request = await self._decided(contract, call, trace, caller, watch)
             with self.edge.admission.turns.away():
-                message = await self.forwarder.forward(contract.provider, request, trace, call.remaining_s())
+                message = await self.forwarder.forward(contract, request, trace, call.remaining_s())
             watch.lap("forward")
             released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
@@ -124,7 +124,7 @@ class Pipeline:
         try:
             async with self.edge.admission.turns.turn():
                 decision, request = await self._decided(contract, call, trace, caller, watch)
-            messages = self.forwarder.stream(contract.provider, request, trace, call.remaining_s())
+            messages = self.forwarder.stream(contract, request, trace, call.remaining_s())
             async with aclosing(messages):
                 async for message in messages:
                     watch.lap("forward")

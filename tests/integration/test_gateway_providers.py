@@ -1,13 +1,14 @@
 """Providers that refuse, are down, are slow or answer nonsense: the caller learns which, and nothing leaks."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import grpc
 import pytest
@@ -41,7 +42,9 @@ def last_refusal(world: GatewayWorld) -> tuple[str, str]:
     return entry["reason"], entry["status"]
 
 
-def test_a_providers_refusal_is_passed_on_and_named_as_the_providers(world: GatewayWorld) -> None:
+def test_a_providers_refusal_is_passed_on_in_the_contracts_words_and_named_as_the_providers(
+    world: GatewayWorld,
+) -> None:
     world.population.answer("GetCitizen", not_found("CITIZEN_UNKNOWN", "No citizen has or had this number."))
 
     with pytest.raises(grpc.RpcError) as caught:
@@ -49,10 +52,69 @@ def test_a_providers_refusal_is_passed_on_and_named_as_the_providers(world: Gate
 
     why = explain(caught.value)
     assert (why.status, why.reason) == (grpc.StatusCode.NOT_FOUND, "CITIZEN_UNKNOWN")
-    assert why.message == "No citizen has or had this number."
+    assert why.message == "Nobody in the register has or had this personal number; check it."
     assert why.metadata["origin"] == str(members.POPULATION)
     assert why.metadata["exchange_id"] == trailing_metadata(caught.value)[Header.EXCHANGE_ID]
     assert last_refusal(world) == ("CITIZEN_UNKNOWN", "NOT_FOUND")
+
+
+def everything_said(error: grpc.RpcError) -> str:
+    """Return all that a caller is told, as text."""
+    assert isinstance(error, grpc.Call)
+    pairs = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata())
+    return f"{error.details()} {[value for _, value in pairs]}"
+
+
+SECRET = "Hang-Bai-12"
+
+
+def test_what_a_provider_says_beside_its_reason_is_neither_passed_on_nor_recorded(
+    world: GatewayWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    metadata = {"address": SECRET, "log_index": "0", SECRET: ""}
+    refusal = Refusal(grpc.StatusCode.NOT_FOUND, "CITIZEN_UNKNOWN", f"She lives in {SECRET}.", metadata)
+    world.population.answer("GetCitizen", refusal)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        world.read()
+
+    assert SECRET not in everything_said(caught.value)
+    assert explain(caught.value).metadata.keys() == {"origin", "exchange_id", "log_index"}
+    assert explain(caught.value).metadata["log_index"] == trailing_metadata(caught.value)[Header.LOG_INDEX]
+    assert SECRET not in str(world.entries())
+    assert SECRET not in caplog.text
+
+
+REASONS_OF_NOBODY = {
+    "a name in capitals": "NGUYEN_THI_LAN",
+    "a sentence": "Nguyen Thi Lan lives in Hang Bai street",
+    "a declared one with more": "CITIZEN_UNKNOWN_099195000001",
+    "a declared one in small letters": "citizen_unknown",
+    "a zero": "CITIZEN\0UNKNOWN",
+    "three thousand letters": "LAN" * 1_000,
+    "nothing": "",
+    "what the contract has for never sent": "UNSPECIFIED",
+}
+
+
+@pytest.mark.parametrize("reason", REASONS_OF_NOBODY.values(), ids=REASONS_OF_NOBODY)
+def test_a_reason_that_the_providers_contract_does_not_declare_is_an_invalid_answer(
+    world: GatewayWorld, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.population.answer("GetCitizen", Refusal(grpc.StatusCode.NOT_FOUND, reason, "No."))
+
+    with pytest.raises(grpc.RpcError) as caught:
+        world.read()
+
+    why = explain(caught.value)
+    assert (why.status, why.reason) == (grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID")
+    assert str(members.POPULATION) in why.message
+    assert why.metadata["origin"] == "gateway"
+    assert last_refusal(world) == ("PROVIDER_ANSWER_INVALID", "INTERNAL")
+    if reason:
+        assert all(reason not in text for text in (everything_said(caught.value), str(world.entries()), caplog.text))
 
 
 def test_a_provider_cannot_pass_for_the_gateway(world: GatewayWorld) -> None:
@@ -73,6 +135,7 @@ def test_a_provider_that_fails_in_a_way_it_does_not_know_says_so_itself(world: G
     why = refusal_of(world.read)
 
     assert (why.reason, why.metadata["origin"]) == ("INTERNAL", str(members.POPULATION))
+    assert "docs/errors.md" in why.message
     assert "bug" not in why.message
 
 

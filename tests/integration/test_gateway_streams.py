@@ -10,6 +10,7 @@ import pytest
 from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import Receipt, explain
+from lienthong_core.errors import not_found
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
 from tests.support.following import about, following
@@ -117,3 +118,19 @@ def test_a_stream_without_consent_does_not_begin(tmp_path: Path) -> None:
 
         assert explain(caught.value).reason == "CONSENT_REVOKED"
         assert place.recorded() == [("REFUSAL", 0, "CONSENT_REVOKED")]
+
+
+def test_a_stream_that_ends_with_a_reason_that_nobody_declared_says_nothing_of_it(tmp_path: Path) -> None:
+    end = not_found("NGUYEN_THI_LAN", "She lives in Hang Bai street.")
+    with following(tmp_path, [about(LAN, "Lan"), end]) as place:
+        place.double.go_on.set()
+        call = place.follow()
+        assert name_in(next(call)) == "Lan"
+
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+
+        why = explain(caught.value)
+        assert why.reason == "PROVIDER_ANSWER_INVALID"
+        assert "Hang Bai" not in why.message
+        assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "PROVIDER_ANSWER_INVALID")]

@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pb2 import (
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from lienthong.api.options.v1 import options_pb2
-from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy
+from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.registration import Registration, System
@@ -72,18 +72,18 @@ def load(
     enums: Iterable[EnumDescriptorProto] = (),
     extensions: Iterable[FieldDescriptorProto] = (),
     syntax: str = "proto3",
-    requests: bool = False,
-    answers: bool = False,
+    streams: tuple[bool, bool] = (False, False),
+    reasons: Iterable[ProviderReason] = (),
 ) -> MethodContract:
-    """Load a contract file with the service; `requests` and `answers`: whether they stream.
+    """Load a contract file with the service; `streams`: whether requests do, and whether answers do.
 
-    `others` are further messages. Raises ContractFault.
+    `others` are further messages, `reasons` those that the file declares. Raises ContractFault.
     """
     request = DescriptorProto(
         name="Request", field=[plain_field("personal_number", None), plain_field("note", None, number=2)]
     )
     ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
-    ask.client_streaming, ask.server_streaming = requests, answers
+    ask.client_streaming, ask.server_streaming = streams
     if method is not None:
         ask.options.Extensions[options_pb2.method].CopyFrom(method)
     file = FileDescriptorProto(
@@ -96,6 +96,7 @@ def load(
         extension=extensions,
     )
     file.service.add(name="Faulty", method=[ask])
+    file.options.Extensions[options_pb2.provider_reason].extend(reasons)
     made = _pool().AddSerializedFile(file.SerializeToString())
     system = System(PROVIDER, "", "", (f"{package}.Faulty",))
     return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]

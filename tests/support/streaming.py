@@ -71,7 +71,7 @@ def _message(file: FileDescriptorProto, of_type: str, /, **fields: FieldPolicy |
 
 @dataclass
 class FollowDouble:
-    """Answers `Follow` with messages, of which all after the first wait until they are let through."""
+    """Answers `Follow` with messages, of which all after the first wait until they are let through, or refuses."""
 
     answers: Sequence[Any]
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -90,4 +90,6 @@ class FollowDouble:
         for number, answer in enumerate(self.answers):
             if number:
                 self.go_on.wait(_LONGEST_S)
+            if isinstance(answer, Exception):
+                raise answer
             yield answer.SerializeToString()

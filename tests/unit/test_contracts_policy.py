@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
-from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy
+from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
 from lienthong_core.contracts import all_contracts
 from lienthong_gateway.contracts import load_contracts
@@ -30,7 +30,7 @@ FREE_FORM = ["Any", "Struct", "Value", "ListValue"]
 
 def test_a_method_may_answer_with_a_stream() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
-    contract = load("test.streaming", WHOLE, answer, answers=True)
+    contract = load("test.streaming", WHOLE, answer, streams=(False, True))
 
     assert contract.streams
 
@@ -38,7 +38,7 @@ def test_a_method_may_answer_with_a_stream() -> None:
 def test_a_method_that_takes_a_stream_is_a_fault_because_one_request_is_decided_about() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
     with pytest.raises(ContractFault, match="one request at a time"):
-        load("test.requests", WHOLE, answer, requests=True)
+        load("test.requests", WHOLE, answer, streams=(True, False))
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS))
@@ -252,3 +252,30 @@ def test_an_answer_may_name_several_of_whom_one_was_asked_for() -> None:
     policy = MethodPolicy(subject="personal_number", access=READ, answer_subject=["numbers"])
 
     assert load("test.several", policy, answer).answer_subjects
+
+
+def test_a_contract_declares_the_reasons_of_its_services() -> None:
+    declared = ProviderReason(name="NOBODY_THERE", advice="Nobody is there; knock again.")
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+
+    contract = load("test.reasons", WHOLE, answer, reasons=[declared])
+
+    assert contract.reasons == {"NOBODY_THERE": "Nobody is there; knock again."}
+
+
+GOOD_REASON = ProviderReason(name="A", advice="Do.")
+BAD_REASONS = {
+    "no name": [ProviderReason(advice="Do.")],
+    "small letters": [ProviderReason(name="nobody", advice="Do.")],
+    "a digit first": [ProviderReason(name="1A", advice="Do.")],
+    "too long": [ProviderReason(name="A" * 64, advice="Do.")],
+    "no advice": [ProviderReason(name="A")],
+    "declared twice": [GOOD_REASON, GOOD_REASON],
+}
+
+
+@pytest.mark.parametrize("reasons", BAD_REASONS.values(), ids=BAD_REASONS)
+def test_a_reason_that_is_not_of_its_form_is_a_fault(reasons: list[ProviderReason]) -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="as a reason"):
+        load("test.reasons", WHOLE, answer, reasons=reasons)

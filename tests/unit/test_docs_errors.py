@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lienthong.api.errors.v1.errors_pb2 import ErrorReason
+from lienthong_core.contracts import all_contracts
 from tests.support.refusals import PREFIX, refusals_in
-from tools.errors_page import PAGE, own_reasons, page, shared_reasons
+from tools.errors_page import PAGE, declared_reasons, own_reasons, page, shared_reasons
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(file.parent.name for file in ROOT.glob("services/lienthong_services/*/servicer.py"))
@@ -45,6 +46,19 @@ def test_a_service_refuses_with_nothing_but_what_its_contract_names(service: str
 def test_a_contract_names_no_reason_that_its_service_never_gives(service: str) -> None:
     raised = refusals_in(ROOT / "services" / "lienthong_services" / service)
     assert not named_in_contract(service) - SHARED - raised
+
+
+def test_a_providers_contract_declares_the_reasons_that_it_names_and_no_others() -> None:
+    declared = {name for contract in all_contracts() for name in declared_reasons(contract)}
+    named = {reason for _, reason in named_in_contract("population")}
+    assert named <= declared
+    assert declared <= named | {reason for _, reason in SHARED}
+
+
+def test_a_reason_and_its_advice_fit_where_callers_read_them() -> None:
+    advice = [text for contract in all_contracts() for text in declared_reasons(contract).values()]
+    assert advice
+    assert all(text.endswith(".") and len(text) < 250 for text in advice)
 
 
 @pytest.mark.parametrize("area", ["consent", "exchange"])

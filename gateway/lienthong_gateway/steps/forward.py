@@ -8,10 +8,11 @@ import grpc
 import grpc.aio
 
 from lienthong.client.context import Header
-from lienthong.client.outcome import explain
+from lienthong.client.outcome import Explanation, explain
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.errors import Refusal, unavailable
+from lienthong_core.errors import SHARED_REASONS, Refusal, unavailable
 from lienthong_core.systems import SystemId
+from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Trace
 
 _Method: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
@@ -38,52 +39,52 @@ class Forwarder:
     def __init__(self, addresses: Mapping[SystemId, str], tls: TlsIdentity) -> None:
         """`addresses` are `host:port`. Must be made in the event loop that it is used in."""
         credentials = tls.channel_credentials()
-        self._methods: dict[tuple[SystemId, str], _Method] = {}
+        self._methods: dict[str, _Method] = {}
         self._channels = {
             system: grpc.aio.secure_channel(address, credentials, _CHANNEL_OPTIONS)
             for system, address in addresses.items()
         }
 
-    async def forward(self, provider: SystemId, request: bytes, trace: Trace, remaining_s: float | None) -> bytes:
+    async def forward(self, contract: MethodContract, request: bytes, trace: Trace, remaining_s: float | None) -> bytes:
         """Return the provider's answer.
 
-        Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_ANSWER_INVALID (it failed without a reason), or
-        whatever the provider itself refused with; the metadata's `origin` tells which.
+        Refused: PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_ANSWER_INVALID (it failed without a reason that it may
+        give), or a reason that the provider may give; the metadata's `origin` tells which.
         """
-        method = self._method(provider, trace.method)
+        method = self._method(contract)
         call = method(request, timeout=_timeout(remaining_s, DEADLINE_S), metadata=_metadata(trace))
         # The call has a task of its own, which comes first: this is done while the provider works.
         asyncio.get_running_loop().call_soon(trace.digests.prepare)
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise _refusal(error, provider, trace.exchange_id) from error
+            raise _refusal(error, contract, trace.exchange_id) from error
 
     async def stream(
-        self, provider: SystemId, request: bytes, trace: Trace, remaining_s: float | None
+        self, contract: MethodContract, request: bytes, trace: Trace, remaining_s: float | None
     ) -> AsyncGenerator[bytes]:
         """Give the provider's answers as they come; refused as `forward` is."""
-        channel = self._channels.get(provider)
+        channel = self._channels.get(contract.provider)
         if channel is None:
-            raise _unavailable(provider)
-        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(trace.method)
+            raise _unavailable(contract.provider)
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(contract.path)
         call = method(request, timeout=_timeout(remaining_s, STREAM_DEADLINE_S), metadata=_metadata(trace))
         try:
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise _refusal(error, provider, trace.exchange_id) from error
+            raise _refusal(error, contract, trace.exchange_id) from error
         finally:
             call.cancel()
 
-    def _method(self, provider: SystemId, method: str) -> "_Method":
-        known = self._methods.get((provider, method))
+    def _method(self, contract: MethodContract) -> "_Method":
+        known = self._methods.get(contract.path)
         if known is None:
-            channel = self._channels.get(provider)
+            channel = self._channels.get(contract.provider)
             if channel is None:
-                raise _unavailable(provider)
+                raise _unavailable(contract.provider)
             # One entry a method of the contracts: nothing else is forwarded.
-            known = self._methods[provider, method] = channel.unary_unary(method)
+            known = self._methods[contract.path] = channel.unary_unary(contract.path)
         return known
 
     async def close(self) -> None:
@@ -108,12 +109,10 @@ def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
     return (*((str(key), value) for key, value in pairs if value), *trace.outgoing)
 
 
-def _refusal(error: grpc.aio.AioRpcError, provider: SystemId, exchange_id: str) -> Refusal:
-    why = explain(error)
+def _refusal(error: grpc.aio.AioRpcError, contract: MethodContract, exchange_id: str) -> Refusal:
+    why, provider = explain(error), contract.provider
     if why.reason != "CONNECTION_FAILED":
-        # What a provider says of itself is passed on, but not in the gateway's name.
-        own = {"origin": str(provider), "exchange_id": exchange_id}
-        return Refusal(why.status, why.reason, why.message, {**why.metadata, **own})
+        return _own_refusal(why, contract, exchange_id)
     if why.status is grpc.StatusCode.DEADLINE_EXCEEDED:
         message = f"{provider} did not answer in time; try again, with a longer deadline if yours was short."
         return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "PROVIDER_TIMEOUT", message)
@@ -121,6 +120,24 @@ def _refusal(error: grpc.aio.AioRpcError, provider: SystemId, exchange_id: str) 
         return _unavailable(provider)
     message = f"{provider} failed with {why.status.name} and gave no reason; report it to whoever runs that system."
     return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", message)
+
+
+def _own_refusal(why: Explanation, contract: MethodContract, exchange_id: str) -> Refusal:
+    """Return what a provider refused with, in the contract's words.
+
+    Its own sentence and metadata are not passed on, nor a reason that nobody declared: each is a text, in which
+    data could stand that nobody granted.
+    """
+    sentence = contract.reasons.get(why.reason)
+    if sentence is None and why.reason in SHARED_REASONS:
+        sentence = f"{contract.provider} refused with {why.reason}; docs/errors.md says what that means and what to do."
+    if sentence is None:
+        message = (
+            f"{contract.provider} refused with {why.status.name} and a reason that its contract does not declare; "
+            "report it to whoever runs that system."
+        )
+        return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", message)
+    return Refusal(why.status, why.reason, sentence, {"origin": str(contract.provider), "exchange_id": exchange_id})
 
 
 def _unavailable(provider: SystemId) -> Refusal:

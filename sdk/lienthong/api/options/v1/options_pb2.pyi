@@ -91,6 +91,34 @@ class Dataset(_message.Message):
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
 
 @_typing.final
+class ProviderReason(_message.Message):
+    """A reason that a provider refuses with, and the sentence that the caller is told. The provider's own sentence is not
+    passed on: nobody has granted what could stand in it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Unique name within the file, such as `CITIZEN_UNKNOWN`: at most 63 upper case letters, digits and underscores."""
+    advice: _builtins.str
+    """What the caller is told: what is wrong and what to do, for every method that refuses so."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        advice: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderReason: _TypeAlias = ProviderReason  # noqa: Y015
+
+@_typing.final
 class FieldPolicy(_message.Message):
     """What the gateway may do with one field of a response."""
 
@@ -175,10 +203,15 @@ class MethodPolicy(_message.Message):
 Global___MethodPolicy: _TypeAlias = MethodPolicy  # noqa: Y015
 
 DATASET_FIELD_NUMBER: _builtins.int
+PROVIDER_REASON_FIELD_NUMBER: _builtins.int
 FIELD_FIELD_NUMBER: _builtins.int
 METHOD_FIELD_NUMBER: _builtins.int
 dataset: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FileOptions, _containers.RepeatedCompositeFieldContainer[Global___Dataset]]
 """The datasets that the fields of this file belong to."""
+provider_reason: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FileOptions, _containers.RepeatedCompositeFieldContainer[Global___ProviderReason]]
+"""The reasons that the services of this file refuse with. The gateway passes no other reason of a provider on, except
+those of `lienthong.api.errors.v1.ErrorReason`.
+"""
 field: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldPolicy]
 """What the gateway may do with the field. Every field that a provider's response can reach carries it, or lies
 inside a field that does.
