@@ -1,7 +1,9 @@
 """ListAccesses and GetDailySummary: what a citizen, an agency and an auditor see of the same log."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any, TypeVar
 
@@ -17,11 +19,13 @@ from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.summary import read_summary, tally
+from lienthong_gateway.log.verify import verify_log
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
-from tests.support.log import BEGIN, CONSUMERS, PROVIDER, entry, filled
+from tests.support.log import BEGIN, CONSUMERS, PROVIDER, entry, extend, filled
 
 OLD = 12_000
 """Entries that were there before the gateway started; see tests/support/log.py for what they say."""
@@ -279,3 +283,33 @@ def test_the_summary_is_the_same_on_every_database(database_url: str) -> None:
     leaves = [entry(number).leaf("") for number in range(700)]
     assert (dict(counts), size) == (dict(tally(leaves)), 700)
     assert bank == [(group, number) for group, number in counts if group.consumer == CONSUMERS[0]]
+
+
+RANDOM = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(100))
+"""A text that no database compresses."""
+
+
+@pytest.mark.parametrize(
+    ("reason", "counted"),
+    [("A\0B", "A\N{REPLACEMENT CHARACTER}B"), (RANDOM, RANDOM[:255])],
+    ids=["a zero", "longer than a key may be"],
+)
+def test_an_entry_whose_reason_no_database_keeps_in_a_key_stops_neither_the_log_nor_the_summary(
+    database_url: str, reason: str, counted: str
+) -> None:
+    def make(number: int) -> Entry:
+        return replace(entry(number), reason=reason) if number == 6 else entry(number)
+
+    key = CheckpointKey.create()
+    engine = filled(database_url, 200, key, make=make)
+    with engine.connect() as connection:
+        before, _ = read_summary(connection, "2026-03-01", "2026-03-01", None)
+    extend(engine, 200, 300, key)
+    with engine.connect() as connection:
+        after, size = read_summary(connection, "2026-03-01", "2026-03-01", None)
+    verification = verify_log(engine, key.verifier)
+    engine.dispose()
+
+    assert [entries for group, entries in before if group.reason == counted] == [1]
+    assert [entries for group, entries in after if group.reason == counted] == [1]
+    assert (size, verification.size, verification.fault) == (300, 300, None)

@@ -21,6 +21,7 @@ _ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
 _CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
 _SUMMARY = cast("Table", DailySummaryRow.__table__)  # type: ignore[attr-defined]
 _DATE_LENGTH = len("2026-01-01")
+_LONGEST_TEXT = 255
 _ADD = text(
     "INSERT INTO log_daily_summary (day, consumer, provider, dataset, outcome, reason, entries) "
     "VALUES (:day, :consumer, :provider, :dataset, :outcome, :reason, :entries) "
@@ -59,13 +60,21 @@ def _groups_of(said: Mapping[str, Any]) -> Iterator[Group]:
     """
     day, consumer, provider = said["time"][:_DATE_LENGTH], said["consumer"], said["provider"]
     if said["event"] == "REFUSAL":
-        yield Group(day, consumer, provider, "", REFUSED, said["reason"])
+        yield Group(day, consumer, provider, "", REFUSED, _storable(said["reason"]))
     if said["event"] == "EXCHANGE":
         released, withheld = said["datasets_released"], said["datasets_withheld"]
         for dataset in released if released or withheld else ("",):
             yield Group(day, consumer, provider, dataset, RELEASED, "")
         for dataset in withheld:
             yield Group(day, consumer, provider, dataset, WITHHELD, "")
+
+
+def _storable(reason: str) -> str:
+    """Return a reason as every database can keep it in a key.
+
+    A provider could once choose the reason, and an entry that cannot be counted would keep its tile from being filled.
+    """
+    return reason.replace("\0", "\N{REPLACEMENT CHARACTER}")[:_LONGEST_TEXT]
 
 
 def summarise(connection: Connection, tiles: Sequence[int]) -> None:
