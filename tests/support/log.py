@@ -9,7 +9,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.append import Appender, Line
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 
@@ -56,6 +56,6 @@ def extend(
         with writing(engine) as connection:
             head = appender.begin(connection)
             made = [make(number) for number in range(first, min(end, first + batch))]
-            entries = [(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
-            appender.append(connection, entries, head)
+            lines = [Line.of(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
+            appender.append(connection, lines, head)
         appender.committed()

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, insert
 
@@ -26,6 +27,20 @@ from lienthong_gateway.log.store import (
 from lienthong_gateway.log.summary import summarise
 
 _CACHED_COMMITMENTS = 10_000
+
+
+class Line(NamedTuple):
+    """An entry as it is stored, but for its place."""
+
+    leaf: bytes
+    subject: str
+    consumer: str
+    provider: str
+
+    @classmethod
+    def of(cls, entry: Entry, commitment: str) -> "Line":
+        """Return the line of an entry; `commitment` is what `Appender.commitment` gave."""
+        return cls(entry.leaf(commitment), commitment, entry.trace.consumer, entry.trace.provider)
 
 
 class Appender:
@@ -75,8 +90,8 @@ class Appender:
                 self._commitments.popitem(last=False)
         return known
 
-    def append(self, connection: Connection, entries: Sequence[tuple[Entry, str]], head: Head) -> range:
-        """Append entries, each with its commitment, and the checkpoint that covers them; return their indexes.
+    def append(self, connection: Connection, lines: Sequence[Line], head: Head) -> range:
+        """Append entries, and the checkpoint that covers them; return their indexes.
 
         `head` is what `begin` gave, with the changes that the batch made. `committed` or `rolled_back` must follow.
         """
@@ -86,8 +101,8 @@ class Appender:
         tree = before.copy()
         rows: list[dict[str, object]] = []
         tiles: list[Tile] = []
-        for entry, subject in entries:
-            rows.append(_row(entry, subject, tree.size))
+        for line in lines:
+            rows.append({"log_index": tree.size, "leaf_hash": leaf_hash(line.leaf), **line._asdict()})
             tiles += tree.append(bytes(rows[-1]["leaf_hash"]))  # type: ignore[call-overload]
         self._add_entry.run(connection, rows)
         if tiles:
@@ -115,15 +130,3 @@ class Appender:
     def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
         note = self._key.sign(Checkpoint(tree.size, tree.root()))
         self._add_checkpoint.run(connection, [{"tree_size": tree.size, "note": note}])
-
-
-def _row(entry: Entry, subject: str, log_index: int) -> dict[str, object]:
-    leaf = entry.leaf(subject)
-    return {
-        "log_index": log_index,
-        "leaf": leaf,
-        "leaf_hash": leaf_hash(leaf),
-        "subject": subject,
-        "consumer": entry.trace.consumer,
-        "provider": entry.trace.provider,
-    }

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from lienthong_core.database import Busy, WritingConnection
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_core.failures import log_failure
-from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.append import Appender, Line
 from lienthong_gateway.log.head import Head, Touches
 from lienthong_gateway.log.leaf import Entry
 
 LOG_UNAVAILABLE = "EXCHANGE_LOG_UNAVAILABLE"
+_LONGEST_LEAF = 32 << 10
+"""Bytes. A bundle of entries can hold twice as much; an entry has a tenth of it, unless something is wrong with it."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class BatchWriter:
     def __init__(self, engine: Engine, appender: Appender, on_batch: Callable[[int], None]) -> None:
         """`on_batch` hears the size of each batch."""
         self._database = WritingConnection(engine)
+        self._driver = engine.dialect.loaded_dbapi
         self._appender = appender
         self._on_batch = on_batch
 
@@ -80,6 +83,9 @@ class BatchWriter:
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
             log_failure(_log, "writing a batch of the exchange log", error)
             self._appender.rolled_back()
+            if len(jobs) > 1 and not self._is_database_failing(error):
+                # One of them is at fault, whichever it is: nobody else's answer is withheld for it.
+                return [outcome for job in jobs for outcome in self.write([job])]
             return [unwritten()] * len(jobs)
         written = sum(isinstance(outcome, int) for outcome in outcomes)
         if written:
@@ -87,24 +93,30 @@ class BatchWriter:
             self._on_batch(written)
         return outcomes
 
+    def _is_database_failing(self, error: Exception) -> bool:
+        """Return whether an error says something of the database, and not of what was to be written."""
+        driver = self._driver
+        of_what_was_written = (DataError, IntegrityError, driver.DataError, driver.IntegrityError)
+        return isinstance(error, DBAPIError | driver.Error) and not isinstance(error, of_what_was_written)
+
     def _append(self, connection: Connection, jobs: Sequence[Job]) -> list[Outcome]:
         """Write what is not refused, and return what will have become of each job once that is committed."""
         head = self._appender.begin(connection)
         outcomes: list[Outcome] = [0] * len(jobs)
         accepted: list[int] = []
-        entries: list[tuple[Entry, str]] = []
+        lines: list[Line] = []
         for place, job in enumerate(jobs):
             try:
                 # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
                 subject = self._appender.commitment(connection, job.entry.trace.subject)
-                head = _changed(connection, job, head)
+                line, head = _changed(connection, job, subject, head)
             except Refusal as refusal:
                 outcomes[place] = refusal
             else:
                 accepted.append(place)
-                entries.append((job.entry, subject))
-        if entries:
-            for place, index in zip(accepted, self._appender.append(connection, entries, head), strict=True):
+                lines.append(line)
+        if lines:
+            for place, index in zip(accepted, self._appender.append(connection, lines, head), strict=True):
                 outcomes[place] = index
         return outcomes
 
@@ -115,17 +127,28 @@ def unwritten() -> Refusal:
     return unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
 
 
-def _changed(connection: Connection, job: Job, head: Head) -> Head:
-    """Make the job's checks and its change of state; a refusal ends that job alone. Return the head afterwards."""
+def _changed(connection: Connection, job: Job, subject: str, head: Head) -> tuple[Line, Head]:
+    """Make the job's checks and its change of state; a refusal ends that job alone. Return its entry, and the head."""
     if job.check is not None:
         job.check(connection, head)
     if job.change is None:
-        return head
+        return _line(job.entry, subject), head
     try:
         with connection.begin_nested():
             job.change(connection)
-    except IntegrityError as error:
-        # What contradicts the stored data is that job's fault, and no reason to withhold the answers beside it.
+            # In here, because a change whose entry is refused is undone; after it, because the entry may tell of it.
+            line = _line(job.entry, subject)
+    except (IntegrityError, DataError) as error:
+        # What contradicts the stored data, or cannot be stored, is that job's fault, and no reason to withhold the
+        # answers beside it.
         log_failure(_log, "a change of state", error)
         raise unwritten() from error
-    return head.after(job.touches)
+    return line, head.after(job.touches)
+
+
+def _line(entry: Entry, subject: str) -> Line:
+    line = Line.of(entry, subject)
+    if len(line.leaf) > _LONGEST_LEAF:
+        message = "What would be recorded is too long for an entry of the log, so nothing is released; say less."
+        raise unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
+    return line

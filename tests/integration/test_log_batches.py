@@ -1,0 +1,129 @@
+"""A batch of the log: what is wrong with one job is its own affair, what is wrong with the database is everybody's."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from lienthong_core.database import open_database
+from lienthong_core.errors import Refusal
+from lienthong_gateway import schema
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.head import Head
+from lienthong_gateway.log.leaf import Entry
+from lienthong_gateway.log.store import SALTS
+from lienthong_gateway.log.verify import verify_log
+from tests.support.log import entry
+
+KEY = CheckpointKey.create()
+SOMEBODY = "000000000099"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_database(database_url, schema.metadata(), version=schema.VERSION)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def batches(engine: Engine) -> Iterator[BatchWriter]:
+    batches = BatchWriter(engine, Appender(engine, KEY), lambda _entries: None)
+    yield batches
+    batches.close()
+
+
+def storing(personal_number: str) -> Callable[[Connection], None]:
+    """Return a change that stores a text."""
+    return lambda connection: _store(connection, personal_number)
+
+
+def _store(connection: Connection, personal_number: str) -> None:
+    connection.execute(insert(SALTS), {"personal_number": personal_number, "salt": b""})
+
+
+def stumbling(_connection: Connection, _head: Head) -> None:
+    """Check nothing, because of a bug."""
+    raise KeyError("a bug")
+
+
+def about(personal_number: str) -> Entry:
+    made = entry(0)
+    return replace(made, trace=replace(made.trace, subject=personal_number))
+
+
+def write_beside(batches: BatchWriter, job: Job) -> tuple[Outcome, Outcome, Outcome]:
+    """Write a batch of three, of which the job is the second."""
+    before, outcome, after = batches.write([Job(entry(1)), job, Job(entry(2))])
+    return before, outcome, after
+
+
+FAULTS: dict[str, Job] = {
+    "a change that stores what is no text": Job(entry(0), storing("\ud800")),
+    "a check that stumbles": Job(entry(0), check=stumbling),
+    "a subject that is no text": Job(about("\ud800")),
+    "an entry that is no text": Job(replace(entry(0), reason="\ud800")),
+    "an entry that is too long": Job(replace(entry(0), reason="A" * 33_000)),
+    "a change whose entry is too long": Job(replace(entry(0), reason="A" * 33_000), storing(SOMEBODY)),
+}
+
+
+@pytest.mark.parametrize("job", FAULTS.values(), ids=FAULTS)
+def test_a_job_that_cannot_be_written_fails_alone_and_leaves_nothing(
+    engine: Engine, batches: BatchWriter, job: Job
+) -> None:
+    before, outcome, after = write_beside(batches, job)
+
+    assert (before, after) == (0, 1)
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason == "EXCHANGE_LOG_UNAVAILABLE"
+    assert outcome.message.endswith(".")
+    verification = verify_log(engine, KEY.verifier)
+    assert (verification.size, verification.fault) == (2, None)
+    with engine.connect() as connection:
+        assert not connection.execute(select(SALTS).where(SALTS.c.personal_number == SOMEBODY)).all()
+    assert batches.write([Job(entry(3))]) == [2]
+
+
+ZEROS: dict[str, Job] = {
+    "a change that stores a zero": Job(entry(0), storing("a\0b")),
+    "a subject with a zero": Job(about("a\0b")),
+    "a subject that is too long": Job(about("0" * 99)),
+}
+
+
+@pytest.mark.parametrize("job", ZEROS.values(), ids=ZEROS)
+def test_a_text_that_only_some_databases_take_withholds_nobody_elses_answer(
+    engine: Engine, batches: BatchWriter, job: Job
+) -> None:
+    before, _, after = write_beside(batches, job)
+
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert verify_log(engine, KEY.verifier).fault is None
+
+
+def test_an_entry_may_be_as_long_as_32_kib(batches: BatchWriter) -> None:
+    spare = 32 * 1_024 - len(entry(0).leaf("")) + len(entry(0).reason)
+    fits = [Job(replace(about(""), reason="A" * spare)), Job(replace(about(""), reason="A" * (spare + 1)))]
+
+    longest, too_long = batches.write(fits)
+
+    assert longest == 0
+    assert isinstance(too_long, Refusal)
+
+
+def failing(connection: Connection) -> None:
+    """Ask the database for what it has lost."""
+    connection.execute(text("SELECT 1 FROM a_table_that_is_gone"))
+
+
+def test_a_database_that_fails_withholds_the_answers_of_the_whole_batch(engine: Engine, batches: BatchWriter) -> None:
+    outcomes = write_beside(batches, Job(entry(0), failing))
+
+    assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
+    assert verify_log(engine, KEY.verifier).size == 0
+    assert batches.write([Job(entry(0))]) == [0]
