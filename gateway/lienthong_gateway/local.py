@@ -1,14 +1,18 @@
 """Calls that the gateway answers itself: consents, the log, the catalogue."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
+from lienthong_core.errors import invalid
+from lienthong_core.rpc import malformed
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
+
+_ZERO = "\0"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,19 @@ class LocalMethod:
     request_type: type[Message]
     answer: Answer
 
+    def read(self, request: bytes) -> Message:
+        """Return a request that the method can answer.
+
+        Refused: REQUEST_MALFORMED, TEXT_INVALID (PostgreSQL takes no zero in a text, not even to look for it).
+        """
+        try:
+            message = self.request_type.FromString(request)
+        except DecodeError:
+            raise malformed() from None
+        if _ZERO.encode() in request and any(_ZERO in text for text in _texts(message)):
+            raise invalid("TEXT_INVALID", "A text of the request holds the character zero (U+0000); leave it out.")
+        return message
+
 
 def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answer]]]) -> dict[str, LocalMethod]:
     """Return the methods of the gateway's own services by path; raises ValueError unless each one is answered."""
@@ -41,3 +58,18 @@ def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answe
             request_type = message_factory.GetMessageClass(method.input_type)
             methods[f"/{service.full_name}/{method.name}"] = LocalMethod(request_type, answers[method.name])
     return methods
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Give every text of a message, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Message):
+        for _, inside in value.ListFields():
+            yield from _texts(inside)
+    elif isinstance(value, Mapping):
+        for entry in cast("Mapping[object, object]", value).items():
+            yield from _texts(entry)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        for inside in cast("Sequence[object]", value):
+            yield from _texts(inside)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import grpc
-from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal
 from lienthong_core.failures import log_failure
-from lienthong_core.rpc import check_size, malformed, unknown_method
+from lienthong_core.rpc import check_size, unknown_method
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
 from lienthong_gateway.contracts import MethodContract
@@ -179,7 +178,7 @@ class Pipeline:
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
         trace.officer = read_officer(call.metadata)
         holder = await self.authenticator.authenticate(caller, call.metadata)
-        answer = await method.answer(LocalCall(caller, holder, trace), _parsed(method.request_type, call.request))
+        answer = await method.answer(LocalCall(caller, holder, trace), method.read(call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
 
     async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:
@@ -239,12 +238,3 @@ def _claimed(trace: Trace, metadata: Metadata) -> Claim:
 def _caller_gone() -> Refusal:
     message = "The caller went away, or its deadline passed, before there was an answer."
     return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
-
-
-def _parsed(message_type: type[Message], request: bytes) -> Message:
-    message = message_type()
-    try:
-        message.ParseFromString(request)
-    except DecodeError:
-        raise malformed() from None
-    return message

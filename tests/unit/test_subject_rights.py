@@ -181,8 +181,9 @@ def test_a_request_is_overdue_once_the_day_has_passed(state: State.ValueType, da
         (VIEW, "population", ""),
         (VIEW, str(members.POPULATION), "x" * 2_001),
         (CORRECT, str(members.POPULATION), " \n"),
+        *((VIEW, str(members.POPULATION), f"a{control}b") for control in "\0\x1b\x7f\x85"),
     ],
-    ids=["no kind", "nobody", "no system", "too long", "a correction of nothing"],
+    ids=["no kind", "nobody", "no system", "too long", "a correction of nothing", "zero", "escape", "delete", "C1"],
 )
 def test_a_request_that_says_too_little_or_too_much_is_refused(
     kind: Kind.ValueType, controller: str, detail: str
@@ -190,6 +191,11 @@ def test_a_request_that_says_too_little_or_too_much_is_refused(
     assert (
         reason_of(lambda: rules.submitted(kind, controller, detail, LAN, REGISTRATION, NOW)) == "RIGHTS_REQUEST_INVALID"
     )
+
+
+def test_a_request_may_have_lines_and_columns() -> None:
+    detail = "Tên:\tLan\r\nNgày sinh:\t01/02/1990"
+    assert rules.submitted(VIEW, str(members.POPULATION), detail, LAN, REGISTRATION, NOW).detail == detail
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Every function returns the request as it is afterwards. Refused throughout: RIGH
 missing from what is said, RIGHTS_REQUEST_MOVE_NOT_ALLOWED where the request's state does not allow it.
 """
 
+import unicodedata
 import uuid
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -24,6 +25,7 @@ OPEN = frozenset({RECEIVED, ACKNOWLEDGED, EXTENDED})
 """States in which the controller still owes something."""
 _IN_WORK = frozenset({ACKNOWLEDGED, EXTENDED})
 _LONGEST_TEXT = 2_000
+_CONTROL, _ALLOWED_CONTROLS = "Cc", frozenset("\n\r\t")
 _STATE_WORDS = MappingProxyType(
     {
         RECEIVED: "not acknowledged yet",
@@ -156,6 +158,8 @@ def _text(field: str, text: str, least: int) -> str:
     stripped = text.strip()
     if not least <= len(stripped) <= _LONGEST_TEXT:
         raise _invalid(f"{field} must have {least} to {_LONGEST_TEXT} characters")
+    if any(unicodedata.category(c) == _CONTROL and c not in _ALLOWED_CONTROLS for c in stripped):
+        raise _invalid(f"{field} must be plain text: no control characters but line breaks and tabs")
     return stripped
 
 

@@ -205,6 +205,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
     the client from the contracts that the gateway serves.
     """
+    ERROR_REASON_TEXT_INVALID: _ErrorReason.ValueType  # 183
+    """INVALID_ARGUMENT: a text of the request holds the character zero (U+0000), which is never part of one; leave it out."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the gateway. The comment gives the gRPC status and what the caller should do."""
@@ -389,4 +391,6 @@ ERROR_REASON_REQUEST_FIELD_UNKNOWN: ErrorReason.ValueType  # 182
 """INVALID_ARGUMENT: the request has fields that the gateway's contracts do not know, so it cannot judge them; generate
 the client from the contracts that the gateway serves.
 """
+ERROR_REASON_TEXT_INVALID: ErrorReason.ValueType  # 183
+"""INVALID_ARGUMENT: a text of the request holds the character zero (U+0000), which is never part of one; leave it out."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -28,7 +28,8 @@ if _version_not_supported:
 class SubjectRightsServiceStub(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
     entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`.
+    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
+    writes is plain text, without control characters but line breaks and tabs.
     Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
@@ -81,7 +82,8 @@ class SubjectRightsServiceStub(object):
 class SubjectRightsServiceServicer(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
     entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`.
+    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
+    writes is plain text, without control characters but line breaks and tabs.
     Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
@@ -192,7 +194,8 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
 class SubjectRightsService(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
     entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`.
+    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
+    writes is plain text, without control characters but line breaks and tabs.
     Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
