@@ -80,6 +80,7 @@ class Trace:
 
     exchange_id: str
     method: str
+    """Its path; empty if nobody has such a method."""
     consumer: str = ""
     provider: str = ""
     message_id: str = ""

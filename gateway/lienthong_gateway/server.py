@@ -152,9 +152,8 @@ class _Running:
         services = _own_services(config, state, contracts, provider, clock)
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
-        known = {*contracts, *types}
-        telemetry = Telemetry(metrics, AccessLog(known), known, config.spans)
-        edge = Edge(config.limits, state.admission, recorder, telemetry)
+        telemetry = Telemetry(metrics, AccessLog(), config.spans)
+        edge = Edge(config.limits, state.admission, recorder, telemetry, {*contracts, *types})
         metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
         metrics.watch("calls_in_line", "Calls that wait to be worked on.", lambda: edge.admission.turns.waiting)
         metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)

@@ -150,7 +150,9 @@ def test_a_value_that_looks_like_more_is_recorded_as_the_value_of_its_field_and_
 
 
 @pytest.mark.parametrize("path", [b'/a","event":"EXCHANGE/b', b"/a/b\nforged-7f3a", b"/a/cong-dan-\xc4\x91"])
-def test_a_method_that_looks_like_more_is_nobodys_method(world: GatewayWorld, tmp_path: Path, path: bytes) -> None:
+def test_a_method_that_looks_like_more_is_nobodys_method_and_not_recorded(
+    world: GatewayWorld, tmp_path: Path, path: bytes
+) -> None:
     before = raw_leaves(world)
 
     send_raw(world, tmp_path, path=path)
@@ -158,8 +160,17 @@ def test_a_method_that_looks_like_more_is_nobodys_method(world: GatewayWorld, tm
     new = [leaf for leaf in raw_leaves(world)[len(before) :] if b'"LOG_READ"' not in leaf]
     for leaf in new:
         entry = json.loads(leaf)
-        assert (entry["event"], entry["reason"], entry["method"]) == ("REFUSAL", "METHOD_UNKNOWN", path.decode())
+        assert (entry["event"], entry["reason"], entry["method"]) == ("REFUSAL", "METHOD_UNKNOWN", "")
         assert rfc8785.dumps(entry) == leaf
+
+
+def test_a_method_as_long_as_a_path_may_be_makes_no_long_entry(world: GatewayWorld, tmp_path: Path) -> None:
+    answer = world.curl(tmp_path, members.PORTAL).call("/a/" + "%00" * 12_000, {})
+
+    assert answer.error_info.reason == "METHOD_UNKNOWN"
+    leaf = next(leaf for leaf in reversed(raw_leaves(world)) if b'"LOG_READ"' not in leaf)
+    assert (json.loads(leaf)["reason"], json.loads(leaf)["method"]) == ("METHOD_UNKNOWN", "")
+    assert len(leaf) < 2_000
 
 
 def test_a_method_that_is_no_text_does_not_end_the_gateway(

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Container
 from types import TracebackType
 
 import grpc
@@ -20,18 +21,30 @@ from lienthong_gateway.telemetry.telemetry import OpenSpan, Telemetry
 class Edge:
     """What all calls pass through, on their way in and out."""
 
-    def __init__(self, limits: Limits, admission: Admission, recorder: Recorder, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        admission: Admission,
+        recorder: Recorder,
+        telemetry: Telemetry,
+        methods: Container[str],
+    ) -> None:
+        """`methods` are those that exist."""
         self.limits = limits
         self.admission = admission
         self.telemetry = telemetry
         self._recorder = recorder
+        self._methods = methods
 
     def passage(self, call: IncomingCall, provider: SystemId | None, *, streams: bool = False) -> "Passage":
         """Return what to enter before the call is worked on. Entering raises Refused if it is not taken on.
 
         `provider` is whom it goes to; None: the gateway itself answers it.
         """
-        return Passage(self, call, provider, self.limits.stream_deadline_s if streams else self.limits.deadline_s)
+        # The path of a method that nobody has is a text of the caller's, and could be anything, of any length.
+        method = call.method if call.method in self._methods else ""
+        longest_s = self.limits.stream_deadline_s if streams else self.limits.deadline_s
+        return Passage(self, call, method, provider, longest_s)
 
     def record_shed(self, *, final: bool = False) -> None:
         """Record that calls were turned away: one entry for each system and reason, however many they were.
@@ -46,11 +59,14 @@ class Edge:
 class Passage:
     """One call's passage, as an asynchronous context: inside it the call is worked on, and its trace filled."""
 
-    def __init__(self, edge: Edge, call: IncomingCall, provider: SystemId | None, longest_s: float) -> None:
+    def __init__(
+        self, edge: Edge, call: IncomingCall, method: str, provider: SystemId | None, longest_s: float
+    ) -> None:
         self._edge = edge
         self._call = call
         self._provider = provider
-        self._trace = Trace("", call.method)
+        self._method = method
+        self._trace = Trace("", method)
         self._span: OpenSpan | None = None
         self._deadline = asyncio.timeout_at(_deadline(call, longest_s))
 
@@ -63,7 +79,7 @@ class Passage:
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
         edge.record_shed()
         # Not before the call is taken on: a request's digests take as long as it is large.
-        self._trace = Trace.begin(self._call.method, self._call.request)
+        self._trace = Trace.begin(self._method, self._call.request)
         self._span = edge.telemetry.begin(self._trace, self._call.metadata)
         await self._deadline.__aenter__()
         return self._trace

@@ -4,7 +4,6 @@ The logger `lienthong_gateway.access` writes at level INFO; `lienthong serve` sh
 """
 
 import logging
-from collections.abc import Container
 
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.outcome import Outcome
@@ -17,10 +16,6 @@ _log = logging.getLogger(LOGGER)
 class AccessLog:
     """Writes the lines."""
 
-    def __init__(self, methods: Container[str]) -> None:
-        """`methods` are those that exist: the path of any other is a text of the caller's, and could be anything."""
-        self._methods = methods
-
     def observe(self, trace: Trace, outcome: Outcome) -> None:
         """Write the line of one call that is over."""
         if not _log.isEnabledFor(logging.INFO):
@@ -30,7 +25,7 @@ class AccessLog:
             "trace_id": trace.trace_id,
             "reason": outcome.reason,
             "status": outcome.status,
-            "method": trace.method if trace.method in self._methods else "",
+            "method": trace.method,
             "consumer": trace.consumer,
             "provider": trace.provider,
             "request_bytes": trace.digests.request_bytes,

@@ -1,6 +1,5 @@
 """Everything that looks on, as one: what a call's passage tells it at the beginning and at the end."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +42,6 @@ class Telemetry:
 
     metrics: Metrics
     access_log: AccessLog
-    methods: Container[str]
     spans: Spans | None
 
     def begin(self, trace: Trace, metadata: Metadata) -> OpenSpan | None:
@@ -53,8 +51,7 @@ class Telemetry:
         if self.spans is None:
             context = caller or TraceContext.fresh()
         else:
-            # A name that nobody provides is a text of the caller's, and could be anything.
-            span = self.spans.begin(trace.method.lstrip("/") if trace.method in self.methods else "unknown", caller)
+            span = self.spans.begin(trace.method.lstrip("/") or "unknown", caller)
             context = span.context
         trace.trace_id, trace.outgoing = context.trace_id, context.headers()
         return span
