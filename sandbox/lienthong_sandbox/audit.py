@@ -50,12 +50,14 @@ def _row(entry: pb.LogEntry) -> dict[str, object]:
 
 
 def _entries(stub: ExchangeLogServiceStub) -> Iterator[pb.LogEntry]:
+    size = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).checkpoint.tree_size
     start = 0
     while True:
         request = pb.ListEntriesRequest(start=start, page_size=_PAGE)
         page = stub.ListEntries(request, timeout=_DEADLINE_S).entries
         yield from page
-        if len(page) < _PAGE:
+        # Not until a page is empty: reading is recorded as well, so none ever would be.
+        if not page or page[-1].log_index + 1 >= size:
             return
         start = page[-1].log_index + 1
 

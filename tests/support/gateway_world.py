@@ -15,7 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
-from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest, ListEntriesRequest
+from lienthong.api.exchange.v1.log_pb2 import Access, GetCheckpointRequest, ListAccessesRequest, ListEntriesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -228,11 +228,12 @@ class GatewayWorld:
         """Return every entry of the exchange log, read as the auditor does."""
         stub = ExchangeLogServiceStub(self.channel(members.AUDITOR))
         found: list[dict[str, Any]] = []
+        size = stub.GetCheckpoint(GetCheckpointRequest(), timeout=TIMEOUT_S).checkpoint.tree_size
         while True:
             request = ListEntriesRequest(start=len(found), page_size=1_000)
             page = stub.ListEntries(request, timeout=TIMEOUT_S).entries
             found += [json.loads(entry.leaf) for entry in page]
-            if len(page) < request.page_size:
+            if len(found) >= size:
                 return found
 
     def accesses(self, number: str = LAN) -> list[Access]:

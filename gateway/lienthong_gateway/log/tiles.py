@@ -136,7 +136,7 @@ class TileSource:
     def entries(self, index: int, width: int = TILE_WIDTH) -> bytes:
         """Return `width` leaves, each behind its length (two bytes, big-endian).
 
-        Refused: TILE_UNKNOWN, for what lies beyond the log.
+        Refused: TILE_UNKNOWN, for what lies beyond the log, and for entries that no bundle can hold.
         """
         _check(0, index, width)
         first = index * TILE_WIDTH
@@ -145,7 +145,11 @@ class TileSource:
             leaves = [bytes(leaf) for leaf in connection.execute(query.order_by(ENTRIES.c.log_index)).scalars()]
         if len(leaves) < width:
             raise _beyond()
-        return bundle(leaves)
+        try:
+            return bundle(leaves)
+        except LogDamaged:
+            message = "No bundle can hold these entries, as one is longer than 65,535 bytes; ListEntries gives them."
+            raise not_found("TILE_UNKNOWN", message) from None
 
 
 def bundle(leaves: Sequence[bytes]) -> bytes:

@@ -368,7 +368,7 @@ class ListEntriesResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogEntry]:
-        """The entries."""
+        """The entries: none if the log ends before `start`."""
 
     def __init__(
         self,

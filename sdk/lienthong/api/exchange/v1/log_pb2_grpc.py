@@ -99,7 +99,8 @@ class ExchangeLogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """Lists entries as they were hashed, oldest first. For auditors.
+        """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
+        2 MiB, if not before: only GetCheckpoint says where the log ends.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

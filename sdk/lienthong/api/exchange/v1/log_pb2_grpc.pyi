@@ -44,7 +44,8 @@ class ExchangeLogServiceStub:
     Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
-    """Lists entries as they were hashed, oldest first. For auditors.
+    """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
+    2 MiB, if not before: only GetCheckpoint says where the log ends.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListCheckpointsRequest, _log_pb2.ListCheckpointsResponse]
@@ -93,7 +94,8 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
-    """Lists entries as they were hashed, oldest first. For auditors.
+    """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
+    2 MiB, if not before: only GetCheckpoint says where the log ends.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_log_pb2.ListCheckpointsRequest, _log_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
@@ -151,7 +153,8 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListEntriesResponse, _abc.Awaitable[_log_pb2.ListEntriesResponse]]:
-        """Lists entries as they were hashed, oldest first. For auditors.
+        """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
+        2 MiB, if not before: only GetCheckpoint says where the log ends.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
         """
 
