@@ -140,7 +140,9 @@ class Access(_message.Message):
     provider: _builtins.str
     """System that answered or would have; empty if none was reached."""
     method: _builtins.str
-    """Full name of the gRPC method, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`."""
+    """Full name of the gRPC method, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`; empty if nobody
+    has the method that was called.
+    """
     officer: _builtins.str
     """Officer that the consumer named; empty if none."""
     purpose: _builtins.str
