@@ -11,11 +11,17 @@ from grpc_status import rpc_status
 from lienthong.api.errors.v1.errors_pb2 import ErrorReason
 from lienthong.client.outcome import DOMAIN, explain
 
+_LONGEST_MESSAGE = 1_400
+"""UTF-8 bytes. A message goes into the trailing metadata twice, one of them up to three times as long, and clients read
+8 KiB of those."""
+_ELLIPSIS = "\u2026"
+
 
 class Refusal(Exception):  # noqa: N818 (a refusal is an outcome of the domain, with its own name)
     """A call that was answered with no.
 
-    `reason` is stable and for programs; `message` is one or two sentences for people and says what to do.
+    `reason` is stable and for programs; `message` is one or two sentences for people and says what to do. A message
+    that is longer than anybody reads, because it quotes what the caller sent, is cut.
     `metadata` goes into `google.rpc.ErrorInfo`; it never holds personal data. `retry_after_s`, if given, goes into
     `google.rpc.RetryInfo`: after how many seconds the same call may be made again.
     """
@@ -29,10 +35,10 @@ class Refusal(Exception):  # noqa: N818 (a refusal is an outcome of the domain, 
         *,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(f"{reason}: {message}")
         self.status = status
         self.reason = reason
-        self.message = message
+        self.message = _shortened(message)
+        super().__init__(f"{reason}: {self.message}")
         self.metadata = dict(metadata or {})
         self.retry_after_s = retry_after_s
 
@@ -110,6 +116,13 @@ def refusal_from(error: grpc.RpcError) -> Refusal:
     """Return what a failed call was refused with, to pass it on."""
     why = explain(error)
     return Refusal(why.status, why.reason, why.message, why.metadata)
+
+
+def _shortened(message: str) -> str:
+    encoded = message.encode()
+    if len(encoded) <= _LONGEST_MESSAGE:
+        return message
+    return encoded[: _LONGEST_MESSAGE - len(_ELLIPSIS.encode())].decode(errors="ignore") + _ELLIPSIS
 
 
 def _packed(detail: Message) -> any_pb2.Any:
