@@ -30,6 +30,8 @@ FORGED = "forged-7f3a"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
     with gateway_world(sqlite_url(tmp_path_factory.mktemp("injection") / "gateway.sqlite")) as world:
+        # Under Valgrind the keys may not be had in time at first (test_gateway_memory_safety.py).
+        wait_until(lambda: refusal_of(world.read).reason == "CONSENT_MISSING")
         world.consent(valid_for=timedelta(days=1))
         yield world
 

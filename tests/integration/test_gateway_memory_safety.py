@@ -26,7 +26,7 @@ def test_a_method_that_is_no_text_writes_to_no_memory_that_was_given_back() -> N
         env={**os.environ, "PYTHONMALLOC": "malloc"},
         capture_output=True,
         text=True,
-        timeout=_LONGEST_S,
+        timeout=_LONGEST_S - 10,
         check=False,
     )
 

@@ -26,7 +26,8 @@ from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world, re
 from tests.support.load import under_load
 from tests.support.waiting import wait_until
 
-SHORT_S = 1.5
+SHORT_S = 4.0
+"""Of which the gateway keeps a second to tell the caller."""
 CALLERS = 6
 
 

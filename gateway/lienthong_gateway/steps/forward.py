@@ -23,7 +23,7 @@ DEADLINE_S = 10.0
 STREAM_DEADLINE_S = 300.0
 """The longest that a stream of answers lasts, whatever the caller would wait."""
 
-_RESERVE_S = 0.25
+_RESERVE_S = 1.0
 """What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
 
 _CHANNEL_OPTIONS = (
