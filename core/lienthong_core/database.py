@@ -70,7 +70,7 @@ def sqlite_url(file: Path) -> str:
 
 
 def open_database(url: str, metadata: MetaData, *, version: int) -> Engine:
-    """Open the database at `url`, making the tables of `metadata` if it is empty.
+    """Open the database at `url`, making those tables of `metadata` that it does not have.
 
     Raises SchemaMismatch if the tables were made by another `version` of the schema.
     """
@@ -179,6 +179,8 @@ def _create_or_check(connection: Connection, metadata: MetaData, version: int) -
             "Start with a new data folder, or use the program that made this one."
         )
         raise SchemaMismatch(message)
+    # A table that came later changes none of those there are, so it needs no other version.
+    metadata.create_all(connection)
 
 
 def _sqlite(url: str) -> Engine:

@@ -6,31 +6,36 @@ from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import Engine
 
-from lienthong.api.population.v1 import population_pb2
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
-from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.rights.v1 import rights_pb2 as pb
-from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
-from lienthong.api.rights.v1.rights_pb2_grpc import SubjectRightsServiceStub
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
-from lienthong_core.systems import SystemId
-from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
-from tests.support.citizens import LAN, MAI, citizen
+from tests.support.citizens import MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
-
-POPULATION, GATEWAY = str(members.POPULATION), str(members.GATEWAY)
-VIEW, DELETE, RESTRICT = (
-    Kind.RIGHTS_REQUEST_KIND_VIEW,
-    Kind.RIGHTS_REQUEST_KIND_DELETE,
-    Kind.RIGHTS_REQUEST_KIND_RESTRICT,
+from tests.support.rights import (
+    DELETE,
+    DESK,
+    OFFICE,
+    POPULATION,
+    RESTRICT,
+    VIEW,
+    acknowledge,
+    as_citizen,
+    by_officer,
+    complied,
+    extend,
+    fulfil,
+    listed,
+    refuse,
+    service,
+    submit,
+    update_residence,
+    withdraw,
 )
-DESK, OFFICE = members.RESIDENCE_DESK, members.ADMINISTRATION
+
 Refused = Callable[[GatewayWorld], object]
 
 
@@ -38,85 +43,6 @@ Refused = Callable[[GatewayWorld], object]
 def world(tmp_path: Path) -> Iterator[GatewayWorld]:
     with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
         yield world
-
-
-def service(world: GatewayWorld, system: SystemId = members.PORTAL) -> SubjectRightsServiceStub:
-    return SubjectRightsServiceStub(world.channel(system))
-
-
-def as_citizen(world: GatewayWorld, number: str = LAN) -> tuple[tuple[str, str], ...]:
-    return CallContext("", world.token(members.PORTAL, number)).metadata()
-
-
-def by_officer(system: SystemId) -> tuple[tuple[str, str], ...]:
-    officer = members.ADMINISTRATOR if system == OFFICE else members.OFFICER
-    return CallContext("", officer=officer).metadata()
-
-
-def submit(
-    world: GatewayWorld, kind: Kind.ValueType = VIEW, controller: str = POPULATION, number: str = LAN
-) -> pb.RightsRequest:
-    request = pb.SubmitRequest(kind=kind, controller=controller, detail="Dữ liệu về tôi")
-    return service(world).Submit(request, metadata=as_citizen(world, number), timeout=TIMEOUT_S).request
-
-
-def withdraw(world: GatewayWorld, request_id: str, number: str = LAN) -> pb.RightsRequest:
-    request = pb.WithdrawRequest(request_id=request_id)
-    return service(world).Withdraw(request, metadata=as_citizen(world, number), timeout=TIMEOUT_S).request
-
-
-def acknowledge(world: GatewayWorld, request_id: str, system: SystemId = DESK) -> pb.RightsRequest:
-    request = pb.AcknowledgeRequest(request_id=request_id)
-    stub = service(world, system)
-    return stub.Acknowledge(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
-
-
-def extend(world: GatewayWorld, request_id: str) -> pb.RightsRequest:
-    request = pb.ExtendRequest(request_id=request_id, reason="Hồ sơ giấy phải tìm trong kho")
-    return service(world, DESK).Extend(request, metadata=by_officer(DESK), timeout=TIMEOUT_S).request
-
-
-def fulfil(world: GatewayWorld, request_id: str, system: SystemId = DESK) -> pb.RightsRequest:
-    request = pb.FulfilRequest(request_id=request_id, note="Đã thực hiện")
-    return service(world, system).Fulfil(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
-
-
-def refuse(world: GatewayWorld, request_id: str, legal_ground: str = "") -> pb.RightsRequest:
-    request = pb.RefuseRequest(request_id=request_id, reason="Có căn cứ lưu giữ", legal_ground=legal_ground)
-    return service(world, DESK).Refuse(request, metadata=by_officer(DESK), timeout=TIMEOUT_S).request
-
-
-def complied(
-    world: GatewayWorld, kind: Kind.ValueType, controller: str = POPULATION, system: SystemId = DESK
-) -> pb.RightsRequest:
-    """Have a citizen's request submitted, acknowledged and fulfilled."""
-    request_id = submit(world, kind, controller).request_id
-    acknowledge(world, request_id, system)
-    return fulfil(world, request_id, system)
-
-
-def listed(
-    world: GatewayWorld,
-    request: pb.ListRequest,
-    system: SystemId = DESK,
-    metadata: tuple[tuple[str, str], ...] = (),
-) -> pb.ListResponse:
-    return service(world, system).List(request, metadata=metadata, timeout=TIMEOUT_S)
-
-
-def update_residence(world: GatewayWorld) -> None:
-    context = CallContext(
-        PURPOSE, legal_basis="state_19_1_c", legal_reference="G01.99-20261121-0000001", officer=members.OFFICER
-    )
-    world.population.answer("UpdateResidence", population_pb2.UpdateResidenceResponse(change_number=1))
-    stub = PopulationServiceStub(world.channel(members.PORTAL))
-    request = population_pb2.UpdateResidenceRequest(personal_number=LAN)
-    stub.UpdateResidence(request, metadata=context.metadata(), timeout=TIMEOUT_S)
-
-
-def engine_of(world: GatewayWorld) -> Engine:
-    assert isinstance(world.gateway, GatewayServer)
-    return world.gateway.engine
 
 
 def test_a_request_goes_from_submission_to_its_answer_and_every_step_is_logged(database_url: str) -> None:
@@ -200,57 +126,6 @@ def test_a_deletion_that_another_controller_carries_out_leaves_the_gateways_reco
     complied(world, DELETE)
 
     assert len(world.accesses()) > before
-
-
-def test_erasing_a_citizen_unlinks_her_entries_and_the_log_still_verifies(database_url: str) -> None:
-    with gateway_world(database_url) as world:
-        world.consent()
-        world.read()
-        world.consent(number=MAI)
-        of_others = len(world.accesses(MAI))
-        before = {entry["subject"] for entry in world.entries()}
-        asked = submit(world, DELETE, GATEWAY)
-        acknowledge(world, asked.request_id, OFFICE)
-
-        erased = fulfil(world, asked.request_id, OFFICE)
-        after_erasure = len(world.entries())
-        (own_reading,) = world.accesses()
-        update_residence(world)
-        later = {entry["subject"] for entry in world.entries()[after_erasure:]} - {""}
-        verification = verify_log(engine_of(world), world.config.checkpoint_key.verifier)
-        of_hers = listed(world, pb.ListRequest(), members.PORTAL, as_citizen(world)).requests
-        (kept,) = listed(world, pb.ListRequest(), OFFICE).requests
-
-        assert (erased.subject_number, erased.detail) == (kept.subject_number, kept.detail) == ("", "")
-        assert kept.state == State.RIGHTS_REQUEST_STATE_FULFILLED
-        assert own_reading.method.endswith("ListAccesses")
-        assert len(later) == 1
-        assert not later & before
-        assert verification.fault is None
-        assert list(of_hers) == []
-        assert len(world.accesses(MAI)) == of_others + 1
-
-
-def test_the_entry_of_an_erasure_is_about_nobody(world: GatewayWorld) -> None:
-    erased = complied(world, DELETE, GATEWAY, OFFICE)
-
-    (entry,) = [entry for entry in world.entries() if entry["reason"] == "DELETE_FULFILLED"]
-
-    assert (entry["subject"], entry["legal_reference"]) == ("", erased.request_id)
-
-
-def test_requests_that_still_have_to_be_kept_to_outlive_an_erasure(world: GatewayWorld) -> None:
-    world.consent()
-    open_id = submit(world).request_id
-    closed_id = complied(world, VIEW).request_id
-    complied(world, RESTRICT)
-
-    complied(world, DELETE, GATEWAY, OFFICE)
-
-    left = {request.request_id: request.subject_number for request in listed(world, pb.ListRequest()).requests}
-    assert (left[open_id], left[closed_id]) == (LAN, "")
-    assert refusal_of(world.read).reason == "PROCESSING_RESTRICTED"
-    assert acknowledge(world, open_id).subject_number == LAN
 
 
 def test_a_deletion_is_refused_on_a_ground_of_the_law_which_the_citizen_is_told(world: GatewayWorld) -> None:

@@ -1,4 +1,4 @@
-"""The table of citizens' requests about their own data."""
+"""The tables of citizens' requests about their own data."""
 
 from datetime import date, datetime
 
@@ -19,7 +19,7 @@ class RightsRequestRow(GatewayTable, table=True):
     )
 
     number: int | None = Field(default=None, primary_key=True)
-    """Order of submission."""
+    """Order of submission; what outlives an erasure goes to the end."""
     request_id: str = Field(unique=True, max_length=36)
     kind: int
     state: int
@@ -35,3 +35,11 @@ class RightsRequestRow(GatewayTable, table=True):
     answer: str
     legal_ground: str
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class KeptRequestRow(GatewayTable, table=True):
+    """A request that outlived the erasure of the citizen it is about, by its new id, until it is over."""
+
+    __tablename__ = "rights_request_kept"  # pyright: ignore[reportAssignmentType]
+
+    request_id: str = Field(primary_key=True, max_length=36)

@@ -7,13 +7,13 @@ missing from what is said, RIGHTS_REQUEST_MOVE_NOT_ALLOWED where the request's s
 import unicodedata
 import uuid
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from types import MappingProxyType
 
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind, RightsRequestState
 from lienthong_core.errors import Refusal, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
-from lienthong_core.working_days import civil_date
+from lienthong_core.working_days import VIETNAM, civil_date
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.subjects import deadlines
 
@@ -64,6 +64,11 @@ class StoredRequest:
     def is_deletion(self) -> bool:
         """Whether it asks for a deletion."""
         return self.kind == _Kind.RIGHTS_REQUEST_KIND_DELETE
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether it still has to be kept to: it is open, or a restriction in force."""
+        return self.state in OPEN or (self.is_restriction and self.state == FULFILLED)
 
     def is_overdue(self, now: datetime) -> bool:
         """Return whether a day has passed without what was due on it."""
@@ -144,9 +149,24 @@ def withdrawn(request: StoredRequest, now: datetime) -> StoredRequest:
     return replace(request, state=WITHDRAWN, closed_at=now)
 
 
+def kept(request: StoredRequest) -> StoredRequest:
+    """Return a request that is owed as it outlives the erasure of its citizen.
+
+    The log has entries about it, each with its id and the time. So it goes on under another id, and of its times only
+    the days are kept, which the deadlines are counted by.
+    """
+    closed_at = None if request.closed_at is None else _day_of(request.closed_at)
+    new_id = str(uuid.uuid4())
+    return replace(request, request_id=new_id, submitted_at=_day_of(request.submitted_at), closed_at=closed_at)
+
+
 def unknown_request() -> Refusal:
     """Return the refusal of a request that does not exist for the caller."""
     return not_found("RIGHTS_REQUEST_UNKNOWN", "No request of this id is yours; List lists those that are.")
+
+
+def _day_of(moment: datetime) -> datetime:
+    return datetime.combine(civil_date(moment), time.min, VIETNAM)
 
 
 def _check_state(request: StoredRequest, allowed: frozenset[RightsRequestState.ValueType]) -> None:

@@ -141,18 +141,18 @@ class SubjectRightsAnswers:
 
     async def _move(self, call: LocalCall, step: _Step) -> StoredRequest:
         before, erases = step.before, step.erases
-        subject = before.subject_number
+        moved = before
 
         def make(connection: Connection) -> None:
+            nonlocal moved
             store.save_request(connection, step.move(_stored(connection, before)))
             if erases:
-                self._erasure.erase(connection, subject, self._clock.now())
+                self._erasure.erase(connection, before.subject_number, self._clock.now())
+            # Read here: afterwards an erasure may give it another id.
+            moved = _found(connection, before.request_id)
 
         # The entry of an erasure is about nobody: one about her would be the first of new ones.
         await self._record(call, replace(before, subject_number="") if erases else before, step.name, make)
-        moved = await self._find(before.request_id)
-        if moved is None:
-            raise rules.unknown_request()
         return moved
 
     async def _record(
@@ -194,7 +194,14 @@ def _citizen(call: LocalCall) -> TokenHolder:
 
 def _stored(connection: Connection, before: StoredRequest) -> StoredRequest:
     """Return a request as it is stored now: somebody else may have moved it since it was read."""
-    found = store.find_request(connection, before.request_id)
-    if found is None or found.subject_number != before.subject_number:
+    found = _found(connection, before.request_id)
+    if found.subject_number != before.subject_number:
+        raise rules.unknown_request()
+    return found
+
+
+def _found(connection: Connection, request_id: str) -> StoredRequest:
+    found = store.find_request(connection, request_id)
+    if found is None:
         raise rules.unknown_request()
     return found

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind
 from lienthong_core.systems import SystemId
-from lienthong_gateway.subjects.model import RightsRequestRow
-from lienthong_gateway.subjects.rules import FULFILLED, OPEN, StoredRequest
+from lienthong_gateway.subjects.model import KeptRequestRow, RightsRequestRow
+from lienthong_gateway.subjects.rules import FULFILLED, OPEN, StoredRequest, kept
 
 _REQUESTS = cast("Table", RightsRequestRow.__table__)  # type: ignore[attr-defined]
+_KEPT = cast("Table", KeptRequestRow.__table__)  # type: ignore[attr-defined]
+_OF_NOBODY = {"subject_number": "", "detail": "", "answer": ""}
 _RESTRICTS = (_REQUESTS.c.kind == RightsRequestKind.RIGHTS_REQUEST_KIND_RESTRICT) & (_REQUESTS.c.state == FULFILLED)
 
 
@@ -38,9 +40,11 @@ def add_request(connection: Connection, request: StoredRequest) -> None:
 
 
 def save_request(connection: Connection, request: StoredRequest) -> None:
-    """Store what has become of a request."""
-    where = _REQUESTS.c.request_id == request.request_id
-    connection.execute(update(_REQUESTS).where(where).values(_values(request)))
+    """Store what has become of a request; one that outlived an erasure is nobody's once it is over."""
+    this = _REQUESTS.c.request_id == request.request_id
+    connection.execute(update(_REQUESTS).where(this).values(_values(request)))
+    if not request.is_owed and _ends_keeping(connection, request.request_id):
+        connection.execute(update(_REQUESTS).where(this).values(_OF_NOBODY))
 
 
 def find_request(connection: Connection, request_id: str) -> StoredRequest | None:
@@ -69,9 +73,28 @@ def load_restrictions(connection: Connection) -> list[tuple[SystemId, str]]:
 
 
 def erase_requests(connection: Connection, personal_number: str) -> None:
-    """Take a citizen out of her requests, but for open ones and restrictions: those still have to be kept to."""
-    where = (_REQUESTS.c.subject_number == personal_number, _REQUESTS.c.state.not_in(OPEN), ~_RESTRICTS)
-    connection.execute(update(_REQUESTS).where(*where).values(subject_number="", detail="", answer=""))
+    """Take a citizen out of her requests. Those that are still owed keep her number, as `rules.kept` says."""
+    hers = _REQUESTS.c.subject_number == personal_number
+    rows = connection.execute(select(_REQUESTS).where(hers).order_by(_REQUESTS.c.number)).all()
+    for request in map(_request, rows):
+        this = _REQUESTS.c.request_id == request.request_id
+        if request.is_owed:
+            # A row of its own: the order of rows is that of the entries about their submission.
+            _keep(connection, kept(request))
+            connection.execute(delete(_REQUESTS).where(this))
+            _ends_keeping(connection, request.request_id)
+        else:
+            connection.execute(update(_REQUESTS).where(this).values(_OF_NOBODY))
+
+
+def _keep(connection: Connection, request: StoredRequest) -> None:
+    add_request(connection, request)
+    connection.execute(insert(_KEPT).values(request_id=request.request_id))
+
+
+def _ends_keeping(connection: Connection, request_id: str) -> bool:
+    """Forget that a request outlived an erasure; return whether it did."""
+    return connection.execute(delete(_KEPT).where(_KEPT.c.request_id == request_id)).rowcount == 1
 
 
 def _values(request: StoredRequest) -> dict[str, object]:

@@ -123,7 +123,9 @@ class RightsRequest(_message.Message):
     LEGAL_GROUND_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Its id, a UUID."""
+    """Its id, a UUID; another one after the citizen was deleted at the gateway, if the request still has to be kept to.
+    List gives it.
+    """
     kind: Global___RightsRequestKind.ValueType
     """What is asked for."""
     state: Global___RightsRequestState.ValueType
@@ -131,9 +133,9 @@ class RightsRequest(_message.Message):
     controller: _builtins.str
     """The system that holds the data; its member has to answer."""
     subject_number: _builtins.str
-    """Personal number of the citizen; empty once she has been deleted."""
+    """Personal number of the citizen; empty once she has been deleted and the request is over."""
     detail: _builtins.str
-    """What she wrote; empty once she has been deleted."""
+    """What she wrote; empty once she has been deleted and the request is over."""
     overdue: _builtins.bool
     """Whether one of the two days has passed without what was due on it."""
     answer: _builtins.str
@@ -142,7 +144,7 @@ class RightsRequest(_message.Message):
     """Code of the registered legal ground on which a deletion was refused."""
     @_builtins.property
     def submitted_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was submitted."""
+        """When it was submitted; the day alone, once she has been deleted."""
 
     @_builtins.property
     def acknowledge_by(self) -> _types_pb2.PartialDate:
@@ -154,7 +156,7 @@ class RightsRequest(_message.Message):
 
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was answered for good or withdrawn; absent while it is open."""
+        """When it was answered for good or withdrawn; absent while it is open, and the day alone if she was deleted later."""
 
     def __init__(
         self,
