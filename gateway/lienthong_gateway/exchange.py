@@ -26,6 +26,8 @@ class TokenHolder:
 
     personal_number: str
     account_level: int
+    scopes: frozenset[str] = frozenset()
+    """What she let the system do that logged her in."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from lienthong_core.errors import invalid
+from lienthong_core.errors import denied, invalid, unauthenticated
 from lienthong_core.rpc import malformed
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
 
 _ZERO = "\0"
+_RIGHTS = "rights"
+"""The scope of a token that a citizen's calls about her own data need."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,24 @@ class LocalCall:
     caller: Caller
     holder: TokenHolder | None
     trace: Trace
+
+
+def citizen_of(call: LocalCall) -> TokenHolder:
+    """Return the citizen in whose name a call about her data is made, and note in the trace that it is about her.
+
+    Refused: TOKEN_MISSING; SCOPE_MISSING, if she logged in without letting the system do that.
+    """
+    if call.holder is None:
+        message = "Only a citizen asks about her own data; send her access token in `authorization: Bearer`."
+        raise unauthenticated("TOKEN_MISSING", message)
+    call.trace.subject = call.holder.personal_number
+    if _RIGHTS not in call.holder.scopes:
+        message = (
+            f"The citizen has not let {call.caller.system} see who has used her data or make requests about it; log "
+            f"her in with {_RIGHTS} in the scope, which she approves at the identity provider."
+        )
+        raise denied("SCOPE_MISSING", message)
+    return call.holder
 
 
 Answer = Callable[[LocalCall, Any], Awaitable[Message]]

@@ -45,8 +45,10 @@ class SystemClient:
         known = ", ".join(system.subsystem for system in CLIENTS)
         raise KeyError(f"no client system {subsystem!r}; there are: {known}")
 
-    def login(self, citizen: str) -> "CitizenSession":
+    def login(self, citizen: str, *, rights: bool = False) -> "CitizenSession":
         """Log a citizen in: the key of a persona, or a personal number.
+
+        With `rights` the system asks her to let it see who has used her data, and make requests about them for her.
 
         Raises LoginRefused if the identity provider says no.
         """
@@ -55,7 +57,8 @@ class SystemClient:
         personal_number = _number_of(citizen)
         visitor = Citizen(personal_number, self.tls.authority)
         self._undo.callback(visitor.browser.close)
-        login = OidcLogin(self._registration, self._endpoints.identity_url, self.tls.authority)
+        scope = "openid profile rights" if rights else "openid profile"
+        login = OidcLogin(self._registration, self._endpoints.identity_url, self.tls.authority, scope)
         self._undo.callback(login.close)
         return CitizenSession(self, visitor, login.log_in(visitor).access_token, login)
 

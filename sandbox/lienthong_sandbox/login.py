@@ -70,8 +70,12 @@ class Citizen:
 class OidcLogin:
     """The server side of a client: sends the citizen to the provider and exchanges the code she brings back."""
 
-    def __init__(self, registration: ClientRegistration, issuer: str, authority: bytes) -> None:
+    def __init__(
+        self, registration: ClientRegistration, issuer: str, authority: bytes, scope: str = "openid profile"
+    ) -> None:
+        """`scope` is what the client asks for; it is shown to the citizen."""
         self._registration = registration
+        self._scope = scope
         self._issuer = issuer
         context = ssl.create_default_context(cadata=authority.decode())
         self._client = httpx2.Client(verify=context, timeout=_TIMEOUT_S, trust_env=False)
@@ -92,7 +96,7 @@ class OidcLogin:
             "response_type": "code",
             "client_id": self._registration.client_id,
             "redirect_uri": self._registration.redirect_uri,
-            "scope": "openid profile",
+            "scope": self._scope,
             "state": state,
             "nonce": secrets.token_urlsafe(16),
             "code_challenge": challenge,

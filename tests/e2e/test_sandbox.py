@@ -8,9 +8,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
-from lienthong.client import explain
+from lienthong.client import CallContext, explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
 from lienthong_sandbox.folder_lock import FolderInUseError
 from tests.support.threads import left_behind
@@ -29,6 +31,13 @@ def consented_name(sandbox: Sandbox) -> str:
     mai = bank.login("nguyen-thi-mai")
     mai.consent("ekyc", ["identity.basic"])
     return read(bank, mai).citizen.name.full_name
+
+
+def accesses_shown_to(bank: SystemClient, session: CitizenSession) -> list[Access]:
+    context = CallContext("", token=session.token)
+    stub = ExchangeLogServiceStub(bank.channel)
+    answer = stub.ListAccesses(ListAccessesRequest(), metadata=context.metadata(), timeout=DEADLINE_S)
+    return list(answer.accesses)
 
 
 def child_processes() -> set[str]:
@@ -95,6 +104,18 @@ def test_a_revoked_consent_is_refused_from_the_next_call_on(vn: Sandbox) -> None
     with pytest.raises(grpc.RpcError) as refused:
         read(bank, citizen)
     assert explain(refused.value).reason == "CONSENT_REVOKED"
+
+
+def test_a_system_sees_who_used_her_data_once_she_has_let_it(vn: Sandbox) -> None:
+    bank = vn.system("ekyc")
+    without, citizen = bank.login("do-thuy-hoa"), bank.login("do-thuy-hoa", rights=True)
+    with pytest.raises(grpc.RpcError) as refused:
+        accesses_shown_to(bank, without)
+    assert explain(refused.value).reason == "SCOPE_MISSING"
+    # She is logged in anew for a consent, with the same scope.
+    citizen.consent("ekyc", ["identity.basic"])
+    read(bank, citizen)
+    assert accesses_shown_to(bank, citizen)[1].consumer == "VN-SANDBOX/COM/BANK01/ekyc"
 
 
 def test_a_consent_that_she_denies_is_not_given(vn: Sandbox) -> None:

@@ -86,9 +86,9 @@ def stored_with(engine: Engine, number: str) -> list[dict[str, object]]:
     """Return every row of the gateway's tables that holds a personal number."""
     with engine.connect() as connection:
         rows = [
-            dict(row._mapping)  # noqa: SLF001 (a public attribute of SQLAlchemy's)
+            {str(column): value for column, value in row.items()}
             for table in schema.metadata().sorted_tables
-            for row in connection.execute(select(table))
+            for row in connection.execute(select(table)).mappings()
         ]
     return [row for row in rows if any(number in str(value) for value in row.values())]
 

@@ -159,6 +159,8 @@ def test_a_token_without_a_required_claim_is_refused(world: GatewayWorld, name: 
         {"iat": []},
         {"sub": 7},
         {"personal_number": None},
+        {"scope": ["openid", "rights"]},
+        {"scope": None},
     ],
     ids=str,
 )

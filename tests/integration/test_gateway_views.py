@@ -34,7 +34,7 @@ def log_service(world: GatewayWorld, system: SystemId = members.AUDITOR) -> Exch
 
 def list_accesses(world: GatewayWorld, cursor: str = "", page_size: int = 0) -> log_pb2.ListAccessesResponse:
     request = log_pb2.ListAccessesRequest(cursor=cursor, page_size=page_size)
-    metadata = CallContext("", world.token()).metadata()
+    metadata = CallContext("", world.rights_token()).metadata()
     return log_service(world, members.PORTAL).ListAccesses(request, metadata=metadata, timeout=TIMEOUT_S)
 
 

@@ -107,6 +107,13 @@ def test_the_id_token_tells_no_name_without_the_profile_scope(world: IdentityWor
     assert userinfo.json() == {"sub": claims["sub"], "simulation": True}
 
 
+def test_the_access_token_says_that_she_let_the_client_act_for_her(world: IdentityWorld) -> None:
+    body = world.tokens(scope="openid rights")
+    assert body["scope"] == "openid rights"
+    assert claims_of(world, body["access_token"], GATEWAY.spiffe_id)["scope"] == "openid rights"
+    assert claims_of(world, body["id_token"], "portal").keys().isdisjoint({"name", "birthdate", "personal_number"})
+
+
 def test_userinfo_tells_what_the_scope_allows(world: IdentityWorld) -> None:
     body = world.tokens()
     userinfo = world.portal.get("/userinfo", Authorization=f"Bearer {body['access_token']}")
@@ -163,6 +170,7 @@ def test_the_metadata_names_only_what_is_offered(world: IdentityWorld) -> None:
     assert metadata["id_token_signing_alg_values_supported"] == ["ES256"]
     assert metadata["authorization_details_types_supported"] == ["lienthong_consent"]
     assert metadata["authorization_response_iss_parameter_supported"] is True
+    assert metadata["scopes_supported"] == ["openid", "profile", "rights"]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer nonsense", "Basic cG9ydGFsOng="])

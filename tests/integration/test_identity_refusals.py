@@ -143,6 +143,8 @@ def test_nobody_is_redirected_to_an_address_that_is_not_registered(
         ({"code_challenge_method": None}, "invalid_request"),
         ({"scope": "profile"}, "invalid_scope"),
         ({"scope": "openid email"}, "invalid_scope"),
+        ({"scope": "openid rights rights"}, "invalid_scope"),
+        ({"scope": "rights"}, "invalid_scope"),
         ({"scope": None}, "invalid_scope"),
         ({"prompt": "consent"}, "invalid_request"),
         ({"max_age": "-1"}, "invalid_request"),

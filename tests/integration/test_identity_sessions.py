@@ -33,6 +33,36 @@ def test_another_client_is_approved_without_a_new_login(world: IdentityWorld) ->
     assert "Test bank" in page.response.text
 
 
+def test_a_client_that_wants_to_act_for_her_is_approved_for_it_also_when_she_approved_it_before(
+    world: IdentityWorld,
+) -> None:
+    browser, _ = world.signed_in()
+    silent = browser.get(world.portal.authorize(scope="openid rights", prompt="none")).answer
+    page = browser.get(world.portal.authorize(scope="openid rights"))
+
+    assert silent["error"] == "interaction_required"
+    assert page.path == "/approve"
+    assert "Xem ai đã sử dụng dữ liệu của bạn" in page.response.text
+    assert "See who has used your data" in page.response.text
+    assert "code" in browser.submit(page, decision="approve").answer
+    assert "code" in browser.get(world.portal.authorize(scope="openid rights")).answer
+    assert "code" in browser.get(world.portal.authorize()).answer
+
+
+def test_a_client_that_does_not_want_to_act_for_her_is_approved_without_it(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.log_in(browser.get(world.portal.authorize(scope="openid profile")))
+    assert page.path == "/approve"
+    assert "Xem ai đã sử dụng dữ liệu của bạn" not in page.response.text
+
+
+def test_who_denies_a_client_to_act_for_her_gives_it_nothing(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    denied = browser.submit(browser.get(world.portal.authorize(scope="openid rights")), decision="deny")
+    assert denied.answer["error"] == "access_denied"
+    assert browser.get(world.portal.authorize(scope="openid rights")).path == "/approve"
+
+
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}])
 def test_a_client_can_ask_for_a_new_login(world: IdentityWorld, changes: dict[str, str | None]) -> None:
     browser, _ = world.signed_in()

@@ -99,11 +99,11 @@ def test_an_auditor_sees_everything(world: GatewayWorld) -> None:
 
 def test_a_citizen_sees_her_own_whoever_shows_it_to_her(world: GatewayWorld) -> None:
     number = f"{1:012}"
-    found = list_accesses(world, members.PORTAL, world.token(number=number))
+    found = list_accesses(world, members.PORTAL, world.rights_token(number=number))
     old = [access for access in found if access.log_index < OLD]
     assert {access.log_index % 5 for access in old} == {1}
     assert len(old) == OLD / 5
-    same = list_accesses(world, members.AUDITOR, world.token(members.AUDITOR, number))
+    same = list_accesses(world, members.AUDITOR, world.rights_token(members.AUDITOR, number))
     assert [access.log_index for access in same if access.log_index < OLD] == [access.log_index for access in old]
 
 
@@ -190,7 +190,7 @@ def test_a_question_that_contradicts_itself_is_refused(
 
 @pytest.mark.parametrize("asked", [{"as_provider": True}, {"as_consumer": True}, {"filter": {"subject_number": LAN}}])
 def test_a_citizens_token_says_whose_accesses_are_wanted(world: GatewayWorld, asked: dict[str, Any]) -> None:
-    why = refusal_of(lambda: page_of(world, members.PORTAL, world.token(), **asked))
+    why = refusal_of(lambda: page_of(world, members.PORTAL, world.rights_token(), **asked))
     assert why.reason == "LOG_FILTER_INVALID"
 
 

@@ -121,6 +121,10 @@ class GatewayWorld:
         claims = self.claims(consumer, number, level) | changes
         return self.key_set.keys[0].sign(claims, token_type="at+jwt")
 
+    def rights_token(self, consumer: SystemId = members.PORTAL, number: str = LAN) -> str:
+        """Return the access token of a citizen who lets a system see who has used her data, and make requests."""
+        return self.token(consumer, number, scope="openid rights")
+
     def request_consent(
         self,
         consumer: SystemId = members.PORTAL,
@@ -238,7 +242,7 @@ class GatewayWorld:
 
     def accesses(self, number: str = LAN) -> list[Access]:
         """Return who accessed a citizen's data, newest first, as the portal shows it to her."""
-        context = CallContext("", self.token(members.PORTAL, number))
+        context = CallContext("", self.rights_token(members.PORTAL, number))
         stub = ExchangeLogServiceStub(self.channel(members.PORTAL))
         request = ListAccessesRequest(page_size=500)
         return list(stub.ListAccesses(request, metadata=context.metadata(), timeout=TIMEOUT_S).accesses)

@@ -25,7 +25,7 @@ def service(world: GatewayWorld, system: SystemId = members.PORTAL) -> SubjectRi
 
 
 def as_citizen(world: GatewayWorld, number: str = LAN) -> tuple[tuple[str, str], ...]:
-    return CallContext("", world.token(members.PORTAL, number)).metadata()
+    return CallContext("", world.rights_token(members.PORTAL, number)).metadata()
 
 
 def by_officer(system: SystemId) -> tuple[tuple[str, str], ...]:

@@ -105,13 +105,21 @@ def _key_id(text: str) -> str:
 def _token(claims: Mapping[str, Any]) -> _Token:
     try:
         return _Token(
-            holder=TokenHolder(str(claims["personal_number"]), int(claims["account_level"])),
+            holder=TokenHolder(str(claims["personal_number"]), int(claims["account_level"]), _scopes(claims)),
             thumbprint=str(claims["cnf"]["x5t#S256"]),
             valid_from=max(float(claims["iat"]), float(claims.get("nbf", 0))),
             expires_at=float(claims["exp"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed("its claims are not those of an access token for the gateway") from error
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes of a token; one without the claim has none (RFC 9068 section 2.2.3)."""
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise TypeError("the claim scope must be text")
+    return frozenset(scope.split())
 
 
 def _check_now(token: _Token, caller: Caller, now: datetime) -> None:

@@ -9,10 +9,8 @@ from sqlalchemy import Connection, Engine
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong_core.clock import Clock
-from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
-from lienthong_gateway.exchange import TokenHolder
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answer, LocalCall, citizen_of
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
@@ -73,8 +71,7 @@ class SubjectRightsAnswers:
         }
 
     async def _submit(self, call: LocalCall, request: pb.SubmitRequest) -> pb.SubmitResponse:
-        citizen = _citizen(call)
-        call.trace.subject = citizen.personal_number
+        citizen = citizen_of(call)
         registration, now = self._registration.value, self._clock.now()
         new = rules.submitted(
             request.kind, request.controller, request.detail, citizen.personal_number, registration, now
@@ -83,7 +80,7 @@ class SubjectRightsAnswers:
         return pb.SubmitResponse(request=request_message(new, now))
 
     async def _withdraw(self, call: LocalCall, request: pb.WithdrawRequest) -> pb.WithdrawResponse:
-        citizen = _citizen(call)
+        citizen = citizen_of(call)
         found = await self._find(request.request_id)
         if found is None or found.subject_number != citizen.personal_number:
             raise rules.unknown_request()
@@ -94,7 +91,7 @@ class SubjectRightsAnswers:
     async def _list(self, call: LocalCall, request: pb.ListRequest) -> pb.ListResponse:
         size, before = page_size(request.page_size, _REQUESTS, _MOST_REQUESTS), read_cursor(request.cursor)
         if call.holder is not None:
-            whose = Whose.of_citizen(call.holder.personal_number)
+            whose = Whose.of_citizen(citizen_of(call).personal_number)
         else:
             whose = Whose.for_member(call.caller.system.member)
         found = await asyncio.to_thread(self._page, whose, before, size + 1, open_only=request.open_only)
@@ -183,13 +180,6 @@ class SubjectRightsAnswers:
     ) -> list[tuple[int, StoredRequest]]:
         with self._engine.connect() as connection:
             return store.list_requests(connection, whose, before, limit, open_only=open_only)
-
-
-def _citizen(call: LocalCall) -> TokenHolder:
-    if call.holder is None:
-        message = "Only a citizen asks about her own data; send her access token in `authorization: Bearer`."
-        raise unauthenticated("TOKEN_MISSING", message)
-    return call.holder
 
 
 def _stored(connection: Connection, before: StoredRequest) -> StoredRequest:

@@ -9,7 +9,7 @@ from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.messages import timestamp
-from lienthong_gateway.local import LocalCall
+from lienthong_gateway.local import LocalCall, citizen_of
 from lienthong_gateway.log.search import Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt
 from lienthong_gateway.paging import page_size, read_cursor
@@ -47,6 +47,7 @@ class AccessAnswers:
         own = str(call.caller.system)
         roles = [Key("consumer", own)] * request.as_consumer + [Key("provider", own)] * request.as_provider
         if call.holder is not None:
+            citizen_of(call)
             if roles or wanted.subject_number:
                 message = "A citizen's token says whose accesses are wanted: leave out the roles and subject_number."
                 raise filter_invalid(message)

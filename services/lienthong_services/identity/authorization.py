@@ -12,7 +12,9 @@ from uuid import UUID
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.model import Client
 
-SCOPES = ("openid", "profile")
+RIGHTS_SCOPE = "rights"
+"""What lets a client see, at the gateway, who has used the citizen's data, and make requests about them in her name."""
+SCOPES = ("openid", "profile", RIGHTS_SCOPE)
 PROMPTS = ("login", "none")
 CONSENT_DETAIL = "lienthong_consent"
 """The type of `authorization_details` that asks for a consent."""
@@ -144,7 +146,7 @@ def _single(pairs: list[tuple[str, str]]) -> dict[str, str]:
 def _scope(text: str) -> str:
     scopes = text.split(" ")
     if "openid" not in scopes or len(set(scopes)) != len(scopes) or not set(scopes) <= set(SCOPES):
-        raise OAuthError("invalid_scope", "scope must be openid, or openid profile, each once.")
+        raise OAuthError("invalid_scope", "scope must be openid, and may add profile and rights, each once.")
     return text
 
 

@@ -78,11 +78,12 @@ class Interaction(IdentityTable, table=True):
     expires_at: int = Field(index=True)
 
 
-class ClientApproval(IdentityTable, table=True):
-    """That the citizen has approved a client within a session; it is not asked again there."""
+class ScopeApproval(IdentityTable, table=True):
+    """That the citizen has approved a client for a scope within a session; it is not asked again there."""
 
     session_digest: str = Field(primary_key=True, foreign_key="browsersession.session_digest", ondelete="CASCADE")
     client_id: str = Field(primary_key=True)
+    scope: str = Field(primary_key=True)
 
 
 class AuthorizationCode(IdentityTable, table=True):

@@ -17,9 +17,9 @@ from lienthong_services.identity.model import (
     AuthorizationCode,
     BrowserSession,
     Client,
-    ClientApproval,
     Interaction,
     LoginAttempts,
+    ScopeApproval,
 )
 from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, TOKEN_LIFETIME
 
@@ -133,15 +133,17 @@ class IdentityStore:
         """End a session with all that hangs on it."""
         self._changes_a_row(_the_session(session_digest))
 
-    def approve_client(self, session_digest: str, client_id: str) -> None:
-        """Remember that the citizen of a session approved a client."""
+    def approve_client(self, session_digest: str, client_id: str, scope: str) -> None:
+        """Remember that the citizen of a session approved a client, for all of a space-separated scope."""
         with suppress(IntegrityError), self._writing() as session:  # approved in another tab at the same moment
-            session.merge(ClientApproval(session_digest=session_digest, client_id=client_id))
+            for each in scope.split():
+                session.merge(ScopeApproval(session_digest=session_digest, client_id=client_id, scope=each))
 
-    def is_approved(self, session_digest: str, client_id: str) -> bool:
-        """Say whether the citizen of a session approved a client."""
+    def is_approved(self, session_digest: str, client_id: str, scope: str) -> bool:
+        """Say whether the citizen of a session approved a client, for all of a space-separated scope."""
         with self._session() as session:
-            return session.get(ClientApproval, (session_digest, client_id)) is not None
+            keys = [(session_digest, client_id, each) for each in scope.split()]
+            return all(session.get(ScopeApproval, key) is not None for key in keys)
 
     def start_interaction(self, interaction: Interaction) -> None:
         """Keep a new interaction."""

@@ -20,7 +20,7 @@ from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unauthenticated, unavailable
 
 _TIMEOUT_S = 5.0
-_SCOPE = "openid profile"
+_SCOPE = "openid profile rights"
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def test_the_way_there_is_protected_by_pkce_state_and_nonce(world: PortalWorld) 
     first, second = world.issuer.asked
     assert first["code_challenge_method"] == "S256"
     assert first["redirect_uri"] == f"{world.url}/oidc/callback"
-    assert set(first["scope"].split()) == {"openid", "profile"}
+    assert set(first["scope"].split()) == {"openid", "profile", "rights"}
     for name in ("state", "nonce", "code_challenge"):
         assert len(first[name]) >= 43
         assert first[name] != second[name]

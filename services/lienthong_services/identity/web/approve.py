@@ -6,6 +6,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lienthong_services.identity.authorization import RIGHTS_SCOPE
 from lienthong_services.identity.errors import PageError
 from lienthong_services.identity.rules import Step
 from lienthong_services.identity.web.flow import find_visit, go_on, open_step, refuse, see_other
@@ -17,6 +18,7 @@ def show_approval(provider: Provider, request: Request) -> Response:
     visit = find_visit(provider, request, request.query_params)
     if open_step(provider, visit.session, visit.interaction) is not Step.APPROVE:
         return go_on(provider, visit.session, visit.interaction)
+    scopes = visit.wanted.scope.split()
     return provider.pages.page(
         "approve.html",
         leads_to=visit.wanted.redirect_uri,
@@ -26,18 +28,19 @@ def show_approval(provider: Provider, request: Request) -> Response:
         account=provider.store.account(visit.session.personal_number),
         level=visit.session.level,
         wanted_levels=visit.wanted.acr_values.split(),
-        profile="profile" in visit.wanted.scope.split(),
+        profile="profile" in scopes,
+        rights=RIGHTS_SCOPE in scopes,
     )
 
 
 def decide_approval(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
-    """Approve the client for this session, or send the browser back with the refusal."""
+    """Approve the client, for what it asks, in this session, or send the browser back with the refusal."""
     visit = find_visit(provider, request, form)
     if open_step(provider, visit.session, visit.interaction) is not Step.APPROVE:
         return go_on(provider, visit.session, visit.interaction)
     if not is_approval(form):
         return see_other(refuse(provider, visit, "access_denied", "The citizen denied the login."))
-    provider.store.approve_client(visit.session.session_digest, visit.client.client_id)
+    provider.store.approve_client(visit.session.session_digest, visit.client.client_id, visit.wanted.scope)
     return go_on(provider, visit.session, visit.interaction)
 
 

@@ -17,7 +17,10 @@ from lienthong_services.identity.web.sessions import new_session, session_of, se
 
 _WITHOUT_PAGES = {
     Step.LOGIN: ("login_required", "The citizen is not logged in, or not recently enough; ask without prompt=none."),
-    Step.APPROVE: ("interaction_required", "The citizen has not approved this client; ask without prompt=none."),
+    Step.APPROVE: (
+        "interaction_required",
+        "The citizen has not approved all that this client asks; ask without prompt=none.",
+    ),
     Step.CONSENT: ("consent_required", "A consent takes the citizen's answer on a page; ask without prompt=none."),
 }
 

@@ -70,10 +70,10 @@ def find_visit(provider: Provider, request: Request, sent: Mapping[str, str]) ->
 
 def open_step(provider: Provider, session: BrowserSession, interaction: Interaction) -> Step:
     """Return what the citizen must do next in this interaction."""
-    request = interaction.request
+    request, store = interaction.request, provider.store
     return next_step(
         logged_in=bool(session.personal_number) and not interaction.must_log_in,
-        approved=not request or provider.store.is_approved(session.session_digest, request["client_id"]),
+        approved=not request or store.is_approved(session.session_digest, request["client_id"], request["scope"]),
         consent_open=bool(request and request["consent_request_id"]),
     )
 

@@ -63,6 +63,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED: the token was issued to another system (`cnf` is not this certificate)."""
     ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 37
     """UNAVAILABLE: the identity provider's keys cannot be had; try again."""
+    ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 38
+    """PERMISSION_DENIED: the citizen has not let the system that logged her in do this; log her in with the scope `rights`,
+    which she approves at the identity provider.
+    """
     ERROR_REASON_PURPOSE_MISSING: _ErrorReason.ValueType  # 40
     """INVALID_ARGUMENT: the call names no purpose; send `lienthong-purpose`."""
     ERROR_REASON_PURPOSE_UNKNOWN: _ErrorReason.ValueType  # 41
@@ -249,6 +253,10 @@ ERROR_REASON_TOKEN_NOT_YOURS: ErrorReason.ValueType  # 36
 """UNAUTHENTICATED: the token was issued to another system (`cnf` is not this certificate)."""
 ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 37
 """UNAVAILABLE: the identity provider's keys cannot be had; try again."""
+ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 38
+"""PERMISSION_DENIED: the citizen has not let the system that logged her in do this; log her in with the scope `rights`,
+which she approves at the identity provider.
+"""
 ERROR_REASON_PURPOSE_MISSING: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT: the call names no purpose; send `lienthong-purpose`."""
 ERROR_REASON_PURPOSE_UNKNOWN: ErrorReason.ValueType  # 41

@@ -89,10 +89,12 @@ class ExchangeLogServiceServicer(object):
     """
 
     def ListAccesses(self, request, context):
-        """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
-        an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
-        10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
-        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those to her data, whoever calls. Without:
+        to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+        still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+        caller waiting.
+        Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

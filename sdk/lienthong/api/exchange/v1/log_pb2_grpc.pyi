@@ -38,10 +38,12 @@ class ExchangeLogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExchangeLogServiceAsyncStub: ...
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]
-    """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
-    an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
-    10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
-    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those to her data, whoever calls. Without:
+    to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+    caller waiting.
+    Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
     """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
@@ -88,10 +90,12 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAccesses: _aio.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
-    an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
-    10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
-    Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those to her data, whoever calls. Without:
+    to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+    caller waiting.
+    Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
@@ -141,10 +145,12 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListAccessesResponse, _abc.Awaitable[_log_pb2.ListAccessesResponse]]:
-        """Lists accesses, newest first. With a citizen's token: those to her data, whoever calls. Without: to an auditor all, to
-        an agency its own, as the consumer or the provider, whichever it says. A page may be empty and still have a cursor:
-        10,000 entries are looked at for each, so that a filter that fits nothing does not keep the caller waiting.
-        Errors: UNAUTHENTICATED TOKEN_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those to her data, whoever calls. Without:
+        to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+        still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+        caller waiting.
+        Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -27,10 +27,11 @@ if _version_not_supported:
 
 class SubjectRightsServiceStub(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.
@@ -81,10 +82,11 @@ class SubjectRightsServiceStub(object):
 
 class SubjectRightsServiceServicer(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.
@@ -109,7 +111,7 @@ class SubjectRightsServiceServicer(object):
     def List(self, request, context):
         """Lists requests, newest first: with a citizen's token hers, without one those that the calling system's member has
         to answer.
-        Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+        Errors: PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,10 +196,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SubjectRightsService(object):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.

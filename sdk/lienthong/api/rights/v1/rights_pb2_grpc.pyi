@@ -30,10 +30,11 @@ GRPC_VERSION: str
 
 class SubjectRightsServiceStub:
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.
@@ -54,7 +55,7 @@ class SubjectRightsServiceStub:
     List: _grpc.UnaryUnaryMultiCallable[_rights_pb2.ListRequest, _rights_pb2.ListResponse]
     """Lists requests, newest first: with a citizen's token hers, without one those that the calling system's member has
     to answer.
-    Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    Errors: PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_rights_pb2.AcknowledgeRequest, _rights_pb2.AcknowledgeResponse]
     """Tells the citizen that her request is being dealt with, which the law wants within two working days. A
@@ -73,10 +74,11 @@ class SubjectRightsServiceStub:
 @_typing.type_check_only
 class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.
@@ -94,7 +96,7 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     List: _aio.UnaryUnaryMultiCallable[_rights_pb2.ListRequest, _rights_pb2.ListResponse]  # type: ignore[assignment]
     """Lists requests, newest first: with a citizen's token hers, without one those that the calling system's member has
     to answer.
-    Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    Errors: PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     Acknowledge: _aio.UnaryUnaryMultiCallable[_rights_pb2.AcknowledgeRequest, _rights_pb2.AcknowledgeResponse]  # type: ignore[assignment]
     """Tells the citizen that her request is being dealt with, which the law wants within two working days. A
@@ -112,10 +114,11 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
-    entry of the exchange log. Citizens' calls carry her token and come through any system. Controllers' calls come from
-    any system of the member that the addressed system belongs to, and name the officer in `x-road-userid`. What either
-    writes is plain text, without control characters but line breaks and tabs.
-    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all controllers' calls: INVALID_ARGUMENT
+    entry of the exchange log. Citizens' calls carry her token, of the scope `rights`, and come through any system.
+    Controllers' calls come from any system of the member that the addressed system belongs to, and name the officer in
+    `x-road-userid`. What either writes is plain text, without control characters but line breaks and tabs.
+    Errors of all citizens' calls: UNAUTHENTICATED TOKEN_MISSING; of all citizens' calls: PERMISSION_DENIED
+    SCOPE_MISSING; of all controllers' calls: INVALID_ARGUMENT
     OFFICER_MISSING, RIGHTS_REQUEST_INVALID; of all controllers' calls: PERMISSION_DENIED OFFICER_NOT_ALLOWED; of all
     controllers' calls: NOT_FOUND RIGHTS_REQUEST_UNKNOWN; of all controllers' calls: FAILED_PRECONDITION
     RIGHTS_REQUEST_MOVE_NOT_ALLOWED.
@@ -149,7 +152,7 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rights_pb2.ListResponse, _abc.Awaitable[_rights_pb2.ListResponse]]:
         """Lists requests, newest first: with a citizen's token hers, without one those that the calling system's member has
         to answer.
-        Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+        Errors: PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
 
     @_abc_1.abstractmethod
