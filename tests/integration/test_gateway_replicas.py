@@ -4,8 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import grpc
 import pytest
@@ -14,13 +13,12 @@ from lienthong.api.consent.v1.consent_pb2 import Consent, RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_core.database import open_database, snapshot
-from lienthong_core.ports import reserved_port
 from lienthong_gateway import schema
 from lienthong_gateway.log.store import all_entries
 from lienthong_gateway.log.verify import verify_log
-from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
-from tests.support.gateway_world import HOST, PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
+from tests.support.replicas import two_replicas
 from tests.support.waiting import wait_until
 
 CALLERS = 4
@@ -31,13 +29,8 @@ ANSWERS = 60
 
 @pytest.fixture
 def replicas(database_url: str) -> Iterator[tuple[GatewayWorld, GatewayWorld]]:
-    with gateway_world(database_url) as first, ExitStack() as stack:
-        port = stack.enter_context(reserved_port(HOST))
-        config = replace(first.config, address=f"{HOST}:{port}")
-        gateway = GatewayServer(config, first.clock)
-        stack.callback(gateway.stop)
-        gateway.start()
-        yield first, replace(first, config=config, gateway=gateway, _open={})
+    with two_replicas(database_url) as worlds:
+        yield worlds
 
 
 def revoke(world: GatewayWorld, consent: Consent) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -12,12 +13,15 @@ from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
+from lienthong_gateway.log.head import Head, read_head
+from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
 from tests.support.citizens import MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.rights import (
     DELETE,
     DESK,
+    GATEWAY,
     OFFICE,
     POPULATION,
     RESTRICT,
@@ -116,6 +120,33 @@ def test_a_restriction_outlives_the_gateways_restart(tmp_path: Path) -> None:
         complied(world, RESTRICT)
     with gateway_world(url, checkpoint_key=key) as world:
         assert refusal_of(world.read).reason == "PROCESSING_RESTRICTED"
+
+
+def test_a_step_makes_decisions_anew_only_if_they_could_rest_on_it(world: GatewayWorld) -> None:
+    assert isinstance(world.gateway, GatewayServer)
+    engine = world.gateway.engine
+
+    def changed_by(step: Callable[[], object]) -> tuple[int, int]:
+        heads: list[Head] = []
+        for act in (lambda: None, step):
+            act()
+            with engine.connect() as connection:
+                heads.append(read_head(connection))
+        before, after = heads
+        return after.consent_epoch - before.consent_epoch, after.registration_epoch - before.registration_epoch
+
+    view, restriction, deletion = (submit(world, kind).request_id for kind in (VIEW, RESTRICT, DELETE))
+    erasure = submit(world, DELETE, GATEWAY).request_id
+    acknowledge(world, erasure, OFFICE)
+
+    assert changed_by(lambda: submit(world, RESTRICT)) == (0, 0)
+    for request_id in (view, restriction, deletion):
+        assert changed_by(partial(acknowledge, world, request_id)) == (0, 0)
+    assert changed_by(lambda: fulfil(world, view)) == (0, 0)
+    assert changed_by(lambda: fulfil(world, deletion)) == (0, 0)
+    assert changed_by(lambda: fulfil(world, restriction)) == (0, 1)
+    assert changed_by(lambda: withdraw(world, restriction)) == (0, 1)
+    assert changed_by(lambda: fulfil(world, erasure, OFFICE)) == (1, 1)
 
 
 def test_a_deletion_that_another_controller_carries_out_leaves_the_gateways_records(world: GatewayWorld) -> None:

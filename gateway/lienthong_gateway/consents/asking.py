@@ -1,5 +1,6 @@
 """ConsentService, asking and deciding: a consumer asks, the identity provider records what was decided."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,8 @@ class AskingAnswers:
         }
 
     async def _request_consent(self, call: LocalCall, request: pb.RequestConsentRequest) -> pb.RequestConsentResponse:
+        # Another replica may have registered the purpose.
+        await asyncio.to_thread(self._registration.refresh)
         asked = self._asked(call, request)
         now = self._records.now()
         stored = StoredRequest(

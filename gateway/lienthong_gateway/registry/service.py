@@ -17,7 +17,7 @@ from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight
+from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration
 from lienthong_gateway.registry import messages, reading, rules, store
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import Facts
@@ -126,7 +126,7 @@ class AdministrationAnswers:
     async def _list_legal_grounds(
         self, call: LocalCall, _request: pb.ListLegalGroundsRequest
     ) -> pb.ListLegalGroundsResponse:
-        registration = self._registration.value
+        registration = await self._registered_now()
         rules.check_administrator(registration, call.caller.system)
         grounds = (ground for _, ground in sorted(registration.legal_grounds.items()))
         return pb.ListLegalGroundsResponse(legal_grounds=[messages.legal_ground_message(ground) for ground in grounds])
@@ -159,7 +159,7 @@ class AdministrationAnswers:
     async def _list_access_rights(
         self, call: LocalCall, request: pb.ListAccessRightsRequest
     ) -> pb.ListAccessRightsResponse:
-        registration = self._registration.value
+        registration = await self._registered_now()
         rules.check_administrator(registration, call.caller.system)
         rights = [right for _, right in sorted(registration.access_rights.items(), key=lambda item: item[0])]
         found = [
@@ -190,7 +190,7 @@ class AdministrationAnswers:
         return pb.DismissOfficerResponse()
 
     async def _list_officers(self, call: LocalCall, request: pb.ListOfficersRequest) -> pb.ListOfficersResponse:
-        registration = self._registration.value
+        registration = await self._registered_now()
         rules.check_administrator(registration, call.caller.system)
         officers = [
             messages.officer_message(system, officer_id)
@@ -204,9 +204,14 @@ class AdministrationAnswers:
         right = registration.access_rights[asked.consumer, asked.method, asked.purpose]
         return messages.access_right_message(right, registration.purposes[right.purpose])
 
+    async def _registered_now(self) -> Registration:
+        """Return what is registered, whichever replica has changed it."""
+        await asyncio.to_thread(self._registration.refresh)
+        return self._registration.value
+
     async def _record(self, call: LocalCall, change: _Change) -> None:
         caller, officer = call.caller.system, call.trace.officer
-        rules.check_actor(self._registration.value, caller, officer)
+        rules.check_actor(await self._registered_now(), caller, officer)
         now = self._clock.now()
 
         def make(connection: Connection) -> None:

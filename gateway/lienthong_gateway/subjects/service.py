@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -16,8 +17,10 @@ from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.paging import page_size, read_cursor
+from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import check_officer
+from lienthong_gateway.registry.store import load_registration
 from lienthong_gateway.subjects import rules, store
 from lienthong_gateway.subjects.erasure import Erasure
 from lienthong_gateway.subjects.messages import request_message
@@ -26,6 +29,11 @@ from lienthong_gateway.subjects.store import Whose
 
 _REQUESTS, _MOST_REQUESTS = 50, 200
 _KIND = "RIGHTS_REQUEST_KIND_"
+_FULFILLED, _WITHDRAWN = "FULFILLED", "WITHDRAWN"
+
+
+_Move: TypeAlias = Callable[[StoredRequest, Registration], StoredRequest]
+"""What becomes of a request, given what is registered; refuses what may not be."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,19 @@ class _Step:
 
     name: str
     before: StoredRequest
-    move: Callable[[StoredRequest], StoredRequest]
+    move: _Move
     erases: bool = False
     """Whether the citizen is deleted with it."""
+
+    @property
+    def touches(self) -> Touches:
+        """What decisions rest on that the step may change."""
+        if self.erases:
+            # It ends consents, and other replicas forget the commitments they keep when what is registered changes.
+            return Touches.REGISTRATION | Touches.CONSENTS
+        # Somebody else may fulfil a restriction between its reading and its withdrawal, so its state says nothing yet.
+        changes_restrictions = self.before.is_restriction and self.name in {_FULFILLED, _WITHDRAWN}
+        return Touches.REGISTRATION if changes_restrictions else Touches.NOTHING
 
 
 class SubjectRightsAnswers:
@@ -85,8 +103,8 @@ class SubjectRightsAnswers:
         if found is None or found.subject_number != citizen.personal_number:
             raise rules.unknown_request()
         now = self._clock.now()
-        moved = await self._move(call, _Step("WITHDRAWN", found, lambda stored: rules.withdrawn(stored, now)))
-        return pb.WithdrawResponse(request=request_message(moved, now))
+        step = _Step(_WITHDRAWN, found, lambda stored, _registration: rules.withdrawn(stored, now))
+        return pb.WithdrawResponse(request=request_message(await self._move(call, step), now))
 
     async def _list(self, call: LocalCall, request: pb.ListRequest) -> pb.ListResponse:
         size, before = page_size(request.page_size, _REQUESTS, _MOST_REQUESTS), read_cursor(request.cursor)
@@ -101,59 +119,83 @@ class SubjectRightsAnswers:
         return pb.ListResponse(requests=requests, next_cursor=cursor)
 
     async def _acknowledge(self, call: LocalCall, request: pb.AcknowledgeRequest) -> pb.AcknowledgeResponse:
-        found = await self._to_answer(call, request.request_id)
-        third_party = request.through_third_party
-        step = _Step("ACKNOWLEDGED", found, lambda stored: rules.acknowledged(stored, through_third_party=third_party))
-        moved = await self._move(call, step)
-        return pb.AcknowledgeResponse(request=request_message(moved, self._clock.now()))
+        third_party, now = request.through_third_party, self._clock.now()
+
+        def move(stored: StoredRequest, _registration: Registration) -> StoredRequest:
+            return rules.acknowledged(stored, through_third_party=third_party)
+
+        moved = await self._answer(call, request.request_id, "ACKNOWLEDGED", move)
+        return pb.AcknowledgeResponse(request=request_message(moved, now))
 
     async def _extend(self, call: LocalCall, request: pb.ExtendRequest) -> pb.ExtendResponse:
-        found, now = await self._to_answer(call, request.request_id), self._clock.now()
-        step = _Step("EXTENDED", found, lambda stored: rules.extended(stored, now, request.reason))
-        return pb.ExtendResponse(request=request_message(await self._move(call, step), now))
+        now = self._clock.now()
+
+        def move(stored: StoredRequest, _registration: Registration) -> StoredRequest:
+            return rules.extended(stored, now, request.reason)
+
+        moved = await self._answer(call, request.request_id, "EXTENDED", move)
+        return pb.ExtendResponse(request=request_message(moved, now))
 
     async def _fulfil(self, call: LocalCall, request: pb.FulfilRequest) -> pb.FulfilResponse:
-        found, now = await self._to_answer(call, request.request_id), self._clock.now()
-        erases = found.is_deletion and found.controller == self._gateway
-        step = _Step("FULFILLED", found, lambda stored: rules.fulfilled(stored, now, request.note), erases)
-        return pb.FulfilResponse(request=request_message(await self._move(call, step), now))
+        now = self._clock.now()
+
+        def move(stored: StoredRequest, _registration: Registration) -> StoredRequest:
+            return rules.fulfilled(stored, now, request.note)
+
+        moved = await self._answer(call, request.request_id, _FULFILLED, move)
+        return pb.FulfilResponse(request=request_message(moved, now))
 
     async def _refuse(self, call: LocalCall, request: pb.RefuseRequest) -> pb.RefuseResponse:
-        found, now = await self._to_answer(call, request.request_id), self._clock.now()
-        registration = self._registration.value
-        step = _Step(
-            "REFUSED",
-            found,
-            lambda stored: rules.refused(stored, now, request.reason, request.legal_ground, registration),
-        )
-        return pb.RefuseResponse(request=request_message(await self._move(call, step), now))
+        now = self._clock.now()
 
-    async def _to_answer(self, call: LocalCall, request_id: str) -> StoredRequest:
-        """Return a request that the caller's member has to answer, through an officer of the caller's."""
-        check_officer(self._registration.value, call.caller.system, call.trace.officer)
+        def move(stored: StoredRequest, registration: Registration) -> StoredRequest:
+            return rules.refused(stored, now, request.reason, request.legal_ground, registration)
+
+        moved = await self._answer(call, request.request_id, "REFUSED", move)
+        return pb.RefuseResponse(request=request_message(moved, now))
+
+    async def _answer(self, call: LocalCall, request_id: str, name: str, move: _Move) -> StoredRequest:
+        """Make a step of the member that has to answer a request, through an officer of the caller's."""
+        caller, officer = call.caller.system, call.trace.officer
+        # Whoever may not answer is not to learn which requests there are.
+        await asyncio.to_thread(self._registration.refresh)
+        check_officer(self._registration.value, caller, officer)
         found = await self._find(request_id)
-        if found is None or found.controller.member != call.caller.system.member:
+        if found is None or found.controller.member != caller.member:
             raise rules.unknown_request()
-        return found
+
+        def checked(stored: StoredRequest, registration: Registration) -> StoredRequest:
+            check_officer(registration, caller, officer)
+            return move(stored, registration)
+
+        erases = name == _FULFILLED and found.is_deletion and found.controller == self._gateway
+        return await self._move(call, _Step(name, found, checked, erases))
 
     async def _move(self, call: LocalCall, step: _Step) -> StoredRequest:
-        before, erases = step.before, step.erases
-        moved = before
+        before, moved = step.before, step.before
 
         def make(connection: Connection) -> None:
             nonlocal moved
-            store.save_request(connection, step.move(_stored(connection, before)))
-            if erases:
+            # Decided on where it is stored: another replica may have changed something since.
+            registration = load_registration(connection)
+            store.save_request(connection, step.move(_stored(connection, before), registration))
+            if step.erases:
                 self._erasure.erase(connection, before.subject_number, self._clock.now())
             # Read here: afterwards an erasure may give it another id.
             moved = _found(connection, before.request_id)
 
         # The entry of an erasure is about nobody: one about her would be the first of new ones.
-        await self._record(call, replace(before, subject_number="") if erases else before, step.name, make)
+        about = replace(before, subject_number="") if step.erases else before
+        await self._record(call, about, step.name, make, step.touches)
         return moved
 
     async def _record(
-        self, call: LocalCall, request: StoredRequest, step: str, change: Callable[[Connection], None]
+        self,
+        call: LocalCall,
+        request: StoredRequest,
+        step: str,
+        change: Callable[[Connection], None],
+        touches: Touches = Touches.NOTHING,
     ) -> None:
         trace = replace(
             call.trace,
@@ -163,10 +205,9 @@ class SubjectRightsAnswers:
         )
         kind = pb.RightsRequestKind.Name(request.kind).removeprefix(_KIND)
         entry = Entry(self._clock.now(), LogEvent.LOG_EVENT_RIGHTS_REQUEST, trace, "OK", f"{kind}_{step}")
-        # Restrictions are part of what decisions rest on; an erasure ends consents, and the other replicas forget the
-        # commitments they keep when what is registered changes.
-        await self._writer.write(Job(entry, change, Touches.REGISTRATION | Touches.CONSENTS))
-        await asyncio.to_thread(self._registration.refresh)
+        await self._writer.write(Job(entry, change, touches))
+        if Touches.REGISTRATION in touches:
+            await asyncio.to_thread(self._registration.refresh)
 
     async def _find(self, request_id: str) -> StoredRequest | None:
         return await asyncio.to_thread(self._read, request_id)

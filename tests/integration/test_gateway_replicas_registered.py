@@ -1,0 +1,111 @@
+"""What is registered at one replica of the gateway is what another decides on, before any exchange has told it."""
+
+from collections.abc import Callable, Iterator
+
+import grpc
+import pytest
+
+from lienthong.api.exchange.v1 import administration_pb2
+from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
+from lienthong.client import CallContext
+from lienthong_core.database import writing
+from lienthong_gateway.registry.store import remove_officer
+from lienthong_gateway.server import GatewayServer
+from lienthong_seeds import members
+from tests.support.administration import BY_OFFICER, administration, admit, dismiss, end_ground, grant, register_purpose
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, refusal_of
+from tests.support.replicas import two_replicas
+from tests.support.rights import DELETE, DESK, OFFICE, acknowledge, extend, fulfil, refuse, submit
+
+GROUND = "residence-registration"
+Replicas = tuple[GatewayWorld, GatewayWorld]
+
+
+@pytest.fixture
+def replicas(database_url: str) -> Iterator[Replicas]:
+    with two_replicas(database_url) as worlds:
+        yield worlds
+
+
+def refuse_reason(world: GatewayWorld, request_id: str) -> str:
+    return refusal_of(lambda: refuse(world, request_id, GROUND)).reason
+
+
+ACTS: dict[str, Callable[[GatewayWorld, str], object]] = {
+    "extend": extend,
+    "fulfil": fulfil,
+    "refuse": refuse,
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_an_officer_who_was_dismissed_at_one_replica_answers_nothing_at_the_other(
+    replicas: Replicas, act: Callable[[GatewayWorld, str], object]
+) -> None:
+    first, second = replicas
+    request_id = submit(second).request_id
+    acknowledge(second, request_id)
+
+    dismiss(administration(first), str(DESK), members.OFFICER)
+
+    why = refusal_of(lambda: act(second, request_id))
+    assert (why.reason, why.status) == ("OFFICER_NOT_ALLOWED", grpc.StatusCode.PERMISSION_DENIED)
+
+
+def test_an_officer_who_is_dismissed_at_the_same_moment_answers_nothing(replicas: Replicas) -> None:
+    first, second = replicas
+    request_id = submit(second).request_id
+    assert isinstance(first.gateway, GatewayServer)
+    # No change is counted: as it is for whoever has looked before the dismissal, and acts after it.
+    with writing(first.gateway.engine) as connection:
+        remove_officer(connection, DESK, members.OFFICER)
+
+    why = refusal_of(lambda: acknowledge(second, request_id))
+
+    assert why.reason == "OFFICER_NOT_ALLOWED"
+    assert [entry["reason"] for entry in first.entries() if entry["event"] == "RIGHTS_REQUEST"] == ["VIEW_SUBMITTED"]
+
+
+def test_an_officer_who_was_admitted_at_one_replica_answers_at_the_other(replicas: Replicas) -> None:
+    first, second = replicas
+    request_id = submit(second).request_id
+    dismiss(administration(second), str(DESK), members.OFFICER)
+
+    admit(administration(first), str(DESK), members.OFFICER)
+
+    assert acknowledge(second, request_id).state == State.RIGHTS_REQUEST_STATE_ACKNOWLEDGED
+
+
+def test_no_deletion_is_refused_on_a_ground_that_was_ended_at_the_other_replica(replicas: Replicas) -> None:
+    first, second = replicas
+    request_id = submit(second, DELETE).request_id
+    acknowledge(second, request_id)
+
+    end_ground(administration(first), GROUND)
+
+    assert refuse_reason(second, request_id) == "RIGHTS_REQUEST_INVALID"
+
+
+def test_consent_is_asked_for_a_purpose_that_was_registered_at_the_other_replica(replicas: Replicas) -> None:
+    first, second = replicas
+
+    purpose = register_purpose(administration(first))
+    grant(administration(first), consumer=str(members.PORTAL), purpose=purpose.code)
+
+    assert second.request_consent(purpose=purpose.code).terms.purpose_title_vi == purpose.title_vi
+
+
+def test_an_administrator_who_was_admitted_at_one_replica_acts_and_lists_at_the_other(replicas: Replicas) -> None:
+    first, second = replicas
+    new = CallContext("", officer="quan-tri-0002").metadata()
+
+    admit(administration(first), str(OFFICE), "quan-tri-0002")
+
+    request = administration_pb2.DismissOfficerRequest(
+        officer=administration_pb2.Officer(system_id=str(OFFICE), officer_id=members.ADMINISTRATOR)
+    )
+    administration(second).DismissOfficer(request, metadata=new, timeout=TIMEOUT_S)
+    listing = administration_pb2.ListOfficersRequest(system_id=str(OFFICE))
+    listed = administration(first).ListOfficers(listing, metadata=BY_OFFICER, timeout=TIMEOUT_S).officers
+    assert [officer.officer_id for officer in listed] == ["quan-tri-0002"]
+    assert refusal_of(lambda: admit(administration(first))).reason == "OFFICER_NOT_ALLOWED"
