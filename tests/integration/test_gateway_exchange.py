@@ -193,6 +193,14 @@ def with_context(context: CallContext) -> Refused:
     return lambda world: world.get_citizen(context)
 
 
+def named_on_consent(officer: str) -> Refused:
+    def call(world: GatewayWorld) -> object:
+        world.consent()
+        return world.get_citizen(CallContext(PURPOSE, world.token(), officer=officer))
+
+    return call
+
+
 REFUSALS: dict[str, tuple[str, Refused]] = {
     "no consent": ("CONSENT_MISSING", lambda world: world.read()),
     "a consent given to somebody else": ("CONSENT_MISSING", other_consumer),
@@ -222,6 +230,14 @@ REFUSALS: dict[str, tuple[str, Refused]] = {
     "an officer of another system": (
         "OFFICER_NOT_ALLOWED",
         lambda world: update_residence(world, replace(BY_LAW, officer="officer-1")),
+    ),
+    "an officer of another system on consent": (
+        "OFFICER_NOT_ALLOWED",
+        named_on_consent("officer-1"),
+    ),
+    "a personal number for an officer on consent": (
+        "OFFICER_NOT_ALLOWED",
+        named_on_consent(MAI),
     ),
     "a reference of another form": (
         "LEGAL_REFERENCE_INVALID",

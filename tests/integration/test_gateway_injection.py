@@ -76,11 +76,11 @@ def test_a_header_that_can_be_read_in_two_ways_is_refused(world: GatewayWorld, n
 
 
 def test_a_call_written_byte_by_byte_is_answered_like_any_other(world: GatewayWorld, tmp_path: Path) -> None:
-    end = send_raw(world, tmp_path, (b"x-road-userid", b"officer-7"))
+    end = send_raw(world, tmp_path, (b"x-road-userid", members.OFFICER.encode()))
 
     last = [entry for entry in world.entries() if entry["event"] != "LOG_READ"][-1]
     assert end is End.ANSWERED
-    assert (last["event"], last["officer"]) == ("EXCHANGE", "officer-7")
+    assert (last["event"], last["officer"]) == ("EXCHANGE", members.OFFICER)
 
 
 LINES: dict[str, bytes] = {

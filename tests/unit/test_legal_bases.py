@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
-from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim
@@ -30,6 +30,7 @@ GET_CITIZEN = CONTRACTS["/lienthong.api.population.v1.PopulationService/GetCitiz
 PURPOSE = members.PERMANENT_RESIDENCE.code
 RIGHT = REGISTRATION.access_rights[members.PORTAL, UPDATE.path, PURPOSE]
 CLAIM = Claim(PURPOSE, "state_19_1_c", "G01.99-20261121-0000001", members.OFFICER)
+PORTAL = Caller(members.PORTAL, "thumbprint", "")
 DENIED, INVALID = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -106,9 +107,28 @@ def test_any_form_of_any_ground_in_force_is_taken() -> None:
     decide(with_grounds(RESIDENCE_REGISTRATION, other), CLAIM)
 
 
-@pytest.mark.parametrize("officer", ["officer-1", "can-bo-9999", "CAN-BO-0107"])
-def test_an_officer_who_is_not_registered_for_the_system_may_not_act_for_it(officer: str) -> None:
-    assert reason_of(claim=replace(CLAIM, officer=officer)) == ("OFFICER_NOT_ALLOWED", DENIED)
+ON_CONSENT = Claim(PURPOSE, "consent", "", members.OFFICER)
+CALLS = {"by the law": (UPDATE, CLAIM), "on consent": (GET_CITIZEN, ON_CONSENT)}
+
+
+@pytest.mark.parametrize(("contract", "claim"), CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("officer", ["officer-1", "can-bo-9999", "CAN-BO-0107", "099190000001"])
+def test_an_officer_who_is_not_registered_for_the_system_may_not_act_for_it(
+    contract: MethodContract, claim: Claim, officer: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        find_right(PORTAL, contract, replace(claim, officer=officer), REGISTRATION, NOW)
+
+    assert (caught.value.reason, caught.value.status) == ("OFFICER_NOT_ALLOWED", DENIED)
+
+
+@pytest.mark.parametrize(("contract", "claim"), CALLS.values(), ids=CALLS)
+def test_an_officer_who_is_registered_for_the_system_acts_for_it(contract: MethodContract, claim: Claim) -> None:
+    assert find_right(PORTAL, contract, claim, REGISTRATION, NOW).consumer == members.PORTAL
+
+
+def test_on_consent_no_officer_needs_to_be_named() -> None:
+    assert find_right(PORTAL, GET_CITIZEN, replace(ON_CONSENT, officer=""), REGISTRATION, NOW).purpose == PURPOSE
 
 
 @pytest.mark.parametrize(
@@ -124,7 +144,7 @@ def test_a_right_that_is_not_in_force_is_refused_as_such(right: AccessRight) -> 
     registration = replace(REGISTRATION, access_rights={(right.consumer, right.method, right.purpose): right})
 
     with pytest.raises(Refusal) as caught:
-        find_right(Caller(members.PORTAL, "thumbprint", ""), UPDATE, CLAIM, registration, NOW)
+        find_right(PORTAL, UPDATE, CLAIM, registration, NOW)
 
     assert (caught.value.reason, caught.value.status) == ("ACCESS_RIGHT_NOT_IN_FORCE", DENIED)
 

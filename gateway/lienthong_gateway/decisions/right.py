@@ -18,7 +18,7 @@ def find_right(
     """Return the right that the call makes use of.
 
     Refused: PURPOSE_MISSING, PURPOSE_UNKNOWN, ACCESS_RIGHT_MISSING, ACCESS_RIGHT_NOT_IN_FORCE, LEGAL_BASIS_UNKNOWN,
-    LEGAL_BASIS_NOT_ALLOWED.
+    LEGAL_BASIS_NOT_ALLOWED, OFFICER_NOT_ALLOWED.
     """
     if not claim.purpose:
         raise invalid("PURPOSE_MISSING", "The call names no purpose; send its code in lienthong-purpose.")
@@ -47,6 +47,13 @@ def find_right(
             f"The right to call {contract.path} for {claim.purpose} rests on {allowed}, not on {claim.legal_basis}."
         )
         raise denied("LEGAL_BASIS_NOT_ALLOWED", message)
+    # On consent nobody need be named, but whoever is named acts.
+    if claim.officer and (caller.system, claim.officer) not in registration.officers:
+        message = (
+            f"The officer in x-road-userid is not registered as acting for {caller.system}; name one who is, or have "
+            "the gateway's administrator admit this one."
+        )
+        raise denied("OFFICER_NOT_ALLOWED", message)
     return right
 
 
@@ -55,8 +62,8 @@ def decide_by_law(
 ) -> Grant:
     """Return what a legal basis other than consent allows: one of Law 91/2025 Art. 19(1).
 
-    Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING, OFFICER_NOT_ALLOWED, LEGAL_GROUND_MISSING,
-    LEGAL_GROUND_NOT_IN_FORCE, LEGAL_REFERENCE_INVALID.
+    Refused: LEGAL_REFERENCE_MISSING, OFFICER_MISSING, LEGAL_GROUND_MISSING, LEGAL_GROUND_NOT_IN_FORCE,
+    LEGAL_REFERENCE_INVALID.
     """
     if not claim.legal_reference:
         message = (
@@ -65,12 +72,6 @@ def decide_by_law(
         raise invalid("LEGAL_REFERENCE_MISSING", message)
     if not claim.officer:
         raise invalid("OFFICER_MISSING", f"{claim.legal_basis} needs the officer who acts, in x-road-userid.")
-    if (right.consumer, claim.officer) not in registration.officers:
-        message = (
-            f"The officer in x-road-userid is not registered as acting for {right.consumer}; name one who is, or have "
-            "the gateway's administrator admit this one."
-        )
-        raise denied("OFFICER_NOT_ALLOWED", message)
     grounds = _grounds_in_force(contract, claim, registration, now)
     _check_reference(contract, claim, grounds)
     basis = LEGAL_BASIS_HEADERS[claim.legal_basis]
