@@ -33,6 +33,8 @@ _DURABLE = ("journal_mode=WAL", "synchronous=FULL")
 # 8,000 changed pages (32 MB) gather before they are copied into the file, many of them changed again by then, and 8 MB
 # are kept in memory.
 _SIZES = ("wal_autocheckpoint=8000", "cache_size=-8000")
+# What is deleted is overwritten: it may have been deleted so that nobody finds it.
+_FORGETFUL = ("secure_delete=ON",)
 _STATEMENT_TIMEOUT_MS = 10_000
 _CONNECT_TIMEOUT_S = 5
 # A server that vanished without a word is taken for gone after some 15 seconds (libpq's names).
@@ -164,6 +166,24 @@ def snapshot(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
+def empty_write_ahead_log(engine: Engine) -> bool:
+    """Take out of SQLite's write-ahead log what was written before, deleted rows included; return whether it is empty.
+
+    It is not while somebody reads or writes, and nobody is waited for. PostgreSQL's is the server's own business.
+    Raises the driver's errors, or SQLAlchemy's.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            is_busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    return not is_busy
+
+
 def _create_or_check(connection: Connection, metadata: MetaData, version: int) -> None:
     own = MetaData()
     table = Table(_VERSION_TABLE, own, Column("version", Integer, primary_key=True))
@@ -190,7 +210,7 @@ def _sqlite(url: str) -> Engine:
         # Transactions begin and end where SQLAlchemy says, not where the driver guesses; savepoints need that.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (*_DURABLE, "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}", *_SIZES):
+        for pragma in (*_DURABLE, "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}", *_SIZES, *_FORGETFUL):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

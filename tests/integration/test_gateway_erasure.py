@@ -11,9 +11,10 @@ from sqlalchemy import Engine, select, text
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
-from lienthong_core.database import sqlite_url, writing
+from lienthong_core.database import empty_write_ahead_log, snapshot, sqlite_url, writing
 from lienthong_gateway import schema
 from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.store import find_salt
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
 from lienthong_gateway.subjects.rules import OPEN
@@ -257,3 +258,48 @@ def test_a_folder_of_before_there_was_a_table_of_what_is_kept_goes_on(tmp_path: 
         ((request_id, _),) = kept_of(world).items()
         withdraw(world, request_id)
         assert kept_of(world) == {}
+
+
+def salt_of(world: GatewayWorld, number: str = LAN) -> bytes:
+    with engine_of(world).connect() as connection:
+        salt = find_salt(connection, number)
+    assert salt is not None
+    return salt
+
+
+def files_with(folder: Path, wanted: bytes) -> set[str]:
+    return {file.name for file in folder.iterdir() if wanted in file.read_bytes()}
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["in the write-ahead log alone", "in the database's file too"])
+def test_no_file_of_the_database_has_her_salt_after_her_erasure(
+    world: GatewayWorld, tmp_path: Path, *, copied: bool
+) -> None:
+    for number in (MAI, LAN):
+        world.consent(number=number)
+    salt, of_another = salt_of(world), salt_of(world, MAI)
+    if copied:
+        assert empty_write_ahead_log(engine_of(world))
+    assert files_with(tmp_path, salt)
+
+    erase(world)
+
+    assert files_with(tmp_path, salt) == set()
+    assert files_with(tmp_path, of_another)
+    assert files_with(tmp_path, LAN.encode()) == set()
+
+
+def test_an_erasure_waits_for_no_reader_and_what_he_kept_goes_with_the_next_one(
+    world: GatewayWorld, tmp_path: Path
+) -> None:
+    world.consent()
+    salt = salt_of(world)
+    with snapshot(engine_of(world)) as connection:
+        assert find_salt(connection, LAN)
+        assert erase(world).state == FULFILLED
+        world.consent(number=MAI)
+        assert files_with(tmp_path, salt)
+
+    erase(world)
+
+    assert files_with(tmp_path, salt) == set()

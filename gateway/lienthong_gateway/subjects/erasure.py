@@ -5,16 +5,27 @@ even by trying every number; the leaves themselves stay as they were signed. If 
 new salt, so that nothing leads from the new entries to the old ones.
 """
 
+import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.exc import SQLAlchemyError
 
+from lienthong_core.database import empty_write_ahead_log
+from lienthong_core.failures import log_failure
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.erasure import erase_subject
 from lienthong_gateway.log.store import SALTS
 from lienthong_gateway.subjects.store import erase_requests
+
+_ATTEMPTS, _PAUSE_S = 20, 0.05
+"""How often the database's file is asked to forget her, and how long is waited in between: others are not held up."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,3 +43,20 @@ class Erasure:
         connection.execute(delete(SALTS).where(SALTS.c.personal_number == personal_number))
         erase_requests(connection, personal_number)
         self.forget_commitment(personal_number)
+
+
+async def forget_in_files(engine: Engine) -> None:
+    """Take what an erasure deleted out of the files beside the database, once it is durable.
+
+    Raises nothing: she is erased. While others read or write without a pause it is left to the next erasure, or to the
+    gateway's end.
+    """
+    try:
+        for _ in range(_ATTEMPTS):
+            if await asyncio.to_thread(empty_write_ahead_log, engine):
+                return
+            await asyncio.sleep(_PAUSE_S)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        log_failure(_log, "emptying the write-ahead log after an erasure", error)
+    else:
+        _log.warning("the write-ahead log was in use after an erasure, and is emptied with the next one or at the end")

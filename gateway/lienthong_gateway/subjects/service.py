@@ -22,7 +22,7 @@ from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import check_officer
 from lienthong_gateway.registry.store import load_registration
 from lienthong_gateway.subjects import rules, store
-from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.erasure import Erasure, forget_in_files
 from lienthong_gateway.subjects.messages import request_message
 from lienthong_gateway.subjects.rules import StoredRequest
 from lienthong_gateway.subjects.store import Whose
@@ -187,6 +187,8 @@ class SubjectRightsAnswers:
         # The entry of an erasure is about nobody: one about her would be the first of new ones.
         about = replace(before, subject_number="") if step.erases else before
         await self._record(call, about, step.name, make, step.touches)
+        if step.erases:
+            await forget_in_files(self._engine)
         return moved
 
     async def _record(
