@@ -180,6 +180,16 @@ def test_what_is_kept_is_as_it_was_but_for_its_id_and_the_time_of_day(world: Gat
         assert new == old
 
 
+def test_what_is_kept_stands_no_more_in_the_order_of_submission(world: GatewayWorld) -> None:
+    submit(world)
+    of_another = submit(world, number=MAI).request_id
+
+    erase(world)
+
+    ((new_id, _),) = kept_of(world).items()
+    assert [request.request_id for request in listed(world, pb.ListRequest()).requests] == [new_id, of_another]
+
+
 def test_what_is_kept_is_answered_under_its_new_id_and_no_more_under_the_old_one(world: GatewayWorld) -> None:
     old_id = submit(world).request_id
 

@@ -6,6 +6,8 @@ import grpc
 import pytest
 
 from lienthong.api.exchange.v1 import administration_pb2
+from lienthong.api.exchange.v1.catalogue_pb2 import ListMethodsRequest
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong.client import CallContext
 from lienthong_core.database import writing
@@ -93,6 +95,21 @@ def test_consent_is_asked_for_a_purpose_that_was_registered_at_the_other_replica
     grant(administration(first), consumer=str(members.PORTAL), purpose=purpose.code)
 
     assert second.request_consent(purpose=purpose.code).terms.purpose_title_vi == purpose.title_vi
+
+
+def test_the_catalogue_and_the_accesses_know_what_was_registered_at_the_other_replica(replicas: Replicas) -> None:
+    first, second = replicas
+    purpose = register_purpose(administration(first))
+    grant(administration(first), consumer=str(members.PORTAL), purpose=purpose.code)
+
+    catalogue = CatalogueServiceStub(second.channel(members.PORTAL))
+    methods = catalogue.ListMethods(ListMethodsRequest(), timeout=TIMEOUT_S).methods
+    first.consent(purpose=purpose.code)
+    given = next(access for access in second.accesses() if access.reason == "CONSENT_GIVEN")
+
+    allowed = {call.access_right.purpose for method in methods for call in method.allowed_calls}
+    assert purpose.code in allowed
+    assert given.purpose_title_vi == purpose.title_vi
 
 
 def test_an_administrator_who_was_admitted_at_one_replica_acts_and_lists_at_the_other(replicas: Replicas) -> None:

@@ -1,5 +1,6 @@
 """ListAccesses: who accessed which data, to the citizen, to the agency that asked, and to auditors."""
 
+import asyncio
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -38,6 +39,8 @@ class AccessAnswers:
         await self._reading.record(call, wanted.words)
         found = await self._reading.read(lambda connection: _found(connection, scope, wanted, number, before, size))
         registration = self._reading.registration
+        # Another replica may have registered a purpose that is named here.
+        await asyncio.to_thread(registration.refresh)
         return pb.ListAccessesResponse(
             accesses=[_access(registration, index, leaf) for index, leaf in found.entries],
             next_cursor="" if found.cursor is None else str(found.cursor),

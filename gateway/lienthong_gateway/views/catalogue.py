@@ -1,5 +1,6 @@
 """CatalogueService: who takes part, what can be called, and what the caller may call, with which headers."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -33,6 +34,8 @@ class CatalogueAnswers:
         return pb.ListSystemsResponse(systems=[_system(system) for system in systems])
 
     async def _list_methods(self, call: LocalCall, _request: pb.ListMethodsRequest) -> pb.ListMethodsResponse:
+        # It agrees with what the next call is decided on, whichever replica has changed that.
+        await asyncio.to_thread(self._registration.refresh)
         shown = _Shown(self._registration.value, call.caller.system, self._clock.now())
         return pb.ListMethodsResponse(methods=[shown.method(self._contracts[path]) for path in sorted(self._contracts)])
 
