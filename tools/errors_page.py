@@ -62,7 +62,7 @@ These failures happen before a service can answer. The caller's own gRPC library
 | The client speaks plain text | `UNAVAILABLE` | Use TLS |
 | Nobody listens at the address | `UNAVAILABLE` | Start the services; `endpoints.json` says where they listen |
 | The client's own deadline is over | `DEADLINE_EXCEEDED` | Give it more time |
-| A message of more than 16 MiB | `RESOURCE_EXHAUSTED` | Send less; from 1 MiB on it is `MESSAGE_TOO_LARGE` |
+| A message of more than 2 MiB | `RESOURCE_EXHAUSTED` | Send less; from 1 MiB on it is `MESSAGE_TOO_LARGE` |
 
 ## Over HTTP
 

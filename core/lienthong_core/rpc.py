@@ -18,8 +18,9 @@ from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
 
 MAX_MESSAGE_BYTES = 1 << 20
-# Above the limit that is explained: a message in between gets an error that teaches instead of gRPC's own.
-_MAX_FRAME_BYTES = 16 << 20
+# Above the limit that is explained: a message in between gets an error that teaches instead of gRPC's own. Not far
+# above: gRPC keeps a whole message of each call on a connection before anybody can refuse it.
+_MAX_FRAME_BYTES = 2 << 20
 _WORKERS = 16
 _GRACE_S = 2.0
 SERVER_OPTIONS = (("grpc.max_receive_message_length", _MAX_FRAME_BYTES), ("grpc.max_metadata_size", 16 << 10))

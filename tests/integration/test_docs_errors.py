@@ -88,5 +88,5 @@ def test_the_clients_own_deadline_is_its_own_status(authority: Authority) -> Non
 
 
 def test_grpc_itself_refuses_a_message_above_its_limit(authority: Authority, address: str) -> None:
-    above = outcome(channel(address, authority.issue(CLIENT)), request=bytes(16 * MIB + 1))
+    above = outcome(channel(address, authority.issue(CLIENT)), request=bytes(2 * MIB + 1))
     assert above == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")

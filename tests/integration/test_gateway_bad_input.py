@@ -60,7 +60,7 @@ def outcome_with(world: GatewayWorld, identity: TlsIdentity) -> Explanation:
     return refusal_of(lambda: call(GOOD, metadata=metadata, timeout=TIMEOUT_S))
 
 
-@pytest.mark.parametrize("size", [MIB + 1, 10 * MIB])
+@pytest.mark.parametrize("size", [MIB + 1, 2 * MIB])
 def test_a_message_too_large_is_refused_with_the_limit(world: GatewayWorld, size: int) -> None:
     why = outcome(world, bytes(size))
 
@@ -70,8 +70,14 @@ def test_a_message_too_large_is_refused_with_the_limit(world: GatewayWorld, size
     assert (refusals[-1]["consumer"], refusals[-1]["request_bytes"]) == (str(members.PORTAL), size)
 
 
-def test_a_message_of_20_mib_is_cut_off_by_the_transport(world: GatewayWorld) -> None:
-    assert outcome(world, bytes(20 * MIB)).status == grpc.StatusCode.RESOURCE_EXHAUSTED
+@pytest.mark.parametrize("size", [2 * MIB + 1, 20 * MIB])
+def test_a_message_far_too_large_is_cut_off_by_the_transport(world: GatewayWorld, size: int) -> None:
+    recorded = len(world.entries())
+
+    why = outcome(world, bytes(size))
+
+    assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")
+    assert [entry["event"] for entry in world.entries()[recorded:]] == ["LOG_READ"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.log.store import all_entries
 from lienthong_gateway.log.verify import verify_log
 from lienthong_seeds import members
+from tests.support.attacks import GET_CITIZEN
 from tests.support.citizens import LAN
 from tests.support.crowd import Crowd, Told, call
 from tests.support.figures import Figures
@@ -39,6 +40,10 @@ OVERLOAD_S = 5.0
 WINDOWS = 8
 """So often is measured at most until it is as promised: others use the machine's cores at the same time."""
 SAMPLE_S = 0.05
+LARGE_CALLS = 30
+LARGE_BYTES = 15 << 20
+KEPT_BYTES = 200 << 20
+"""Less than half of what the large calls send together."""
 SLOW_CALLS = 6
 SOON_S = 5.0
 """Sooner than the gateway gives a provider up, so that none of the slow calls can have made room for the next."""
@@ -116,6 +121,24 @@ def test_far_beyond_its_capacity_the_gateway_turns_calls_away_and_answers_the_ot
         f"{best.capacity.median_s * 1_000:.0f} ms of {CAPACITY} callers; {len(best.overload.refusals)} refused; "
         f"at most {best.more_bytes / (1 << 20):.1f} MiB more memory (measured {len(windows)} times)"
     )
+
+
+def test_messages_far_too_large_are_not_kept_until_they_are_refused(tmp_path: Path, figures: Figures) -> None:
+    url = sqlite_url(tmp_path / "gateway.sqlite")
+    with gateway_world(url, partial(GatewayProcess, folder=tmp_path / "process")) as world:
+        assert isinstance(world.gateway, GatewayProcess)
+        send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = world.channel(members.PORTAL).unary_unary(GET_CITIZEN)
+        before = largest = world.gateway.resident_bytes
+        with ThreadPoolExecutor(LARGE_CALLS) as pool:
+            calls = [
+                pool.submit(refusal_of, lambda: send(bytes(LARGE_BYTES), timeout=TIMEOUT_S)) for _ in range(LARGE_CALLS)
+            ]
+            while wait(calls, SAMPLE_S).not_done:
+                largest = max(largest, world.gateway.resident_bytes)
+
+    assert {call.result().status for call in calls} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    figures.tell(f"{LARGE_CALLS} messages of 15 MiB at once: {(largest - before) / (1 << 20):.0f} MiB more memory")
+    assert largest - before < KEPT_BYTES
 
 
 def assert_recorded(url: str, world: GatewayWorld, answers: list[dict[str, int]]) -> None:
