@@ -142,6 +142,7 @@ def test_a_refusal_has_the_same_reason_status_and_entry_over_json_as_over_grpc(
         (b'{"personalNumber": "099190000001", "nickname": "Lan"}', 'no field named "nickname"'),
         (b'{"personalNumber": 12}', "personalNumber"),
         (b'{"personalNumber": "1", "personalNumber": "2"}', "personalNumber"),
+        (b'{"personalNumber": "099190000001", "personal_number": "079186000012"}', "personal_number"),
         (b"[]", "no JSON object"),
         (b"", "no JSON object"),
         (b"{", "JSON"),

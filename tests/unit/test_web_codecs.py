@@ -5,6 +5,7 @@ from functools import cache
 from typing import Protocol, cast
 
 import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.message import Message
 from hypothesis import given, reject
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from lienthong_gateway.web.codecs import JsonCodec, MethodTypes, method_types
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.schemas import Schemas
 from lienthong_seeds import members
+from tests.support.made_contracts import BASIC, WHOLE, add_map, load, message_field, plain_field
 from tests.support.messages import messages
 
 TYPES = MethodTypes(pb.GetCitizenResponse, pb.GetCitizenResponse)
@@ -79,6 +81,40 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
     except Refusal as refusal:
         outcome = refusal.reason
     assert outcome in {"read", "REQUEST_MALFORMED"}
+
+
+TWICE = {
+    "another value": (pb.GetCitizenRequest, '{"personalNumber": "1", "personal_number": "2"}', "personal_number"),
+    "the same value": (pb.GetCitizenRequest, '{"personal_number": "1", "personalNumber": "1"}', "personal_number"),
+    "nothing": (pb.GetCitizenRequest, '{"personalNumber": null, "personal_number": "1"}', "personal_number"),
+    "escaped": (pb.GetCitizenRequest, r'{"personal\u004eumber": "1", "personal_number": "1"}', "personal_number"),
+    "deeper": (pb.GetCitizenResponse, '{"citizen": {"birthDate": {}, "birth_date": {}}}', "birth_date"),
+    "in a list": (
+        pb.GetHouseholdResponse,
+        '{"household": {"members": [{}, {"personalNumber": "1", "personal_number": "2"}]}}',
+        "personal_number",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", TWICE)
+def test_a_field_that_is_there_under_both_its_names_is_refused(where: str) -> None:
+    request, body, name = TWICE[where]
+    with pytest.raises(Refusal) as caught:
+        JsonCodec().request(MethodTypes(request, request), body.encode())
+    assert caught.value.reason == "REQUEST_MALFORMED"
+    assert name in caught.value.message
+
+
+def test_a_field_that_is_there_under_both_its_names_in_a_map_is_refused_and_names_that_are_data_are_not() -> None:
+    answer = DescriptorProto(name="Answer", field=[message_field("any_names", ".google.protobuf.Struct", BASIC)])
+    add_map(answer, ".spelling.Answer", plain_field("by_name", BASIC), message_field("value", ".spelling.Held", None))
+    held = DescriptorProto(name="Held", field=[plain_field("same_name", BASIC)])
+    types = MethodTypes(*[load("spelling", WHOLE, answer, held).response_type] * 2)
+    alike = '{"sameName": "1", "same_name": "2"}'
+    with pytest.raises(Refusal, match="same_name is in it twice"):
+        JsonCodec().request(types, f'{{"byName": {{"a": {alike}}}}}'.encode())
+    assert JsonCodec().request(types, f'{{"anyNames": {alike}, "byName": {{"aB": {{}}, "a_b": {{}}}}}}'.encode())
 
 
 def test_every_method_of_every_provider_has_its_messages() -> None:

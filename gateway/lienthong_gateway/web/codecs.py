@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from lienthong_core.errors import Refusal, invalid
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.web.spelling import fields_named_twice
 
 _LONGEST_QUOTE = 300
 _DEEPEST = 32
@@ -72,13 +73,17 @@ class JsonCodec:
             raise _malformed(types, "it is no JSON object")
         message = types.request()
         try:
-            json_format.Parse(body.decode(), message, max_recursion_depth=_DEEPEST)
+            text = body.decode()
+            json_format.Parse(text, message, max_recursion_depth=_DEEPEST)
         except UnicodeDecodeError:
             raise _malformed(types, "it is not UTF-8") from None
         except RecursionError:
             raise _malformed(types, "it is nested too deep") from None
         except (json_format.ParseError, ValueError) as error:
             raise _malformed(types, str(error)) from None
+        # The library takes the field's other name for another value of it, and keeps the last.
+        for name in fields_named_twice(json.loads(text), types.request):
+            raise _malformed(types, f"field {name} is in it twice, under both its names")
         return message.SerializeToString()
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:
