@@ -28,6 +28,9 @@ class FieldPath:
             inside = field.message_type if field.type == FieldDescriptor.TYPE_MESSAGE else None
         return cls(tuple(fields)) if fields[-1].type == FieldDescriptor.TYPE_STRING else None
 
+    def __str__(self) -> str:
+        return ".".join(field.name for field in self.fields)
+
     @property
     def is_single(self) -> bool:
         """Whether a message can have at most one such field."""

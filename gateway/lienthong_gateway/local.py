@@ -6,12 +6,15 @@ from typing import Any, cast
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from lienthong_core.errors import denied, invalid, unauthenticated
-from lienthong_core.rpc import malformed
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
+from lienthong_gateway.field_paths import FieldPath
+from lienthong_gateway.readings import read_once
 
+_SUBJECT = "subject_number"
+"""How the gateway's own contracts call the field."""
 _ZERO = "\0"
 _RIGHTS = "rights"
 """The scope of a token that a citizen's calls about her own data need."""
@@ -53,16 +56,15 @@ class LocalMethod:
 
     request_type: type[Message]
     answer: Answer
+    subject: FieldPath | None
+    """The field of its request that names the citizen it is about; None: it names none."""
 
     def read(self, request: bytes) -> Message:
         """Return a request that the method can answer.
 
-        Refused: REQUEST_MALFORMED, TEXT_INVALID (PostgreSQL takes no zero in a text, not even to look for it).
+        Refused: as `read_once` says, and TEXT_INVALID (PostgreSQL takes no zero in a text, not even to look for it).
         """
-        try:
-            message = self.request_type.FromString(request)
-        except DecodeError:
-            raise malformed() from None
+        message = read_once(self.request_type, self.subject, request).message
         if _ZERO.encode() in request and any(_ZERO in text for text in _texts(message)):
             raise invalid("TEXT_INVALID", "A text of the request holds the character zero (U+0000); leave it out.")
         return message
@@ -76,7 +78,8 @@ def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answe
             raise ValueError(f"{service.full_name} has other methods than those that are answered")
         for method in service.methods:
             request_type = message_factory.GetMessageClass(method.input_type)
-            methods[f"/{service.full_name}/{method.name}"] = LocalMethod(request_type, answers[method.name])
+            subject = FieldPath.find(method.input_type, _SUBJECT)
+            methods[f"/{service.full_name}/{method.name}"] = LocalMethod(request_type, answers[method.name], subject)
     return methods
 
 

@@ -15,8 +15,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.protobuf.duration_pb2 import Duration
 
-from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
+from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest, RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.population.v1.citizen_pb2 import Citizen
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
@@ -30,6 +31,16 @@ from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gatewa
 
 ABOUT_LAN = GetCitizenRequest(personal_number=LAN).SerializeToString()
 ABOUT_MAI = GetCitizenRequest(personal_number=MAI).SerializeToString()
+"""In requests to the gateway itself the subject is the first field as well."""
+REQUEST_CONSENT = "/lienthong.api.consent.v1.ConsentService/RequestConsent"
+LIST_CONSENTS = "/lienthong.api.consent.v1.ConsentService/ListConsents"
+CONSENT_OF_LAN = RequestConsentRequest(
+    subject_number=LAN,
+    provider=str(members.POPULATION),
+    datasets=["identity.basic"],
+    purpose=PURPOSE,
+    valid_for=Duration(seconds=3_600),
+).SerializeToString()
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +137,18 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "request that names a subject in a field nobody knows": (
         "REQUEST_FIELD_UNKNOWN",
         lambda world: send(world, ABOUT_LAN + b"\xfa\x3e\x0c" + MAI.encode()),
+    ),
+    "request for consent that names two subjects": (
+        "SUBJECT_AMBIGUOUS",
+        lambda world: send(world, ABOUT_MAI + CONSENT_OF_LAN, method=REQUEST_CONSENT),
+    ),
+    "request for consent with a field nobody knows": (
+        "REQUEST_FIELD_UNKNOWN",
+        lambda world: send(world, CONSENT_OF_LAN + b"\xfa\x3e\x0c" + MAI.encode(), method=REQUEST_CONSENT),
+    ),
+    "question for consents that names two subjects": (
+        "SUBJECT_AMBIGUOUS",
+        lambda world: send(world, ABOUT_MAI + ABOUT_LAN, method=LIST_CONSENTS),
     ),
 }
 

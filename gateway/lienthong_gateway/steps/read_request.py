@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError, Message
-
-from lienthong_core.errors import invalid
-from lienthong_core.rpc import malformed
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.readings import read_once
 
 
 @dataclass(frozen=True)
@@ -26,37 +23,8 @@ def read_request(contract: MethodContract, request: bytes) -> ReadRequest:
     Refused, INVALID_ARGUMENT: REQUEST_MALFORMED, REQUEST_FIELD_UNKNOWN (the gateway cannot judge what it does not
     know), SUBJECT_AMBIGUOUS (it names two subjects), PERSONAL_NUMBER_INVALID.
     """
-    message = _parsed(contract.request_type, request)
-    message.DiscardUnknownFields()
-    canonical = message.SerializeToString()
-    if canonical != request:
-        _check_difference(contract, request)
-    subject = contract.subject_of(message)
+    reading = read_once(contract.request_type, contract.subject, request)
+    subject = contract.subject_of(reading.message)
     if contract.policy.subject:
         check_personal_number(subject)
-    return ReadRequest(subject, canonical)
-
-
-def _check_difference(contract: MethodContract, request: bytes) -> None:
-    """Refuse what another reader could read otherwise; another order of the fields, for one, is no harm."""
-    message = _parsed(contract.request_type, request)
-    size = message.ByteSize()
-    message.DiscardUnknownFields()
-    if message.ByteSize() != size:
-        text = (
-            "The request has fields that this gateway's contracts do not know, so it cannot judge them; generate the "
-            "client from the contracts that it serves (gRPC reflection lists them)."
-        )
-        raise invalid("REQUEST_FIELD_UNKNOWN", text)
-    if contract.subject is not None and contract.subject.count(request) > 1:
-        text = (
-            f"The request names its subject, {contract.policy.subject}, more than once; ask about one citizen a call."
-        )
-        raise invalid("SUBJECT_AMBIGUOUS", text)
-
-
-def _parsed(message_type: type[Message], request: bytes) -> Message:
-    try:
-        return message_type.FromString(request)
-    except DecodeError:
-        raise malformed() from None
+    return ReadRequest(subject, reading.canonical)

@@ -1,0 +1,58 @@
+"""A request's bytes, read: whoever reads them must find the same in them."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from lienthong_core.errors import invalid
+from lienthong_core.rpc import malformed
+from lienthong_gateway.field_paths import FieldPath
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+
+@dataclass(frozen=True)
+class Reading(Generic[MessageT]):
+    """What a request says."""
+
+    message: MessageT
+    canonical: bytes
+    """The gateway's own bytes of it."""
+
+
+def read_once(message_type: type[MessageT], subject: FieldPath | None, request: bytes) -> Reading[MessageT]:
+    """Return what a request says, whose field `subject` names the citizen it is about; None: none does.
+
+    Refused, INVALID_ARGUMENT: REQUEST_MALFORMED, REQUEST_FIELD_UNKNOWN (the gateway cannot judge what it does not
+    know), SUBJECT_AMBIGUOUS (it names two subjects).
+    """
+    message = _parsed(message_type, request)
+    message.DiscardUnknownFields()
+    canonical = message.SerializeToString()
+    if canonical != request:
+        _check_difference(message_type, subject, request)
+    return Reading(message, canonical)
+
+
+def _check_difference(message_type: type[Message], subject: FieldPath | None, request: bytes) -> None:
+    """Refuse what another reader could read otherwise; another order of the fields, for one, is no harm."""
+    message = _parsed(message_type, request)
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
+        text = (
+            "The request has fields that this gateway's contracts do not know, so it cannot judge them; generate the "
+            "client from the contracts that it serves (gRPC reflection lists them)."
+        )
+        raise invalid("REQUEST_FIELD_UNKNOWN", text)
+    if subject is not None and subject.count(request) > 1:
+        text = f"The request names its subject, {subject}, more than once; ask about one citizen a call."
+        raise invalid("SUBJECT_AMBIGUOUS", text)
+
+
+def _parsed(message_type: type[MessageT], request: bytes) -> MessageT:
+    try:
+        return message_type.FromString(request)
+    except DecodeError:
+        raise malformed() from None
