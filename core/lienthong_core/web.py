@@ -7,18 +7,20 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import log_failure, log_failure_in_loop
+from lienthong_core.http_connection import QuietProtocol
 
 BACKLOG = 128
 GRACE_S = 2
+_LONGEST_ARRIVAL_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +28,17 @@ _log = logging.getLogger(__name__)
 class WebServer:
     """Serves one ASGI application over TLS on one address."""
 
-    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp) -> None:
-        """Bind the address; raises OSError if it cannot be had."""
+    def __init__(
+        self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, arrival_s: float = _LONGEST_ARRIVAL_S
+    ) -> None:
+        """Bind the address; raises OSError if it cannot be had.
+
+        `arrival_s`: how long a request's head may take to arrive, and then its body.
+        """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             QuietFailures(app),
-            http=QuietProtocol,
+            http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s)),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -57,14 +64,6 @@ class WebServer:
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
-
-
-class QuietProtocol(H11Protocol):
-    """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
-        super().__init__(*args, **kwargs)
-        self.access_log = False
 
 
 class QuietFailures:

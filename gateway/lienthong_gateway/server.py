@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -18,6 +18,7 @@ from lienthong.api.rights.v1 import rights_pb2
 from lienthong_core.clock import Clock
 from lienthong_core.database import open_database, writing
 from lienthong_core.failures import log_failure_in_loop
+from lienthong_core.safe_headers import SafeHeaders
 from lienthong_gateway import schema
 from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.consents.asking import IdentityProvider
@@ -25,6 +26,7 @@ from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.anybody import OpenAdmission
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_server import serve_grpc
 from lienthong_gateway.issuer_keys import JwksKeys
@@ -53,6 +55,7 @@ from lienthong_gateway.views.log import LogAnswers
 from lienthong_gateway.web.app import GatewayPages, create_app
 from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.codecs import method_types
+from lienthong_gateway.web.door import Door
 from lienthong_gateway.web.log_files import LogFiles, LogRoutes
 from lienthong_gateway.web.openapi import openapi_document
 from lienthong_gateway.web.peer import Peers
@@ -170,15 +173,17 @@ class _Running:
         )
         peers = Peers()
         calls = ConnectCalls(pipeline, types, config.limits, peers)
-        pages = GatewayPages(identifier, peers, metrics, cache(partial(openapi_document, contracts, types)))
+        pages = GatewayPages(identifier, peers, metrics, partial(openapi_document, contracts, types))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
         files = LogFiles(TileSource(engine), writer, registration, clock)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)
-            app = create_app(calls, pages, LogRoutes(files, edge.admission, identifier, peers))
-            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits.body_s)
+            anybody = OpenAdmission(config.limits.anybody, time.monotonic)
+            app = create_app(calls, pages, LogRoutes(files, identifier, peers))
+            app = SafeHeaders(Door(app, edge.admission, anybody, peers))
+            web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
             undo.push_async_callback(web.stop)
             serve = partial(serve_grpc, config.address, config.tls, pipeline, config.limits, names)
             server = KeptServer(serve, _GRACE_S)

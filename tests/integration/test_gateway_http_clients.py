@@ -1,22 +1,20 @@
 """Clients over HTTP that do not behave: they go away, dawdle, or show odd certificates."""
 
 import json
-import socket
-import ssl
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from http.client import HTTPResponse
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from ssl import SSLSocket
 
 import pytest
 
 from lienthong.client import CallContext
-from lienthong_core.certificates import TlsIdentity
 from lienthong_core.database import sqlite_url
 from lienthong_gateway.edge.limits import Limits
 from lienthong_seeds import members
 from tests.support.citizens import LAN
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
+from tests.support.https import answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
@@ -25,29 +23,14 @@ BODY = f'{{"personalNumber": "{LAN}"}}'.encode()
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(body_s=0.3)) as world:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(body_s=1)) as world:
         world.consent()
         yield world
 
 
-@contextmanager
-def connected(world: GatewayWorld, tls: TlsIdentity, folder: Path) -> Generator[ssl.SSLSocket]:
-    tls.save(folder)
-    context = ssl.create_default_context(cadata=world.authority.certificate.decode())
-    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    with (
-        socket.create_connection((world.config.web_host, world.config.web_port), TIMEOUT_S) as plain,
-        context.wrap_socket(plain, server_hostname=world.config.web_host) as connection,
-    ):
-        yield connection
-
-
-def is_ended(connection: ssl.SSLSocket) -> bool:
-    """Wait for the other side to say something, and return whether it closed the connection instead."""
-    try:
-        return connection.recv(1) == b""
-    except (ssl.SSLEOFError, ConnectionResetError):
-        return True
+def as_portal(world: GatewayWorld, folder: Path) -> AbstractContextManager[SSLSocket]:
+    config, tls = world.config, world.identity(members.PORTAL)
+    return connected(config.web_host, config.web_port, world.authority.certificate, (tls, folder / "portal"))
 
 
 def head(world: GatewayWorld, length: int) -> bytes:
@@ -59,7 +42,7 @@ def head(world: GatewayWorld, length: int) -> bytes:
 
 def test_when_the_client_goes_away_the_work_ends_and_the_log_says_so(world: GatewayWorld, tmp_path: Path) -> None:
     with world.population.hanging("GetCitizen"):
-        with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+        with as_portal(world, tmp_path) as connection:
             connection.sendall(head(world, len(BODY)) + BODY)
             wait_until(lambda: world.population.calls)
         wait_until(lambda: "CALLER_GONE" in {entry["reason"] for entry in world.entries()})
@@ -67,26 +50,39 @@ def test_when_the_client_goes_away_the_work_ends_and_the_log_says_so(world: Gate
 
 
 def test_a_body_that_dawdles_is_not_waited_for(world: GatewayWorld, tmp_path: Path) -> None:
-    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+    with as_portal(world, tmp_path) as connection:
         connection.sendall(head(world, len(BODY)) + BODY[:5])
-        answer = connection.recv(1 << 16)
-    assert answer.startswith(b"HTTP/1.1 408 ")
+        answer = answer_on(connection)
+        problem = json.loads(answer.read())
+        assert is_ended(connection)
+    assert (answer.status, answer.headers["content-type"]) == (408, "application/problem+json")
+    assert "within 1 seconds" in problem["detail"]
     assert not world.population.calls
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nhost: gate"], ids=["nothing", "half a head"])
 def test_a_connection_that_asks_for_nothing_is_ended(world: GatewayWorld, tmp_path: Path, sent: bytes) -> None:
-    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+    with as_portal(world, tmp_path) as connection:
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nhost: gate"], ids=["nothing", "half a head"])
+def test_a_connection_that_asks_for_nothing_more_after_an_answer_is_ended(
+    world: GatewayWorld, tmp_path: Path, sent: bytes
+) -> None:
+    with as_portal(world, tmp_path) as connection:
+        connection.sendall(head(world, len(BODY)) + BODY)
+        assert answer_on(connection).read()
         connection.sendall(sent)
         assert is_ended(connection)
 
 
 def test_requests_on_one_connection_are_answered_one_after_the_other(world: GatewayWorld, tmp_path: Path) -> None:
-    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+    with as_portal(world, tmp_path) as connection:
         for _ in range(3):
             connection.sendall(head(world, len(BODY)) + BODY)
-            answer = HTTPResponse(connection)
-            answer.begin()
+            answer = answer_on(connection)
             assert (answer.status, json.loads(answer.read())["citizen"]["personalNumber"]) == (200, LAN)
 
 
@@ -101,10 +97,9 @@ def test_requests_on_one_connection_are_answered_one_after_the_other(world: Gate
 def test_what_is_no_request_gets_a_problem_document_and_is_forgotten(
     world: GatewayWorld, tmp_path: Path, sent: bytes, status: int, word: str
 ) -> None:
-    with connected(world, world.identity(members.PORTAL), tmp_path / "portal") as connection:
+    with as_portal(world, tmp_path) as connection:
         connection.sendall(sent)
-        answer = HTTPResponse(connection)
-        answer.begin()
+        answer = answer_on(connection)
         problem = json.loads(answer.read())
         assert is_ended(connection)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")

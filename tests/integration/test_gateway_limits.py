@@ -117,6 +117,17 @@ def test_over_http_the_hint_is_also_in_the_header_for_it(full: GatewayWorld, tmp
     assert {"retryDelay": "1.500s"} in [detail["debug"] for detail in answer.json["details"]]
 
 
+def test_a_full_gateway_goes_on_answering_those_without_a_certificate_and_telling_its_metrics(
+    full: GatewayWorld, tmp_path: Path
+) -> None:
+    with filled(full):
+        assert full.curl(tmp_path, None).get("/checkpoint").status == 200
+        refused = full.curl(tmp_path, members.BANK).get("/checkpoint")
+        assert (refused.status, refused.json["reason"]) == (429, "OVERLOADED")
+        metrics = full.curl(tmp_path, members.BANK).get("/metrics").body.decode()
+    assert f"lienthong_gateway_calls_in_flight {CAPACITY}" in metrics
+
+
 def test_a_system_that_calls_too_often_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     limits = Limits(rates={members.BANK: Rate(0.001, 3)})
     with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:

@@ -16,6 +16,7 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN
+from tests.support.https import answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -44,6 +45,16 @@ def server(port: int, authority: Authority) -> Iterator[WebServer]:
 
 
 @pytest.fixture
+def impatient(port: int, authority: Authority) -> Iterator[WebServer]:
+    """Give a server that waits for no request longer than it takes to see that it does."""
+    pages = Starlette(routes=[Route("/", hello), Route("/form", fill_in, methods=["POST"])])
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=1)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def client(port: int, authority: Authority) -> Iterator[httpx2.Client]:
     context = ssl.create_default_context(cadata=authority.certificate.decode())
     with httpx2.Client(verify=context, trust_env=False, base_url=f"https://{HOST}:{port}") as client:
@@ -56,6 +67,42 @@ def hello(_request: Request) -> PlainTextResponse:
 
 def fail(_request: Request) -> PlainTextResponse:
     raise LookupError(f"nobody has the number {LAN}")
+
+
+async def fill_in(request: Request) -> PlainTextResponse:
+    return PlainTextResponse((await request.body()).decode())
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nho"], ids=["nothing", "half a head"])
+@pytest.mark.parametrize("asked_before", [False, True], ids=["first", "second"])
+def test_a_connection_whose_request_does_not_come_is_ended(
+    port: int, authority: Authority, sent: bytes, asked_before: bool
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        if asked_before:
+            connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
+            assert answer_on(connection).read().decode() == "xin chào"
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_half_a_body_is_not_waited_for(port: int, authority: Authority) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(b"POST /form HTTP/1.1\r\nhost: web\r\ncontent-length: 4\r\n\r\nab")
+        answer = answer_on(connection)
+        assert (answer.status, b"within 1 seconds" in answer.read()) == (408, True)
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_half_a_body_that_nobody_reads_is_not_waited_for_either(port: int, authority: Authority) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 4\r\n\r\nab")
+        answer = answer_on(connection)
+        assert (answer.status, answer.read()) == (405, b"Method Not Allowed")
+        assert is_ended(connection)
 
 
 @pytest.mark.usefixtures("server")

@@ -1,7 +1,8 @@
 """Which calls are taken on. It is decided in microseconds, before anything is done for the call."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
@@ -25,6 +26,7 @@ class Admission:
         self._summarised_at = clock_s()
         self._return_times = ReturnTimes(limits.returns, clock_s())
         self._to_provider: Counter[SystemId | None] = Counter()
+        self._arriving: Counter[SystemId | None] = Counter()
         self.turns = Turns(limits.calls_at_once)
         """Who of them is worked on."""
         self.in_flight = 0
@@ -52,6 +54,32 @@ class Admission:
         self.in_flight -= 1
         if provider is not None:
             self._to_provider[provider] -= 1
+
+    @contextmanager
+    def place(self, peer: Peer) -> Generator[None]:
+        """Take on for a block what is no call, and counts as one. Refused as `enter` says."""
+        self.enter(peer)
+        try:
+            yield
+        finally:
+            self.leave()
+
+    @contextmanager
+    def arriving(self, peer: Peer) -> Generator[None]:
+        """Wait for a block for the request of a call that was taken on. Refused: OVERLOADED.
+
+        What is on its way takes a place among the calls, and one system could take them all with requests that never
+        come.
+        """
+        system = self._system(peer)
+        if self._arriving[system] >= self._limits.bodies_per_system:
+            message = f"{self._arriving[system]} requests of this system are still on their way; send each one at once."
+            raise self._counted(system, exhausted("OVERLOADED", message, self._return_times.wait_s(self._clock_s())))
+        self._arriving[system] += 1
+        try:
+            yield
+        finally:
+            self._arriving[system] -= 1
 
     def summary(self, *, final: bool = False) -> Mapping[tuple[SystemId | None, str], int]:
         """Return how many calls were turned away since the last summary, by system and reason.

@@ -27,6 +27,18 @@ class Returns:
 
 
 @dataclass(frozen=True)
+class Anybody:
+    """What clients without a certificate have over HTTP, all of them together. They take nothing from the systems."""
+
+    requests_in_flight: int = 16
+    """Beyond so many, requests are refused at once (OVERLOADED)."""
+    rate: Rate = Rate(100, 200)
+    """How often they may ask (RATE_LIMITED)."""
+    connections: int = 256
+    """Of `Limits.connections` (status 503)."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """The limits of one gateway."""
 
@@ -38,6 +50,8 @@ class Limits:
     """So many wait in line until they are worked on. Beyond, calls are refused at once (OVERLOADED)."""
     calls_per_provider: int = 64
     """The same for those under way to one provider: one that is slow holds no more than these."""
+    bodies_per_system: int = 32
+    """So many requests of one system over HTTP may be on their way. Beyond, calls are refused at once (OVERLOADED)."""
     rate: Rate = Rate(5_000, 10_000)
     """Of each system that `rates` does not name (RATE_LIMITED)."""
     rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
@@ -50,7 +64,11 @@ class Limits:
     stream_deadline_s: float = 310.0
     """The same for a call whose answer is a stream."""
     body_s: float = 10.0
-    """How long a request over HTTP may take to arrive: its head on a new connection, and its body (status 408)."""
+    """How long a request over HTTP may take to arrive: its head, and then its body (status 408)."""
+    connections: int = 1_024
+    """Over HTTP (status 503)."""
+    anybody: Anybody = Anybody()
+    """Those without a certificate."""
     streams_per_connection: int = 256
     """Calls under way on one gRPC connection; further ones wait at the client."""
     returns: Returns = Returns()

@@ -14,8 +14,6 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import denied, unauthenticated
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Peer
-from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
@@ -31,7 +29,7 @@ _BYTES = "application/octet-stream"
 
 
 class LogFiles:
-    """Answers `/checkpoint` and `/tile/...`. Read with the same limits as calls."""
+    """Answers `/checkpoint` and `/tile/...`."""
 
     def __init__(self, source: TileSource, writer: LogWriter, registration: CurrentRegistration, clock: Clock) -> None:
         self._source = source
@@ -61,24 +59,16 @@ class LogFiles:
 
 
 class LogRoutes:
-    """Lets requests for the log's files in, as calls are let in."""
+    """Answers requests for the log's files."""
 
-    def __init__(self, files: LogFiles, admission: Admission, identifier: Identifier, peers: Peers) -> None:
+    def __init__(self, files: LogFiles, identifier: Identifier, peers: Peers) -> None:
         self._files = files
-        self._admission = admission
         self._identifier = identifier
         self._peers = peers
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request. Refused as LogFiles says, and: OVERLOADED, RATE_LIMITED, CERTIFICATE_MISSING."""
-        peer = self._peers.peer(certificate_chain(request.scope))
-        self._admission.enter(peer)
-        try:
-            return await self._answer(str(request.scope["path"]).lstrip("/"), peer)
-        finally:
-            self._admission.leave()
-
-    async def _answer(self, path: str, peer: Peer) -> Response:
+        """Answer one request. Refused as LogFiles says, and: CERTIFICATE_MISSING."""
+        path, peer = str(request.scope["path"]).lstrip("/"), self._peers.peer(certificate_chain(request.scope))
         if path == "checkpoint":
             return await self._files.checkpoint()
         parsed = TilePath.parse(path)

@@ -4,16 +4,19 @@ import asyncio
 import ssl
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
-import h11
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, QuietProtocol, bound_socket, tls_context
+from lienthong_core.http_connection import QuietProtocol
+from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, bound_socket, tls_context
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.web.problems import Problem, problem_response
 
 # Above the limit that a call is refused with (`Limits.header_bytes`): a head in between gets the refusal that says so.
@@ -24,24 +27,21 @@ _UNREADABLE = {
         f"The request's head has more than the {_LARGEST_HEAD} bytes that are read; send less in headers and path."
     ),
 }
-_MOST_CONNECTIONS = 1_024
 
 
 class GatewayWebServer:
     """Serves one application on one address, with clients' certificates taken but not demanded."""
 
-    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, first_request_s: float) -> None:
-        """Bind the address; raises OSError if it cannot be had.
-
-        `first_request_s`: how long a connection may be open without having asked for anything.
-        """
+    def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, limits: Limits) -> None:
+        """Bind the address; raises OSError if it cannot be had."""
         self._socket = bound_socket(host, port)
+        protocol = partial(_CertificateProtocol, _Strangers(limits.anybody.connections), limits.body_s)
         config = uvicorn.Config(
             QuietFailures(app),
-            http=cast("type[asyncio.Protocol]", partial(_CertificateProtocol, first_request_s)),
+            http=cast("type[asyncio.Protocol]", protocol),
             log_config=None,
             access_log=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=limits.connections,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=_LARGEST_HEAD,
@@ -71,21 +71,29 @@ def certificate_chain(scope: Scope) -> Iterable[str]:
     return chain
 
 
+@dataclass
+class _Strangers:
+    """The connections whose clients showed no certificate."""
+
+    most: int
+    connections: int = 0
+
+
 class _CertificateProtocol(QuietProtocol):
     """Hands the client's certificate on, which uvicorn itself keeps back.
 
     https://asgi.readthedocs.io/en/latest/specs/tls.html
 
-    Ends connections that do not ask for anything: each takes one of the places there are.
+    Takes only so many connections without one: they are anybody's, and must leave room for the systems.
     """
 
-    def __init__(self, first_request_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
-        super().__init__(**kwargs)
-        self._first_request_s = first_request_s
+    def __init__(self, strangers: _Strangers, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
+        super().__init__(arrival_s, **kwargs)
+        self._strangers = strangers
+        self._is_stranger = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(self._first_request_s, self._end_if_idle)
         connection = transport.get_extra_info("ssl_object")
         der = connection.getpeercert(binary_form=True) if connection else None
         chain = (ssl.DER_cert_to_PEM_cert(der),) if der else ()
@@ -96,23 +104,32 @@ class _CertificateProtocol(QuietProtocol):
             await app(scope, receive, send)
 
         self.app = with_certificate
+        if not chain:
+            self._take_stranger()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._strangers.connections -= self._is_stranger
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's word for it, without a reason)
-        """Answer what cannot be read as a request with a problem document, and end the connection."""
+        """Answer what cannot be read as a request, and end the connection."""
         status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
-        answer = problem_response(None, Problem(status, _UNREADABLE.get(status, status.description)))
-        headers = [*answer.raw_headers, (b"connection", b"close")]
-        for event in (
-            h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
-            h11.Data(data=bytes(answer.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self.turn_away(status, _UNREADABLE.get(status, status.description))
 
-    def _end_if_idle(self) -> None:
-        # The stubs do not say that there is none before the first request.
-        if cast("object | None", self.cycle) is None:
+    def explanation(self, status: HTTPStatus, detail: str) -> Response:
+        """Return a problem document."""
+        return problem_response(None, Problem(status, detail))
+
+    def _take_stranger(self) -> None:
+        self._is_stranger = True
+        self._strangers.connections += 1
+        if self._strangers.connections > self._strangers.most:
+            detail = (
+                f"There are {self._strangers.most} connections without a certificate, and no more are taken; connect "
+                "with the certificate of a registered system, or try again later."
+            )
+            self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+            # Whoever does not say goodbye would be waited for, and take a place meanwhile.
             self.transport.abort()
 
 

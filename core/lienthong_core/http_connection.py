@@ -1,0 +1,89 @@
+"""One connection of an HTTPS server: what it writes down, and how long it waits for requests."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, cast
+
+import h11
+from starlette.responses import PlainTextResponse, Response
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+
+class QuietProtocol(H11Protocol):
+    """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal.
+
+    Ends connections whose request does not come: each takes one of the places there are. A request's head has
+    `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again.
+    """
+
+    def __init__(self, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+        super().__init__(**kwargs)
+        self.access_log = False
+        self._arrival_s = arrival_s
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Read what has come; if that is a request, wait for its body."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before:
+            self._wait()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._wait()
+
+    def turn_away(self, status: HTTPStatus, detail: str) -> None:
+        """Answer what is no request, or only a part of one, and end the connection."""
+        answer = self.explanation(status, detail)
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def explanation(self, status: HTTPStatus, detail: str) -> Response:
+        """Return the answer that turns a client away."""
+        return PlainTextResponse(detail, status)
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._late = self.loop.call_later(self._arrival_s, self._end_if_late)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+
+    def _end_if_late(self) -> None:
+        # The stubs do not say that there is none before the first request.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if self.transport.is_closing() or cycle is None or cycle.response_complete:
+            # A client that does not say goodbye would be waited for.
+            self.transport.abort()
+        elif cycle.more_body:
+            self._end_half_a_request(cycle)
+
+    def _end_half_a_request(self, cycle: RequestResponseCycle) -> None:
+        # Whoever reads the body learns at once that there is no more of it.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if cycle.response_started or cycle.scope["method"] == "HEAD":
+            self.transport.abort()
+        else:
+            detail = f"The request was not here within {self._arrival_s:g} seconds; send it at once."
+            self.turn_away(HTTPStatus.REQUEST_TIMEOUT, detail)
+            self._wait()

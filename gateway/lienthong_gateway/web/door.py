@@ -1,0 +1,51 @@
+"""The way in for requests that are no calls: within limits, as calls have theirs (edge/passage.py)."""
+
+from contextlib import AbstractContextManager, ExitStack
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lienthong_core.errors import Refusal
+from lienthong_gateway.call import Peer
+from lienthong_gateway.edge.admission import Admission
+from lienthong_gateway.edge.anybody import OpenAdmission
+from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.problems import refusal_response
+from lienthong_gateway.web.server import certificate_chain
+
+_METRICS = "/metrics"
+"""To be read when nothing else is taken on."""
+
+
+class Door:
+    """Lets requests in to an application: those of a system as its calls, those without a certificate as anybody's."""
+
+    def __init__(self, app: ASGIApp, admission: Admission, anybody: OpenAdmission, peers: Peers) -> None:
+        self._app = app
+        self._admission = admission
+        self._anybody = anybody
+        self._peers = peers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; beyond the limits with a problem document: OVERLOADED, RATE_LIMITED."""
+        peer = self._peers.peer(certificate_chain(scope))
+        if peer and (scope["method"] == "POST" or scope["path"] == _METRICS):
+            # Calls are taken on by the pipeline, and recorded if they are not.
+            await self._app(scope, receive, send)
+            return
+        with ExitStack() as stay:
+            try:
+                stay.enter_context(self._place(peer))
+            except Refusal as refusal:
+                await refusal_response(Request(scope), refusal)(scope, receive, send)
+                return
+
+            async def send_outside(message: Message) -> None:
+                # The work is done: a client that reads slowly keeps no place.
+                stay.close()
+                await send(message)
+
+            await self._app(scope, receive, send_outside)
+
+    def _place(self, peer: Peer) -> AbstractContextManager[None]:
+        return self._admission.place(peer) if peer else self._anybody.place()
