@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
 
 from lienthong_core.errors import Refusal
 
@@ -11,6 +11,18 @@ Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 Trailer: TypeAlias = tuple[tuple[str, str], ...]
 Peer: TypeAlias = Mapping[str, Iterable[bytes]]
 """What gRPC calls the authentication context: `peer_uri` and `x509_pem_cert` of the client's certificate."""
+
+
+class Arriving(Protocol):
+    """A request that is on its way when its call is taken on."""
+
+    async def arrive(self) -> None:
+        """Return once it is here."""
+        ...
+
+    def read(self) -> tuple[bytes, Refusal | None]:
+        """Return the request, or what there is instead, and what is wrong with it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,15 @@ class IncomingCall:
     """Until when the caller waits, in the event loop's time; None: it did not say."""
     fault: Refusal | None = None
     """What was wrong already as it came in; the call is refused with it as soon as it is known who calls."""
+    arriving: Arriving | None = None
+    """What has the request in the end; None: `request` has it."""
+
+    def whole(self) -> "IncomingCall":
+        """Return the call with its request, which has arrived."""
+        if self.arriving is None:
+            return self
+        request, fault = self.arriving.read()
+        return replace(self, request=request, fault=self.fault or fault, arriving=None)
 
     def remaining_s(self) -> float | None:
         """Return how long the caller still waits, seconds; None: it did not say."""

@@ -55,12 +55,14 @@ class Pipeline:
     async def answer(self, call: IncomingCall) -> Answer:
         """Answer one call, whatever it is: an exchange, a call to the gateway itself, or nothing that exists.
 
-        Raises Refused, and nothing else, once the refusal has been recorded (docs/limits.md: calls beyond the limits
-        are recorded summarised).
+        Raises Refused once the refusal has been recorded (docs/limits.md: calls beyond the limits are recorded
+        summarised), and nothing else but what waiting for the call's request raises.
         """
         passage = self.edge.passage(call, self._provider(call.method))
-        async with passage as trace, self.edge.admission.turns.turn():
-            return await self._answer(call, trace)
+        async with passage as trace:
+            await passage.arrive()
+            async with self.edge.admission.turns.turn():
+                return await self._answer(passage.whole(), trace)
 
     async def _answer(self, call: IncomingCall, trace: Trace) -> Answer:
         try:

@@ -6,8 +6,10 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.telemetry.metrics import Metrics
+from lienthong_gateway.web.codecs import JsonCodec
 from lienthong_sandbox import Sandbox
 from tests.support.curl import curl_program
 from tests.support.documents import ROOT, blocks, table_rows, text_of
@@ -38,6 +40,15 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert said["Calls under way on one gRPC connection"] == str(limits.streams_per_connection)
     assert said["Headers of a call"] == f"{limits.headers}, together {limits.header_bytes >> 10} KiB"
     assert said["Time for one call"].startswith(f"{limits.deadline_s:g} s; {limits.stream_deadline_s:g} s")
+    anybody = limits.anybody
+    assert said["HTTP requests without a certificate"].startswith(
+        f"{anybody.rate.per_second:g} a second, {anybody.rate.burst} at once, {anybody.requests_in_flight} under way"
+    )
+    connections = f"{limits.connections:,}, of them {anybody.connections} without a certificate"
+    assert said["HTTP connections"] == connections
+    assert said["Calls of one system over HTTP whose request is on its way"] == str(limits.bodies_per_system)
+    of_json = f"{JsonCodec.most_bytes >> 10} KiB, and {JsonCodec.most_commas:,} commas"
+    assert said["A request"] == f"{MAX_MESSAGE_BYTES >> 20} MiB; as JSON {of_json}"
     assert said["Time for an HTTP request's body to arrive"] == f"{limits.body_s:g} s"
 
 

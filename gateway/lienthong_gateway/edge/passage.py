@@ -10,6 +10,7 @@ import grpc
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import IncomingCall, Refused
+from lienthong_gateway.digests import Digests
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.exchange import Trace
@@ -83,6 +84,26 @@ class Passage:
         self._span = edge.telemetry.begin(self._trace, self._call.metadata)
         await self._deadline.__aenter__()
         return self._trace
+
+    async def arrive(self) -> None:
+        """Return once the call's request is here.
+
+        Raises Refused if too many of the system's are on their way, and what waiting for it raises.
+        """
+        if self._call.arriving is None:
+            return
+        try:
+            with self._edge.admission.arriving(self._call.peer):
+                await self._call.arriving.arrive()
+        except Refusal as refusal:
+            raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
+
+    def whole(self) -> IncomingCall:
+        """Return the call with its request, which is here; the trace has its digests."""
+        if self._call.arriving is not None:
+            self._call = self._call.whole()
+            self._trace.digests = Digests(self._call.request)
+        return self._call
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -7,12 +7,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from lienthong_core.errors import Refusal, exhausted, unauthenticated
-from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_gateway.call import Answer, IncomingCall, Peer, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.web import connect
+from lienthong_gateway.web.body import CallBody
 from lienthong_gateway.web.codecs import CODECS, Codec, MethodTypes
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.problems import Problem
@@ -41,34 +41,30 @@ class ConnectCalls:
             # Whoever comes without a certificate gets nothing recorded, or the log would grow for anybody.
             message = "Connect with the client certificate of a registered system; of yours, it is in its folder."
             return connect.error(unauthenticated("CERTIFICATE_MISSING", message), ())
+        body = CallBody(request, codec, self._types.get(str(request.scope["path"])))
+        call = self._incoming(request, body, peer)
         try:
-            call = await self._incoming(request, codec, peer)
-            answer = await _unless_gone(request.receive, self._pipeline.answer(call))
+            answer = await _unless_gone(request.receive, body.is_here, self._pipeline.answer(call))
         except ClientDisconnect:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
         except Refused as refused:
             return connect.error(refused.refusal, refused.trailer)
         try:
-            body = codec.answer(self._types[call.method], answer.message)
+            answered = codec.answer(self._types[call.method], answer.message)
         except Refusal as refusal:
             return connect.error(refusal, answer.trailer)
-        return connect.answer(body, codec.content_type, answer.trailer)
+        return connect.answer(answered, codec.content_type, answer.trailer)
 
-    async def _incoming(self, request: Request, codec: Codec, peer: Peer) -> IncomingCall:
+    def _incoming(self, request: Request, body: CallBody, peer: Peer) -> IncomingCall:
         arrived = asyncio.get_running_loop().time()
         method, metadata = str(request.scope["path"]), connect.metadata_of(request.headers)
-        body, waits_s, fault = b"", None, self._limits.header_fault(metadata)
+        waits_s, fault = None, self._limits.header_fault(metadata)
         try:
             waits_s = connect.timeout_s(request.headers)
             connect.check_version(request.headers)
-            body = connect.decompressed(
-                await _body(request, self._limits.body_s), request.headers.get("content-encoding", "")
-            )
-            if method in self._types and len(body) <= MAX_MESSAGE_BYTES:
-                body = codec.request(self._types[method], body)
         except Refusal as refusal:
             fault = fault or refusal
-        return IncomingCall(method, body, metadata, peer, None if waits_s is None else arrived + waits_s, fault)
+        return IncomingCall(method, b"", metadata, peer, None if waits_s is None else arrived + waits_s, fault, body)
 
 
 def _codec(request: Request) -> Codec:
@@ -81,24 +77,12 @@ def _codec(request: Request) -> Codec:
     return codec
 
 
-async def _body(request: Request, within_s: float) -> bytes:
-    """Return a request's body; one that is too large is not read to its end. Refused: MESSAGE_TOO_LARGE."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(within_s):
-            async for part in request.stream():
-                body += part
-                if len(body) > MAX_MESSAGE_BYTES:
-                    text = f"The message has more than the {MAX_MESSAGE_BYTES} bytes that are taken; send less."
-                    raise exhausted("MESSAGE_TOO_LARGE", text)
-    except TimeoutError:
-        raise Problem(408, f"The request was not here within {within_s:g} seconds; send it at once.") from None
-    return bytes(body)
+async def _unless_gone(receive: Receive, is_here: asyncio.Event, answering: Coroutine[None, None, Answer]) -> Answer:
+    """Return the answer; if the client goes away first, end the work on it. Raises ClientDisconnect then.
 
-
-async def _unless_gone(receive: Receive, answering: Coroutine[None, None, Answer]) -> Answer:
-    """Return the answer; if the client goes away first, end the work on it. Raises ClientDisconnect then."""
-    work, gone = asyncio.create_task(answering), asyncio.create_task(_disconnected(receive))
+    Until the request `is_here` whoever waits for it learns of that.
+    """
+    work, gone = asyncio.create_task(answering), asyncio.create_task(_disconnected(receive, is_here))
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -110,6 +94,7 @@ async def _unless_gone(receive: Receive, answering: Coroutine[None, None, Answer
         await asyncio.gather(work, gone, return_exceptions=True)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _disconnected(receive: Receive, is_here: asyncio.Event) -> None:
+    await is_here.wait()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -13,7 +13,8 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from lienthong_core.errors import Refusal, invalid
+from lienthong_core.errors import Refusal, exhausted, invalid
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.web.spelling import fields_named_twice
 
@@ -38,8 +39,13 @@ class Codec(Protocol):
         """What the form is named by."""
         ...
 
+    @property
+    def most_bytes(self) -> int:
+        """How large a request may be in it."""
+        ...
+
     def request(self, types: MethodTypes, body: bytes) -> bytes:
-        """Return the request in binary form; refused: REQUEST_MALFORMED."""
+        """Return the request in binary form; refused: REQUEST_MALFORMED, MESSAGE_TOO_LARGE."""
         ...
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:
@@ -51,6 +57,7 @@ class BinaryCodec:
     """`application/proto`: as over gRPC, whatever the method's types are."""
 
     content_type = "application/proto"
+    most_bytes = MAX_MESSAGE_BYTES
 
     def request(self, types: MethodTypes, body: bytes) -> bytes:  # noqa: ARG002 (as every form takes it)
         """Return the body as it is: the pipeline reads it."""
@@ -65,9 +72,15 @@ class JsonCodec:
     """`application/json`: ProtoJSON, with unknown and repeated fields refused."""
 
     content_type = "application/json"
+    most_bytes = 64 << 10
+    most_commas = 2_048
+    """Nothing else is done while JSON is read, and that takes as long as it has values, however short they are."""
 
     def request(self, types: MethodTypes, body: bytes) -> bytes:
-        """Return the request in binary form; refused: REQUEST_MALFORMED."""
+        """Return the request in binary form; refused: REQUEST_MALFORMED, MESSAGE_TOO_LARGE."""
+        if body.count(b",") > self.most_commas:
+            text = f"The message has more than the {self.most_commas} commas that are taken in JSON; send fewer values."
+            raise exhausted("MESSAGE_TOO_LARGE", text)
         if not body.lstrip().startswith(b"{"):
             # The library takes an empty list for an empty message.
             raise _malformed(types, "it is no JSON object")

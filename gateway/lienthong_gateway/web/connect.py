@@ -19,7 +19,6 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from lienthong_core.errors import Refusal, invalid
-from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_gateway.call import Metadata, Trailer
 
 TIMEOUT = "connect-timeout-ms"
@@ -70,8 +69,8 @@ def check_version(headers: Headers) -> None:
         raise invalid("HEADER_INVALID", f"The header {VERSION} must be 1, or be left out.")
 
 
-def decompressed(body: bytes, encoding: str) -> bytes:
-    """Return a body as it was before it was compressed; of a larger one than may be sent, not much more than that.
+def decompressed(body: bytes, encoding: str, most_bytes: int) -> bytes:
+    """Return a body as it was before it was compressed; of one larger than `most_bytes`, one byte more than that.
 
     Refused: ENCODING_UNKNOWN, REQUEST_MALFORMED.
     """
@@ -82,10 +81,10 @@ def decompressed(body: bytes, encoding: str) -> bytes:
         raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "ENCODING_UNKNOWN", message)
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        plain = unzip.decompress(body, MAX_MESSAGE_BYTES + 1)
+        plain = unzip.decompress(body, most_bytes + 1)
     except zlib.error:
         raise invalid("REQUEST_MALFORMED", "The request says that it is gzip, and is not; send it as it is.") from None
-    if not unzip.eof and len(plain) <= MAX_MESSAGE_BYTES:
+    if not unzip.eof and len(plain) <= most_bytes:
         raise invalid("REQUEST_MALFORMED", "The request's gzip ends early; send it whole, or as it is.")
     return plain
 

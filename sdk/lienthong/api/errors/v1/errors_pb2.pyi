@@ -46,7 +46,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERSONAL_NUMBER_INVALID: _ErrorReason.ValueType  # 22
     """INVALID_ARGUMENT: a personal number is not twelve digits."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 23
-    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB; no method needs one that large."""
+    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
+    large.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
     ERROR_REASON_TOKEN_MALFORMED: _ErrorReason.ValueType  # 31
@@ -136,11 +138,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PAGE_SIZE_INVALID: _ErrorReason.ValueType  # 91
     """INVALID_ARGUMENT: the page size is out of its range."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 140
-    """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider; try again
-    after `RetryInfo.retry_delay`.
+    """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
+    requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 141
-    """RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
+    """RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
+    again after `RetryInfo.retry_delay`.
+    """
     ERROR_REASON_HEADERS_TOO_MANY: _ErrorReason.ValueType  # 142
     """RESOURCE_EXHAUSTED: the call carries more headers than the gateway reads; send those it knows, and few of your own."""
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 143
@@ -236,7 +240,9 @@ ERROR_REASON_REQUEST_MALFORMED: ErrorReason.ValueType  # 21
 ERROR_REASON_PERSONAL_NUMBER_INVALID: ErrorReason.ValueType  # 22
 """INVALID_ARGUMENT: a personal number is not twelve digits."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 23
-"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB; no method needs one that large."""
+"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
+large.
+"""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 31
@@ -326,11 +332,13 @@ ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
 ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 140
-"""RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider; try again
-after `RetryInfo.retry_delay`.
+"""RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
+requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 141
-"""RESOURCE_EXHAUSTED: this system calls more often than it may; try again after `RetryInfo.retry_delay`."""
+"""RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
+again after `RetryInfo.retry_delay`.
+"""
 ERROR_REASON_HEADERS_TOO_MANY: ErrorReason.ValueType  # 142
 """RESOURCE_EXHAUSTED: the call carries more headers than the gateway reads; send those it knows, and few of your own."""
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 143

@@ -1,0 +1,176 @@
+"""Whether a call over HTTP is taken on is decided before its body is read, and slow bodies hold nobody else up."""
+
+import gzip
+import json
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from ssl import SSLSocket
+
+import pytest
+from google.protobuf import json_format
+
+from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest
+from lienthong.api.exchange.v1.administration_pb2 import RegisterLegalGroundRequest, RegisterPurposeRequest
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalGround, ListSystemsRequest, Purpose
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
+from lienthong.api.rights.v1.rights_pb2 import SubmitRequest
+from lienthong_core.contracts import all_contracts
+from lienthong_core.database import sqlite_url
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_core.systems import SystemId
+from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_seeds import members
+from tests.support.curl import Curl
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.https import answer_on, connected
+from tests.support.waiting import wait_until
+
+LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
+SLOW_BODIES = 3
+HEAD = (
+    f"POST {LIST_SYSTEMS} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
+).encode()
+LIMIT = 64 << 10
+COMMAS = 2_048
+WORST = b'{"legalGround": {"referenceForms": [' + b",".join([b"1"] * (MAX_MESSAGE_BYTES // 2 - 40)) + b"]}}"
+"""Of all JSON that is taken, this takes the longest to read."""
+REGISTER = "/lienthong.api.exchange.v1.AdministrationService/RegisterLegalGround"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    """Give a gateway that takes few slow bodies of a system, works on one call at once, and waits long for bodies."""
+    limits = Limits(
+        bodies_per_system=SLOW_BODIES, calls_at_once=1, calls_in_line=1, body_s=60, rates={members.SHOP: Rate(0.001, 1)}
+    )
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        yield world
+
+
+@pytest.fixture
+def portal(world: GatewayWorld, tmp_path: Path) -> Curl:
+    return world.curl(tmp_path, members.PORTAL)
+
+
+def connection_of(world: GatewayWorld, system: SystemId, folder: Path) -> AbstractContextManager[SSLSocket]:
+    identity = (world.identity(system), folder / "connection")
+    return connected(world.config.web_host, world.config.web_port, world.authority.certificate, identity)
+
+
+@contextmanager
+def slow_bodies(world: GatewayWorld, folder: Path) -> Generator[list[SSLSocket]]:
+    """Keep as many calls of the portal under way as may be, each with half of its body there."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connection_of(world, members.PORTAL, folder)) for _ in range(SLOW_BODIES)]
+        for connection in slow:
+            connection.sendall(HEAD + b"{")
+        wait_until(lambda: calls_in_flight(world, folder) == SLOW_BODIES)
+        yield slow
+
+
+def calls_in_flight(world: GatewayWorld, folder: Path) -> int:
+    lines = world.curl(folder, members.BANK).get("/metrics").body.decode().splitlines()
+    (value,) = [line.split()[1] for line in lines if line.startswith("lienthong_gateway_calls_in_flight ")]
+    return int(float(value))
+
+
+def list_systems(world: GatewayWorld, system: SystemId) -> None:
+    CatalogueServiceStub(world.channel(system)).ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+
+
+def turned_away(world: GatewayWorld) -> list[tuple[str, int]]:
+    return [(entry["consumer"], entry["calls"]) for entry in world.entries() if entry["reason"] == "OVERLOADED"]
+
+
+def test_a_call_that_is_not_taken_on_is_refused_before_its_body_is_there(world: GatewayWorld, tmp_path: Path) -> None:
+    list_systems(world, members.SHOP)
+    with connection_of(world, members.SHOP, tmp_path) as connection:
+        connection.sendall(HEAD)
+        answer = answer_on(connection)
+        assert (answer.status, json.loads(answer.read())["code"]) == (429, "resource_exhausted")
+
+
+def test_one_system_has_only_so_many_requests_on_their_way_and_others_are_not_held_up(
+    world: GatewayWorld, tmp_path: Path, portal: Curl
+) -> None:
+    with slow_bodies(world, tmp_path) as slow:
+        refused = portal.call(LIST_SYSTEMS, {})
+        assert (refused.status, refused.error_info.reason) == (429, "OVERLOADED")
+        assert "on their way" in refused.json["message"]
+        assert int(refused.headers["retry-after"]) >= 1
+        # Nobody waits for a turn that a slow body would have.
+        assert world.curl(tmp_path, members.BANK).call(LIST_SYSTEMS, {}).status == 200
+        list_systems(world, members.PORTAL)
+
+        slow[0].sendall(b"}")
+        assert answer_on(slow[0]).status == 200
+        assert portal.call(LIST_SYSTEMS, {}).status == 200
+    wait_until(lambda: turned_away(world))
+    assert turned_away(world) == [(str(members.PORTAL), 1)]
+
+
+def test_a_client_that_goes_away_before_its_body_was_there_gives_its_place_back(
+    world: GatewayWorld, tmp_path: Path, portal: Curl
+) -> None:
+    with slow_bodies(world, tmp_path):
+        recorded = len(world.entries())
+    wait_until(lambda: calls_in_flight(world, tmp_path) == 0)
+    assert portal.call(LIST_SYSTEMS, {}).status == 200
+    assert [entry["event"] for entry in world.entries()[recorded:]] == ["LOG_READ"]
+
+
+def test_the_callers_time_runs_while_its_body_is_on_its_way(world: GatewayWorld, tmp_path: Path) -> None:
+    with connection_of(world, members.PORTAL, tmp_path) as connection:
+        connection.sendall(HEAD.replace(b"host:", b"connect-timeout-ms: 200\r\nhost:") + b"{")
+        answer = answer_on(connection)
+        assert (answer.status, json.loads(answer.read())["code"]) == (504, "deadline_exceeded")
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, len(WORST)])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+def test_json_above_its_limit_is_refused_unread_with_the_limit(portal: Curl, size: int, zipped: bool) -> None:
+    body = WORST[:size]
+    headers = [("content-encoding", "gzip")] if zipped else []
+    refused = portal.post(REGISTER, gzip.compress(body) if zipped else body, headers)
+    assert (refused.status, refused.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
+    assert f"{LIMIT} bytes that are taken as application/json" in refused.json["message"]
+
+
+def test_json_up_to_its_limits_is_read(portal: Curl) -> None:
+    body = WORST[: WORST.index(b"[") + 1 + 2 * COMMAS] + b"1" + b"]}}"
+    assert body.count(b",") == COMMAS
+    assert portal.post(REGISTER, body + b" " * (LIMIT - len(body))).error_info.reason == "CALLER_NOT_ALLOWED"
+
+
+def test_json_of_more_values_than_are_taken_is_refused_unread_however_short_they_are(portal: Curl) -> None:
+    refused = portal.post(REGISTER, WORST[: 2 * COMMAS + 100])
+    assert (refused.status, refused.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
+    assert f"{COMMAS} commas" in refused.json["message"]
+
+
+def test_the_binary_form_has_the_limit_of_all_messages(portal: Curl) -> None:
+    a_field_nobody_knows = b"\x0a\xfc\xff\x3f"
+    largest = a_field_nobody_knows + bytes(MAX_MESSAGE_BYTES - len(a_field_nobody_knows))
+    for body, reason in ((largest, "REQUEST_FIELD_UNKNOWN"), (largest + b"\0", "MESSAGE_TOO_LARGE")):
+        assert portal.post(LIST_SYSTEMS, body, content_type="application/proto").error_info.reason == reason
+
+
+def test_no_request_comes_near_the_json_that_is_taken() -> None:
+    registration = members.registration()
+    contracts = load_contracts(registration, all_contracts())
+    datasets = {dataset for contract in contracts.values() for dataset in contract.datasets}
+    longest = "\N{LATIN SMALL LETTER E WITH CIRCUMFLEX AND ACUTE}" * 500
+    ground = LegalGround(law_vi=longest, law_en=longest, methods=list(contracts), purposes=list(registration.purposes))
+    purpose = Purpose(title_vi=longest, title_en=longest, datasets=sorted(datasets))
+    requests = (
+        RegisterLegalGroundRequest(legal_ground=ground),
+        RegisterPurposeRequest(purpose=purpose),
+        RequestConsentRequest(datasets=sorted(datasets)),
+        SubmitRequest(detail=4 * longest),
+    )
+    # As the one that makes most of each letter writes them.
+    written = [json_format.MessageToJson(request, ensure_ascii=True) for request in requests]
+    assert max(map(len, written)) < LIMIT / 4
+    assert max(text.count(",") for text in written) < COMMAS / 4
