@@ -18,12 +18,13 @@ from tests.support.https import answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+ARRIVAL_S = 2
 BODY = f'{{"personalNumber": "{LAN}"}}'.encode()
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(body_s=1)) as world:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=Limits(body_s=ARRIVAL_S)) as world:
         world.consent()
         yield world
 
@@ -56,7 +57,7 @@ def test_a_body_that_dawdles_is_not_waited_for(world: GatewayWorld, tmp_path: Pa
         problem = json.loads(answer.read())
         assert is_ended(connection)
     assert (answer.status, answer.headers["content-type"]) == (408, "application/problem+json")
-    assert "within 1 seconds" in problem["detail"]
+    assert f"within {ARRIVAL_S} seconds" in problem["detail"]
     assert not world.population.calls
 
 
