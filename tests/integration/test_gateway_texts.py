@@ -18,9 +18,9 @@ from lienthong.client import CallContext
 from lienthong_core.systems import SystemId
 from lienthong_seeds import members
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.rights import VIEW, as_citizen
 
 ID = "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11\0"
-VIEW = rights_pb2.RightsRequestKind.RIGHTS_REQUEST_KIND_VIEW
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def rights(world: GatewayWorld) -> SubjectRightsServiceStub:
 
 def submit(world: GatewayWorld, detail: str) -> rights_pb2.SubmitResponse:
     request = rights_pb2.SubmitRequest(kind=VIEW, controller=str(members.POPULATION), detail=detail)
-    return rights(world).Submit(request, metadata=CallContext("", world.token()).metadata(), timeout=TIMEOUT_S)
+    return rights(world).Submit(request, metadata=as_citizen(world), timeout=TIMEOUT_S)
 
 
 def register_ground(world: GatewayWorld) -> object:
