@@ -108,7 +108,7 @@ def test_a_revoked_consent_is_refused_from_the_next_call_on(vn: Sandbox) -> None
 
 def test_a_system_sees_who_used_her_data_once_she_has_let_it(vn: Sandbox) -> None:
     bank = vn.system("ekyc")
-    without, citizen = bank.login("do-thuy-hoa"), bank.login("do-thuy-hoa", rights=True)
+    without, citizen = bank.login("h-blok-enuol"), bank.login("h-blok-enuol", rights=True)
     with pytest.raises(grpc.RpcError) as refused:
         accesses_shown_to(bank, without)
     assert explain(refused.value).reason == "SCOPE_MISSING"

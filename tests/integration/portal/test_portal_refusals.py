@@ -270,4 +270,4 @@ def test_a_large_form_is_refused(world: PortalWorld) -> None:
     lan = world.logged_in()
     dossier_id = lan.start().dossier.dossier_id
     with refused("MESSAGE_TOO_LARGE", grpc.StatusCode.RESOURCE_EXHAUSTED):
-        lan.submit(dossier_id, **{**NEW_ADDRESS, "request": "x" * (10 << 20)})
+        lan.submit(dossier_id, **{**NEW_ADDRESS, "request": "x" * (3 << 19)})
