@@ -98,9 +98,10 @@ def writing(engine: Engine) -> Generator[Connection]:
 
 
 class WritingConnection:
-    """One connection that is kept for many short transactions, for one thread; opened anew after a failure.
+    """One connection that is kept for many short transactions, for one thread; opened anew once it was closed.
 
     It begins and commits them on the driver's connection: SQLAlchemy's way there takes longer than what is in between.
+    Whoever uses it closes it after a failure, which undoes the transaction. Raises the driver's errors as they are.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -110,40 +111,35 @@ class WritingConnection:
         self._connection: Connection | None = None
         self._waits = True
 
-    @contextmanager
-    def transaction(self, *, wait: bool = True) -> Generator[Connection]:
-        """Open a transaction that is going to write, as `writing` does. Raises the driver's errors as they are.
+    def begin(self, *, wait: bool = True) -> Connection:
+        """Open a transaction that is going to write, as `writing` does; `commit` or `close` must follow.
 
-        Not `wait`, for a local database: raises Busy at once if somebody else is writing it.
+        Not `wait`, for a local database: raises Busy at once if somebody else is writing it, and nothing is open then.
         """
         if self._connection is None:
             self._connection, self._waits = self._engine.connect(), True
-        try:
-            driver: Any = self._connection.connection.dbapi_connection
-            if self.is_local:
-                # PostgreSQL's driver begins with the first statement.
-                self._begin(driver, wait=wait)
-            yield self._connection
-            if self._connection.in_transaction():
-                # Somebody has used it through SQLAlchemy, which has to hear of the end.
-                self._connection.commit()
-            else:
-                driver.commit()
-        except Busy:
-            raise
-        except BaseException:
-            self.close()
-            raise
+        if self.is_local:
+            # PostgreSQL's driver begins with the first statement.
+            self._begin(driver_of(self._connection), wait=wait)
+        return self._connection
+
+    def commit(self, connection: Connection) -> None:
+        """Make durable what was written since `begin`, which gave the connection."""
+        if connection.in_transaction():
+            # Somebody has used it through SQLAlchemy, which has to hear of the end.
+            connection.commit()
+        else:
+            driver_of(connection).commit()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and with it what was begun and not committed."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             # Nobody else is to get it: it may not wait as the others do.
             connection.invalidate()
             connection.close()
 
-    def _begin(self, driver: sqlite3.Connection, *, wait: bool) -> None:
+    def _begin(self, driver: Any, *, wait: bool) -> None:
         if wait != self._waits:
             driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS if wait else 0}")
             self._waits = wait
@@ -154,6 +150,11 @@ class WritingConnection:
             if wait or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             raise Busy from error
+
+
+def driver_of(connection: Connection) -> Any:  # noqa: ANN401 (whatever the driver gives)
+    """Return the driver's own connection: `sqlite3.Connection` or `psycopg.Connection`."""
+    return connection.connection.dbapi_connection
 
 
 @contextmanager
@@ -175,7 +176,7 @@ def empty_write_ahead_log(engine: Engine) -> bool:
     if engine.dialect.name != "sqlite":
         return True
     with engine.connect() as connection:
-        driver: Any = connection.connection.dbapi_connection
+        driver = driver_of(connection)
         driver.execute("PRAGMA busy_timeout=0")
         try:
             is_busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -215,8 +216,7 @@ def _sqlite(url: str) -> Engine:
         cursor.close()
 
     def begin(connection: Connection) -> None:
-        driver: Any = connection.connection.dbapi_connection
-        if not driver.in_transaction:
+        if not driver_of(connection).in_transaction:
             writes = connection.get_execution_options().get(_WRITES, False)
             connection.exec_driver_sql(_BEGIN_WRITING if writes else "BEGIN")
 

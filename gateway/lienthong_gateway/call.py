@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from lienthong_core.errors import Refusal
+from lienthong_core.metadata import Headers
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 Trailer: TypeAlias = tuple[tuple[str, str], ...]
@@ -25,13 +25,12 @@ class Arriving(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class IncomingCall:
+class IncomingCall(NamedTuple):
     """One call: the method's path, the request's bytes, the headers, and what is known of the connection."""
 
     method: str
     request: bytes
-    metadata: Metadata
+    headers: Headers
     peer: Peer
     expires_at: float | None
     """Until when the caller waits, in the event loop's time; None: it did not say."""
@@ -45,15 +44,14 @@ class IncomingCall:
         if self.arriving is None:
             return self
         request, fault = self.arriving.read()
-        return replace(self, request=request, fault=self.fault or fault, arriving=None)
+        return self._replace(request=request, fault=self.fault or fault, arriving=None)
 
     def remaining_s(self) -> float | None:
         """Return how long the caller still waits, seconds; None: it did not say."""
         return None if self.expires_at is None else self.expires_at - asyncio.get_running_loop().time()
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What is released: the response's bytes, and what is said beside them."""
 
     message: bytes

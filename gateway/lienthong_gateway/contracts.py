@@ -38,13 +38,10 @@ class MethodContract:
     """The fields of its response one of which names the citizen asked for; none: no field could."""
     reasons: Mapping[str, str]
     """The reasons that its file declares, each with the sentence that a caller is told."""
-    streams: bool = False
+    changes: bool
+    """Whether it changes a register."""
+    streams: bool
     """Whether it answers with any number of messages."""
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes a register."""
-        return self.policy.access == AccessKind.ACCESS_KIND_WRITE
 
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
@@ -88,6 +85,7 @@ def _contract(
         policy=policy,
         request_type=message_factory.GetMessageClass(method.input_type),
         response_type=message_factory.GetMessageClass(method.output_type),
+        changes=policy.access == AccessKind.ACCESS_KIND_WRITE,
         streams=method.server_streaming,
         datasets={name: declared[name] for name in sorted(response.datasets)},
         rules=response.rules,

@@ -49,10 +49,4 @@ class Digests:
         _ = self.request, self.request_hash
 
     def _of(self, message: bytes) -> str:
-        keyed = self._keyed.copy()
-        keyed.update(message)
-        return keyed.hexdigest()
-
-    @cached_property
-    def _keyed(self) -> hmac.HMAC:
-        return hmac.new(self.key, digestmod="sha256")
+        return hmac.digest(self.key, message, "sha256").hex()

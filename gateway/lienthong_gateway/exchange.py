@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.systems import SystemId
@@ -11,8 +11,7 @@ from lienthong_gateway.digests import Digests
 from lienthong_gateway.registration import NEVER
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks: the consumer's system, from its certificate, and what it calls its message."""
 
     system: SystemId
@@ -20,8 +19,7 @@ class Caller:
     message_id: str
 
 
-@dataclass(frozen=True)
-class TokenHolder:
+class TokenHolder(NamedTuple):
     """The citizen whose verified token came with the call."""
 
     personal_number: str
@@ -66,8 +64,7 @@ class Grant:
     """When what it rests on is over, if nothing changes before."""
 
 
-@dataclass(frozen=True)
-class Released:
+class Released(NamedTuple):
     """What leaves the gateway, and what stays behind."""
 
     message: bytes

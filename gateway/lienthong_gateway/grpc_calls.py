@@ -9,6 +9,7 @@ from typing import NoReturn, TypeAlias, cast
 import grpc
 import grpc.aio
 
+from lienthong_core.metadata import Headers
 from lienthong_gateway.call import IncomingCall, Metadata, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
@@ -22,10 +23,14 @@ class EveryMethod(grpc.GenericRpcHandler):
     def __init__(self, pipeline: Pipeline, limits: Limits) -> None:
         self._pipeline = pipeline
         self._limits = limits
+        self._handlers = {method: self._handler(method) for method in pipeline.methods()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return what answers a method, whatever its name is."""
         method = handler_call_details.method
+        return self._handlers.get(method) or self._handler(method)
+
+    def _handler(self, method: str) -> "grpc.RpcMethodHandler[bytes, bytes]":
         if self._pipeline.streams(method):
             return grpc.unary_stream_rpc_method_handler(partial(_stream, self._pipeline, self._limits, method))
         return grpc.unary_unary_rpc_method_handler(partial(_answer, self._pipeline, self._limits, method))
@@ -59,7 +64,7 @@ def _incoming(limits: Limits, method: str, request: bytes, context: Context) -> 
     return IncomingCall(
         method=method,
         request=request,
-        metadata=metadata,
+        headers=Headers(metadata),
         peer=context.auth_context(),
         expires_at=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s,
         fault=limits.header_fault(metadata),

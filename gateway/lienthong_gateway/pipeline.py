@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,10 @@ import grpc
 
 from lienthong_core.errors import Refusal
 from lienthong_core.failures import log_failure
+from lienthong_core.metadata import Headers
 from lienthong_core.rpc import check_size, unknown_method
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Answer, IncomingCall, Metadata, Refused
+from lienthong_gateway.call import Answer, IncomingCall, Refused
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge
@@ -47,6 +48,10 @@ class Pipeline:
     forwarder: Forwarder
     recorder: Recorder
     edge: Edge
+
+    def methods(self) -> Iterable[str]:
+        """Return the paths of all methods that exist."""
+        return (*self.contracts, *self.local)
 
     def streams(self, method: str) -> bool:
         """Return whether a method answers with any number of messages: `stream` answers it, and `answer` all others."""
@@ -146,8 +151,8 @@ class Pipeline:
     ) -> tuple[Decision, bytes]:
         """Return what was decided, and the request as it is forwarded; of a change, once the log says that it is."""
         trace.provider = str(contract.provider)
-        claim = _claimed(trace, call.metadata)
-        holder = await self.authenticator.authenticate(caller, call.metadata)
+        claim = _claimed(trace, call.headers)
+        holder = await self.authenticator.authenticate(caller, call.headers)
         watch.lap("authenticate")
         request = read_request(contract, call.request)
         trace.subject = request.subject
@@ -172,14 +177,14 @@ class Pipeline:
         return partial(self.decider.confirm, decision, trace.exchange_id)
 
     def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
-        caller = self.identifier.identify(call.peer, call.metadata)
+        caller = self.identifier.identify(call.peer, call.headers)
         trace.consumer = str(caller.system)
         trace.message_id = caller.message_id
         return caller
 
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
-        trace.officer = read_officer(call.metadata)
-        holder = await self.authenticator.authenticate(caller, call.metadata)
+        trace.officer = read_officer(call.headers)
+        holder = await self.authenticator.authenticate(caller, call.headers)
         answer = await method.answer(LocalCall(caller, holder, trace), method.read(call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
 
@@ -229,8 +234,8 @@ class _StopWatch:
         self._at = now
 
 
-def _claimed(trace: Trace, metadata: Metadata) -> Claim:
-    claim = read_claim(metadata)
+def _claimed(trace: Trace, headers: Headers) -> Claim:
+    claim = read_claim(headers)
     trace.purpose, trace.officer = claim.purpose, claim.officer
     trace.represented_party = claim.represented_party
     trace.legal_basis, trace.legal_reference = claim.legal_basis, claim.legal_reference

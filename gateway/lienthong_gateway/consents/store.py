@@ -7,13 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, insert, or_, select
 
 from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
-from lienthong_gateway.consents.cache import Parties
 from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
 from lienthong_gateway.consents.revisions import Revision, read_revisions
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
@@ -32,6 +31,14 @@ _BETWEEN = select(CONSENTS).where(
     CONSENTS.c.consumer == bindparam("consumer"),
     CONSENTS.c.provider == bindparam("provider"),
 )
+
+
+class Parties(NamedTuple):
+    """Who consented, to whom, about whose data."""
+
+    subject: str
+    consumer: str
+    provider: str
 
 
 class ConsentStore:

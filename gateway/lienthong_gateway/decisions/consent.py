@@ -43,7 +43,9 @@ def decide_by_consent(
         # A consent can be used while the citizen is away; then the level she approved it with is what counts.
         _check_level(contract, consent.account_level)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
-    holds_until = min(consent.valid_until, right.period.over_at)
+    # One that begins later may allow more; clocks differ, and can be set back.
+    beginnings = [other.approved_at for other in consents if other.approved_at > now]
+    holds_until = min(consent.valid_until, right.period.over_at, *beginnings)
     return Grant(LEGAL_BASIS_CONSENT, "", consent.consent_id, datasets, consent.digest, consent.limit, holds_until)
 
 

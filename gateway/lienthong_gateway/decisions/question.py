@@ -1,15 +1,14 @@
 """What is to be decided, and what was."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
 from lienthong_gateway.log.head import Head
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """Whether this caller may have this method's answer about this citizen, by what it claims."""
 
     contract: MethodContract
@@ -20,8 +19,7 @@ class Question:
     """Personal number; empty if the call is about nobody in particular."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What a question was answered with, when, and in which state of consents and registrations."""
 
     question: Question

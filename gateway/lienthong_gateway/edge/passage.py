@@ -67,21 +67,25 @@ class Passage:
         self._call = call
         self._provider = provider
         self._method = method
-        self._trace = Trace("", method)
-        self._span: OpenSpan | None = None
-        self._deadline = asyncio.timeout_at(_deadline(call, longest_s))
+        self._longest_s = longest_s
+        self._loop = asyncio.get_running_loop()
+        self._trace: Trace
+        self._span: OpenSpan | None
+        self._deadline: asyncio.Timeout
 
     async def __aenter__(self) -> Trace:
-        edge = self._edge
+        edge, call = self._edge, self._call
         try:
-            edge.admission.enter(self._call.peer, self._provider)
+            edge.admission.enter(call.peer, self._provider)
         except Refusal as refusal:
-            edge.telemetry.metrics.observe(self._trace, Outcome(refusal.reason, refusal.status.name))
+            edge.telemetry.metrics.observe(Trace("", self._method), Outcome(refusal.reason, refusal.status.name))
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
         edge.record_shed()
         # Not before the call is taken on: a request's digests take as long as it is large.
-        self._trace = Trace.begin(self._method, self._call.request)
-        self._span = edge.telemetry.begin(self._trace, self._call.metadata)
+        self._trace = Trace.begin(self._method, call.request)
+        self._span = edge.telemetry.begin(self._trace, call.headers)
+        latest = self._loop.time() + self._longest_s
+        self._deadline = asyncio.timeout_at(latest if call.expires_at is None else min(latest, call.expires_at))
         await self._deadline.__aenter__()
         return self._trace
 
@@ -116,12 +120,8 @@ class Passage:
             error = Refused(_overdue(self._trace), ())
             raise error from over
         finally:
-            edge.telemetry.end(self._trace, _outcome(error), self._span)
-
-
-def _deadline(call: IncomingCall, longest_s: float) -> float:
-    latest = asyncio.get_running_loop().time() + longest_s
-    return latest if call.expires_at is None else min(latest, call.expires_at)
+            # Once the answer is on its way: nobody waits for this.
+            self._loop.call_soon(edge.telemetry.end, self._trace, _outcome(error), self._span)
 
 
 def _overdue(trace: Trace) -> Refusal:

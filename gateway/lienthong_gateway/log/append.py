@@ -1,7 +1,7 @@
 """Appending to the log within a transaction: entries, the tiles they fill, and the checkpoint that covers them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, insert
@@ -64,7 +64,7 @@ class Appender:
             self._tree: Growth | None = load_growth(connection, key.verifier)
             self.head: Head = self._lock.take(connection)
             """The head as this replica saw it last."""
-        self._pending = self._tree, self.head
+        self._pending = self.head
 
     def begin(self, connection: Connection) -> Head:
         """Lock the log for the transaction, go on from what other replicas have written, and return the head."""
@@ -72,7 +72,7 @@ class Appender:
         if self._tree is None:
             self._tree = load_growth(connection, self._key.verifier)
         elif self._tree.size != self._last_size.one(connection)[0]:
-            self._tree = go_on(connection, self._key.verifier, self._tree)
+            go_on(connection, self._key.verifier, self._tree)
         if head.registration_epoch != self._commitments_epoch:
             # A citizen may have been erased: her old commitment must not be used again.
             self._commitments.clear()
@@ -95,15 +95,17 @@ class Appender:
 
         `head` is what `begin` gave, with the changes that the batch made. `committed` or `rolled_back` must follow.
         """
-        before = self._tree
-        if before is None:
+        tree = self._tree
+        if tree is None:
             raise RuntimeError("begin comes before append")
-        tree = before.copy()
-        rows: list[dict[str, object]] = []
+        first = tree.size
+        rows: list[Mapping[str, object]] = []
         tiles: list[Tile] = []
-        for line in lines:
-            rows.append({"log_index": tree.size, "leaf_hash": leaf_hash(line.leaf), **line._asdict()})
-            tiles += tree.append(bytes(rows[-1]["leaf_hash"]))  # type: ignore[call-overload]
+        for leaf, subject, consumer, provider in lines:
+            hashed = leaf_hash(leaf)
+            found_by = {"subject": subject, "consumer": consumer, "provider": provider}
+            rows.append({"log_index": tree.size, "leaf": leaf, "leaf_hash": hashed, **found_by})
+            tiles += tree.append(hashed)
         self._add_entry.run(connection, rows)
         if tiles:
             connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])
@@ -111,12 +113,12 @@ class Appender:
         self._save_checkpoint(connection, tree)
         if head != self.head:
             save_head(connection, head)
-        self._pending = tree, head
-        return range(before.size, tree.size)
+        self._pending = head
+        return range(first, tree.size)
 
     def committed(self) -> None:
         """Go on from the batch that was appended last: its transaction is durable."""
-        self._tree, self.head = self._pending
+        self.head = self._pending
 
     def rolled_back(self) -> None:
         """Forget what is known of the log: the batch that was appended last may be stored, or not."""

@@ -7,8 +7,7 @@ not changed by then, or still allows the same: so none is released after the ent
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -32,8 +31,7 @@ Outcome: TypeAlias = int | Refusal
 """The index of an entry that is durable, or why it was not written."""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """An entry to be written, and what belongs into its transaction."""
 
     entry: Entry
@@ -75,13 +73,15 @@ class BatchWriter:
         Not `wait`: raises Busy, and nothing is written, if somebody else is writing the database just now.
         """
         try:
-            with self._database.transaction(wait=wait) as connection:
-                outcomes = self._append(connection, jobs)
+            connection = self._database.begin(wait=wait)
+            outcomes = self._append(connection, jobs)
+            self._database.commit(connection)
         except Busy:
             raise
         except Exception as error:  # noqa: BLE001 (no failure may leave a caller waiting)
             # The database may be full, locked or gone; whatever it is, the answers that wait for it are withheld.
             log_failure(_log, "writing a batch of the exchange log", error)
+            self._database.close()
             self._appender.rolled_back()
             if len(jobs) > 1 and not self._is_database_failing(error):
                 # One of them is at fault, whichever it is: nobody else's answer is withheld for it.

@@ -42,10 +42,6 @@ class Growth:
         """Number of leaves."""
         return self._tree.size
 
-    def copy(self) -> Self:
-        """Return another one that grows by itself."""
-        return type(self)(Tree(self._tree.size, self._tree.peaks), self._partial)
-
     def root(self) -> bytes:
         """Return the root of the whole tree."""
         return self._tree.root()

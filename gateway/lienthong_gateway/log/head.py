@@ -4,9 +4,8 @@ Whoever writes locks it first. So the replicas of a gateway write one after anot
 exchange, whether any replica has changed consents or registrations since the exchange was decided.
 """
 
-from dataclasses import dataclass, replace
 from enum import Flag, auto
-from typing import cast
+from typing import NamedTuple, cast
 
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
@@ -25,8 +24,7 @@ class Touches(Flag):
     REGISTRATION = auto()
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What decisions rest on. An epoch counts the changes of one kind that were ever made."""
 
     consent_epoch: int
@@ -34,8 +32,7 @@ class Head:
 
     def after(self, touches: Touches) -> "Head":
         """Return the head after a change of state."""
-        return replace(
-            self,
+        return self._replace(
             consent_epoch=self.consent_epoch + (Touches.CONSENTS in touches),
             registration_epoch=self.registration_epoch + (Touches.REGISTRATION in touches),
         )

@@ -10,6 +10,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
 LEAF_VERSION = 3
+_EVENTS = {event: name.removeprefix("LOG_EVENT_") for name, event in LogEvent.items()}
 _DECISIONS = {
     LogEvent.LOG_EVENT_CHANGE_ALLOWED: "ALLOWED",
     LogEvent.LOG_EVENT_EXCHANGE: "RELEASED",
@@ -39,7 +40,7 @@ class Entry:
             {
                 "version": LEAF_VERSION,
                 "time": timestamp(self.time),
-                "event": LogEvent.Name(self.event).removeprefix("LOG_EVENT_"),
+                "event": _EVENTS[self.event],
                 "exchange_id": trace.exchange_id,
                 "sequence": trace.sequence,
                 "trace_id": trace.trace_id,
@@ -81,4 +82,4 @@ def _canonical(leaf: dict[str, object]) -> bytes:
 
 def timestamp(time: datetime) -> str:
     """Return RFC 3339 in UTC with microseconds, always of the same length."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -71,7 +71,7 @@ class Tree:
         """Return the root; that of an empty tree is the hash of nothing."""
         if not self._peaks:
             return EMPTY_ROOT
-        node = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            node = node_hash(peak, node)
+        node, sha256 = self._peaks[-1], hashlib.sha256
+        for peak in self._peaks[-2::-1]:
+            node = sha256(b"\x01" + peak + node).digest()
         return node

@@ -1,4 +1,4 @@
-"""Statements of the hot path: compiled once for the engine's driver and run on the driver's own cursor.
+"""Statements of the hot path: compiled once for the engine's driver and run on the driver's own connection.
 
 Every exchange waits for these few, and putting them together anew would take longer than running them.
 """
@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.selectable import SelectBase
+
+from lienthong_core.database import driver_of
 
 
 class PreparedInsert:
@@ -22,11 +24,11 @@ class PreparedInsert:
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert each row."""
-        bound: Sequence[Any] = rows
-        if self._positions is not None:
-            bound = [tuple(row[name] for name in self._positions) for row in rows]
-        cursor = connection.connection.cursor()
-        cursor.executemany(self._sql, bound)
+        cursor = driver_of(connection).cursor()
+        if self._positions is None:
+            cursor.executemany(self._sql, rows)
+        else:
+            cursor.executemany(self._sql, [[row[name] for name in self._positions] for row in rows])
         cursor.close()
 
 
@@ -38,10 +40,7 @@ class PreparedSelect:
 
     def one(self, connection: Connection) -> tuple[Any, ...]:
         """Return the row; raises LookupError if there is none."""
-        cursor = connection.connection.cursor()
-        cursor.execute(self._sql)
-        row = cursor.fetchone()
-        cursor.close()
+        row = driver_of(connection).execute(self._sql).fetchone()
         if row is None:
             raise LookupError("the row that every log has is missing")
         return tuple(row)

@@ -116,14 +116,12 @@ def load_growth(connection: Connection, key: VerifierKey) -> Growth:
     return tree
 
 
-def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> Growth:
-    """Return a tree with the entries that somebody else has appended since; raises as `load_growth` does."""
-    grown = tree.copy()
+def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> None:
+    """Add to a tree the entries that somebody else has appended since; raises as `load_growth` does."""
     hashes = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.log_index >= tree.size).order_by(ENTRIES.c.log_index)
     for hashed in connection.execute(hashes).scalars():
-        grown.append(bytes(hashed))
-    _check_end(connection, key, grown)
-    return grown
+        tree.append(bytes(hashed))
+    _check_end(connection, key, tree)
 
 
 def _check_end(connection: Connection, key: VerifierKey, tree: Growth) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from lienthong_core.database import Busy
+from lienthong_core.errors import Refusal
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.batch import BatchWriter, Job, Outcome, unwritten
 from lienthong_gateway.log.head import Head
@@ -114,10 +115,12 @@ class LogWriter:
         Refused: what the job's change or check refuses, and then nothing of it is stored; EXCHANGE_LOG_UNAVAILABLE, if
         the log cannot be written, or not in time; in that case the entry may still be written later.
         """
+        if self._is_alone(job) and (outcome := self._write_here(job)) is not None:
+            if isinstance(outcome, Refusal):
+                raise outcome
+            return outcome
         loop = asyncio.get_running_loop()
         done: asyncio.Future[int] = loop.create_future()
-        if self._is_alone(job) and self._write_here(_Waiting(job, done)):
-            return done.result()
         over = loop.call_later(_LONGEST_S, _give_up, done)
         self._hand_in(_Waiting(job, done))
         try:
@@ -135,17 +138,16 @@ class LogWriter:
             and self._batches.is_local
         )
 
-    def _write_here(self, waiting: _Waiting) -> bool:
-        """Write an entry now, unless somebody else is writing; return whether it was."""
+    def _write_here(self, job: Job) -> Outcome | None:
+        """Write an entry now and return what became of it; None, and nothing was done, if somebody else is writing."""
         if not self._writing.acquire(blocking=False):
-            return False
+            return None
         try:
-            _settle([waiting], self._write([waiting], wait=False))
+            return self._write([job], wait=False)[0]
         except Busy:
-            return False
+            return None
         finally:
             self._writing.release()
-        return True
 
     def _run(self) -> None:
         ended = False
@@ -153,16 +155,16 @@ class LogWriter:
             batch, ended = self._next_batch()
             if batch:
                 with self._writing:
-                    outcomes = self._write(batch, wait=True)
+                    outcomes = self._write([waiting.job for waiting in batch], wait=True)
                 with self._counting:
                     self._unsettled -= len(batch)
                 _deliver(batch, outcomes)
         self._batches.close()
 
-    def _write(self, batch: Sequence[_Waiting], *, wait: bool) -> Sequence[Outcome]:
+    def _write(self, jobs: Sequence[Job], *, wait: bool) -> Sequence[Outcome]:
         began = time.perf_counter()
         try:
-            return self._batches.write([waiting.job for waiting in batch], wait=wait)
+            return self._batches.write(jobs, wait=wait)
         finally:
             self._last_s = time.perf_counter() - began
 

@@ -12,8 +12,7 @@ import jwt
 from lienthong.client.context import Header
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unauthenticated
-from lienthong_core.metadata import single_header
-from lienthong_gateway.call import Metadata
+from lienthong_core.metadata import Headers
 from lienthong_gateway.exchange import Caller, TokenHolder
 
 _SCHEME = "bearer"
@@ -49,13 +48,13 @@ class Authenticator:
         # A signature is checked once a token; everything that can change is checked at every call.
         self._verified: OrderedDict[bytes, _Token] = OrderedDict()
 
-    async def authenticate(self, caller: Caller, metadata: Metadata) -> TokenHolder | None:
+    async def authenticate(self, caller: Caller, headers: Headers) -> TokenHolder | None:
         """Return the token's citizen, or None if no token came.
 
         Refused, all UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_SIGNATURE_INVALID, TOKEN_ISSUER_INVALID,
         TOKEN_AUDIENCE_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YOURS; UNAVAILABLE: IDENTITY_PROVIDER_UNAVAILABLE.
         """
-        header = single_header(metadata, Header.AUTHORIZATION)
+        header = headers.single(Header.AUTHORIZATION)
         if not header:
             return None
         scheme, _, text = header.partition(" ")

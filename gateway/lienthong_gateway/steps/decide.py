@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Engine
 
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unavailable
-from lienthong_gateway.consents.cache import ConsentCache, Parties
 from lienthong_gateway.consents.rules import StoredConsent
-from lienthong_gateway.consents.store import consents_between
+from lienthong_gateway.consents.store import Parties, consents_between
 from lienthong_gateway.decisions.consent import decide_by_consent
+from lienthong_gateway.decisions.memory import DecisionMemory
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
@@ -42,7 +42,7 @@ class Decider:
         self._engine = engine
         self._writer = writer
         self._clock = clock
-        self._cache = ConsentCache()
+        self._memory = DecisionMemory()
 
     async def decide(self, question: Question) -> Decision:
         """Return what the call is allowed; refused as those in `decisions/` say, and STORE_UNAVAILABLE."""
@@ -77,15 +77,13 @@ class Decider:
 
     def _remembered(self, question: Question) -> Decision | None:
         """Decide on what is in memory; None if that is older than what this replica has heard of."""
-        head, known, now = self._writer.head, self._registration.known, self._clock.now()
+        head, now = self._writer.head, self._clock.now()
+        if _by_consent(question):
+            return self._memory.find(question, head, now)
+        known = self._registration.known
         if known.epoch != head.registration_epoch:
             return None
-        consents: Sequence[StoredConsent] | None = ()
-        if _by_consent(question):
-            consents = self._cache.find(_parties(question), head.consent_epoch)
-        if consents is None:
-            return None
-        return Decision(question, _answer(question, known.value, consents, now), head, now)
+        return Decision(question, _answer(question, known.value, (), now), head, now)
 
     def _read(self, question: Question) -> Decision:
         """Decide on what is stored, and remember it."""
@@ -93,15 +91,16 @@ class Decider:
         known, now = self._registration.known, self._clock.now()
         consents: Sequence[StoredConsent] = ()
         with self._engine.connect() as connection:
-            # In this order: consents that are newer than the epoch they are kept under are only read again too soon.
+            # In this order: what is decided on consents that are newer than its epoch is only decided again too soon.
             consent_epoch = read_head(connection).consent_epoch
             if _by_consent(question):
                 consents = consents_between(connection, _parties(question), now, "")
-                # How often a consent has been used changes with every use, so what is limited is not remembered.
-                if not any(consent.limit for consent in consents):
-                    self._cache.keep(_parties(question), consent_epoch, consents)
         grant = _answer(question, known.value, consents, now)
-        return Decision(question, grant, Head(consent_epoch, known.epoch), now)
+        decision = Decision(question, grant, Head(consent_epoch, known.epoch), now)
+        # How often a consent has been used changes with every use, so what is limited is not remembered.
+        if _by_consent(question) and not any(consent.limit for consent in consents):
+            self._memory.keep(decision)
+        return decision
 
 
 def _answer(question: Question, registration: Registration, consents: Sequence[StoredConsent], now: datetime) -> Grant:

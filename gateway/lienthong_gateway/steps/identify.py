@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from lienthong.client.context import Header
 from lienthong_core.certificates import certificate_thumbprint
 from lienthong_core.errors import denied, invalid, unauthenticated
-from lienthong_core.metadata import single_header
+from lienthong_core.metadata import Headers
 from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Caller, Claim
 from lienthong_gateway.registry.current import CurrentRegistration
 
@@ -24,7 +23,7 @@ class Identifier:
         self._registration = registration
         self._read: dict[bytes, tuple[SystemId, str]] = {}
 
-    def identify(self, auth_context: Mapping[str, Iterable[bytes]], metadata: Metadata) -> Caller:
+    def identify(self, auth_context: Mapping[str, Iterable[bytes]], headers: Headers) -> Caller:
         """Return who calls.
 
         Refused: SYSTEM_UNKNOWN (the certificate names no registered system), CLIENT_MISMATCH (`x-road-client` names
@@ -34,8 +33,8 @@ class Identifier:
         if system not in self._registration.value.systems:
             message = f"{system} is not registered at this gateway; CatalogueService.ListSystems lists those that are."
             raise unauthenticated("SYSTEM_UNKNOWN", message)
-        _check_claimed_client(system, metadata)
-        message_id = single_header(metadata, Header.MESSAGE_ID, max_length=_MAX_VALUE)
+        _check_claimed_client(system, headers)
+        message_id = headers.single(Header.MESSAGE_ID, max_length=_MAX_VALUE)
         return Caller(system, thumbprint, message_id)
 
     def _certificate(self, auth_context: Mapping[str, Iterable[bytes]]) -> tuple[SystemId, str]:
@@ -48,17 +47,17 @@ class Identifier:
         return known
 
 
-def read_claim(metadata: Metadata) -> Claim:
+def read_claim(headers: Headers) -> Claim:
     """Return what the call says about itself.
 
     Refused: HEADER_DUPLICATED, HEADER_INVALID (also when a reference comes with a basis that takes none).
     """
     claim = Claim(
-        purpose=single_header(metadata, Header.PURPOSE, max_length=_MAX_VALUE),
-        legal_basis=single_header(metadata, Header.LEGAL_BASIS, max_length=_MAX_VALUE) or "consent",
-        legal_reference=single_header(metadata, Header.LEGAL_REFERENCE, max_length=_MAX_VALUE),
-        officer=read_officer(metadata),
-        represented_party=_represented_party(metadata),
+        purpose=headers.single(Header.PURPOSE, max_length=_MAX_VALUE),
+        legal_basis=headers.single(Header.LEGAL_BASIS, max_length=_MAX_VALUE) or "consent",
+        legal_reference=headers.single(Header.LEGAL_REFERENCE, max_length=_MAX_VALUE),
+        officer=read_officer(headers),
+        represented_party=_represented_party(headers),
     )
     if claim.legal_basis == "consent" and claim.legal_reference:
         message = (
@@ -68,21 +67,21 @@ def read_claim(metadata: Metadata) -> Claim:
     return claim
 
 
-def read_officer(metadata: Metadata) -> str:
+def read_officer(headers: Headers) -> str:
     """Return the officer that the call names, empty if none; refused: HEADER_DUPLICATED, HEADER_INVALID."""
-    return single_header(metadata, Header.OFFICER, max_length=_MAX_VALUE)
+    return headers.single(Header.OFFICER, max_length=_MAX_VALUE)
 
 
-def _represented_party(metadata: Metadata) -> str:
-    party = single_header(metadata, Header.REPRESENTED_PARTY, max_length=_MAX_VALUE)
+def _represented_party(headers: Headers) -> str:
+    party = headers.single(Header.REPRESENTED_PARTY, max_length=_MAX_VALUE)
     if party and not _PARTY.fullmatch(party):
         message = f"{Header.REPRESENTED_PARTY} must be a class and a code, such as GOV/G09, or be left out."
         raise invalid("HEADER_INVALID", message)
     return party
 
 
-def _check_claimed_client(system: SystemId, metadata: Metadata) -> None:
-    claimed = single_header(metadata, Header.CLIENT, max_length=4 * _MAX_VALUE)
+def _check_claimed_client(system: SystemId, headers: Headers) -> None:
+    claimed = headers.single(Header.CLIENT, max_length=4 * _MAX_VALUE)
     if claimed and claimed != str(system):
         message = f"{Header.CLIENT} does not name the system of the certificate, {system}; leave it out or correct it."
         raise denied("CLIENT_MISMATCH", message)

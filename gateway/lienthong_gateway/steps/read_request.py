@@ -1,14 +1,13 @@
 """Before step 3, decide: what the request says, and that it says one thing only, whoever reads it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lienthong_gateway.consents.rules import check_personal_number
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.readings import read_once
 
 
-@dataclass(frozen=True)
-class ReadRequest:
+class ReadRequest(NamedTuple):
     """A request that has been read."""
 
     subject: str

@@ -4,7 +4,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from lienthong_gateway.call import Metadata
+from lienthong_core.metadata import Headers
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -34,16 +34,16 @@ class TraceContext:
         return cls(ids[:32], ids[32:], sampled=False)
 
     @classmethod
-    def of(cls, metadata: Metadata) -> "TraceContext | None":
+    def of(cls, headers: Headers) -> "TraceContext | None":
         """Return what a call's headers say, or None if they say nothing or anything malformed."""
-        parents = [value for key, value in metadata if key == TRACEPARENT]
+        parents = headers.every(TRACEPARENT)
         match = _TRACEPARENT.fullmatch(parents[0]) if len(parents) == 1 and isinstance(parents[0], str) else None
         if match is None:
             return None
         version, trace_id, span_id, flags, more = match.groups()
         if version == _INVALID_VERSION or (version == "00" and more) or not (int(trace_id, 16) and int(span_id, 16)):
             return None
-        return cls(trace_id, span_id, bool(int(flags, 16) & _SAMPLED), _state(metadata))
+        return cls(trace_id, span_id, bool(int(flags, 16) & _SAMPLED), _state(headers))
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Return the headers that carry it on."""
@@ -51,8 +51,8 @@ class TraceContext:
         return (parent, (TRACESTATE, self.state)) if self.state else (parent,)
 
 
-def _state(metadata: Metadata) -> str:
-    values = [value for key, value in metadata if key == TRACESTATE and isinstance(value, str)]
+def _state(headers: Headers) -> str:
+    values = [value for value in headers.every(TRACESTATE) if isinstance(value, str)]
     members = [member for member in (part.strip(" \t") for part in ",".join(values).split(",")) if member]
     state = ",".join(members)
     whole = len(members) <= _MOST_MEMBERS and len(state) <= _LONGEST_STATE

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from lienthong_core.errors import Refusal, unauthenticated
+from lienthong_core.metadata import Headers
 from lienthong_gateway.call import Answer, IncomingCall, Peer, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
@@ -64,7 +65,8 @@ class ConnectCalls:
             connect.check_version(request.headers)
         except Refusal as refusal:
             fault = fault or refusal
-        return IncomingCall(method, b"", metadata, peer, None if waits_s is None else arrived + waits_s, fault, body)
+        expires_at = None if waits_s is None else arrived + waits_s
+        return IncomingCall(method, b"", Headers(metadata), peer, expires_at, fault, body)
 
 
 def _codec(request: Request) -> Codec:
