@@ -139,7 +139,7 @@ class WritingConnection:
             connection.invalidate()
             connection.close()
 
-    def _begin(self, driver: Any, *, wait: bool) -> None:
+    def _begin(self, driver: sqlite3.Connection, *, wait: bool) -> None:
         if wait != self._waits:
             driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS if wait else 0}")
             self._waits = wait

@@ -49,4 +49,10 @@ class Digests:
         _ = self.request, self.request_hash
 
     def _of(self, message: bytes) -> str:
-        return hmac.digest(self.key, message, "sha256").hex()
+        keyed = self._keyed.copy()
+        keyed.update(message)
+        return keyed.hexdigest()
+
+    @cached_property
+    def _keyed(self) -> hmac.HMAC:
+        return hmac.new(self.key, digestmod="sha256")

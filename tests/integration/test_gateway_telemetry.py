@@ -21,10 +21,10 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
 from lienthong_core.json_lines import JsonLines
+from lienthong_core.metadata import Headers
 from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_gateway.telemetry.outcome import RELEASED
 from lienthong_gateway.telemetry.spans import OpenTelemetrySpans
-from lienthong_core.metadata import Headers
 from lienthong_gateway.telemetry.trace_context import TraceContext
 from lienthong_seeds import members
 from tests.support.citizens import LAN

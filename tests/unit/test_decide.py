@@ -266,3 +266,10 @@ def test_what_the_law_grants_never_exceeds_right_and_contract(right: frozenset[s
     grant = decide_by_law(UPDATE_RESIDENCE, BY_LAW, replace(STATE_RIGHT, datasets=right), REGISTRATION, NOW)
 
     assert grant.datasets == right & UPDATE_RESIDENCE.datasets.keys()
+
+
+def test_a_decision_ends_with_what_it_rests_on_or_when_another_consent_begins() -> None:
+    later = replace(consent(), consent_id="consent-2", approved_at=NOW + timedelta(minutes=5))
+
+    assert decided(consent()).holds_until == consent().valid_until
+    assert decided(consent(), later).holds_until == later.approved_at
