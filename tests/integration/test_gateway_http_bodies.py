@@ -21,13 +21,16 @@ from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import load_contracts
 from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_gateway.readings import MOST_FIELDS
 from lienthong_seeds import members
+from tests.support.attacks import send
 from tests.support.curl import Curl
-from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.https import answer_on, connected
 from tests.support.waiting import wait_until
 
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
+LIST_CONSENTS = "/lienthong.api.consent.v1.ConsentService/ListConsents"
 SLOW_BODIES = 3
 HEAD = (
     f"POST {LIST_SYSTEMS} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
@@ -155,6 +158,21 @@ def test_the_binary_form_has_the_limit_of_all_messages(portal: Curl) -> None:
     largest = a_field_nobody_knows + bytes(MAX_MESSAGE_BYTES - len(a_field_nobody_knows))
     for body, reason in ((largest, "REQUEST_FIELD_UNKNOWN"), (largest + b"\0", "MESSAGE_TOO_LARGE")):
         assert portal.post(LIST_SYSTEMS, body, content_type="application/proto").error_info.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("method", "field"), [(LIST_CONSENTS, b"\x0a\x00"), (LIST_SYSTEMS, b"\x12\x00")], ids=["subjects", "unknown"]
+)
+def test_more_fields_than_are_taken_are_refused_whichever_way_they_come(
+    world: GatewayWorld, portal: Curl, method: str, field: bytes
+) -> None:
+    body = field * (MAX_MESSAGE_BYTES // len(field))
+    over_http = portal.post(method, gzip.compress(body), [("content-encoding", "gzip")], "application/proto")
+    over_grpc = refusal_of(lambda: send(world, body, method=method))
+    assert (over_http.status, over_http.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
+    assert over_grpc.reason == "MESSAGE_TOO_LARGE"
+    assert f"{MOST_FIELDS} fields" in over_http.json["message"]
+    assert [entry["reason"] for entry in world.entries()[:2]] == ["MESSAGE_TOO_LARGE"] * 2
 
 
 def test_no_request_comes_near_the_json_that_is_taken() -> None:

@@ -46,8 +46,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERSONAL_NUMBER_INVALID: _ErrorReason.ValueType  # 22
     """INVALID_ARGUMENT: a personal number is not twelve digits."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 23
-    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
-    large.
+    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas, or has more than 4,096
+    fields; no method needs one that large.
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
@@ -240,8 +240,8 @@ ERROR_REASON_REQUEST_MALFORMED: ErrorReason.ValueType  # 21
 ERROR_REASON_PERSONAL_NUMBER_INVALID: ErrorReason.ValueType  # 22
 """INVALID_ARGUMENT: a personal number is not twelve digits."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 23
-"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
-large.
+"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas, or has more than 4,096
+fields; no method needs one that large.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
