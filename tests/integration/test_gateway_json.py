@@ -180,6 +180,12 @@ def test_gzip_that_ends_early_is_refused(portal: Curl) -> None:
     assert answer.error_info.reason == "REQUEST_MALFORMED"
 
 
+@pytest.mark.parametrize("rest", [gzip.compress(b'{"nickname": "Lan"}'), b"rest"], ids=["gzip again", "no gzip"])
+def test_gzip_that_something_follows_is_refused(portal: Curl, rest: bytes) -> None:
+    answer = portal.post(LIST_SYSTEMS, gzip.compress(b"{}") + rest, [("content-encoding", "gzip")])
+    assert (answer.status, answer.error_info.reason) == (400, "REQUEST_MALFORMED")
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
