@@ -1,8 +1,9 @@
 """A request's bytes, read: whoever reads them must find the same in them."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import exhausted, invalid
@@ -42,7 +43,7 @@ def read_once(message_type: type[MessageT], subject: FieldPath | None, request: 
 
 def _check_fields(message_type: type[Message], request: bytes) -> None:
     try:
-        if not has_more_fields(request, message_type.DESCRIPTOR, MOST_FIELDS):
+        if not has_more_fields(request, cast("Descriptor", message_type.DESCRIPTOR), MOST_FIELDS):
             return
     except ValueError:
         raise malformed() from None

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.api.exchange.v1.administration_pb2 import GrantAccessRightRequest
-from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight
+from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
 from lienthong_gateway.wire import has_more_fields
 from tests.support.messages import add_unknown, containers, leaves, messages
@@ -32,7 +32,7 @@ def test_what_protocol_buffers_take_can_be_counted_also_if_the_contract_does_not
 
 
 def test_of_a_list_of_numbers_every_one_counts() -> None:
-    right = AccessRight(legal_bases=[0] * 10)
+    right = AccessRight(legal_bases=[LegalBasis.LEGAL_BASIS_CONSENT] * 10)
     sent = GrantAccessRightRequest(access_right=right).SerializeToString()
 
     assert has_more_fields(sent, GrantAccessRightRequest.DESCRIPTOR, 10)
