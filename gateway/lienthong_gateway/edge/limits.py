@@ -74,6 +74,14 @@ class Limits:
     returns: Returns = Returns()
     """When callers are asked back who were refused because the gateway is full."""
 
+    @property
+    def bodies(self) -> int:
+        """So many requests over HTTP may be on their way, of all systems together (OVERLOADED).
+
+        Half of what there is under way, the rest being for calls that are here.
+        """
+        return (self.calls_in_flight + 1) // 2
+
     def rate_of(self, system: SystemId | None) -> Rate:
         """Return the rate of a system; None: of all that are not recognised, together."""
         return self.rate if system is None else self.rates.get(system, self.rate)

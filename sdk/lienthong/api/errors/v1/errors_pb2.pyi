@@ -139,7 +139,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the page size is out of its range."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 140
     """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
-    requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
+    requests, of this system or of all, are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 141
     """RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
@@ -333,7 +333,7 @@ ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 140
 """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
-requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
+requests, of this system or of all, are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 141
 """RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
