@@ -1,5 +1,6 @@
 """The HTTPS server of pages and endpoints: it stops when it is told to, whoever still holds a connection."""
 
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN
-from tests.support.https import answer_on, connected, is_ended
+from tests.support.https import HALF_A_GREETING, TIMEOUT_S, answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -83,6 +84,14 @@ def test_a_connection_whose_request_does_not_come_is_ended(
         if asked_before:
             connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
             assert answer_on(connection).read().decode() == "xin chào"
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [b"", HALF_A_GREETING], ids=["nothing", "half a greeting"])
+def test_a_connection_whose_handshake_does_not_end_is_ended(port: int, sent: bytes) -> None:
+    with socket.create_connection((HOST, port), TIMEOUT_S) as connection:
         connection.sendall(sent)
         assert is_ended(connection)
 

@@ -64,7 +64,7 @@ class Limits:
     stream_deadline_s: float = 310.0
     """The same for a call whose answer is a stream."""
     body_s: float = 10.0
-    """How long a request over HTTP may take to arrive: its head, and then its body (status 408)."""
+    """How long the TLS handshake may take, then a request over HTTP to arrive: its head, then its body (status 408)."""
     connections: int = 1_024
     """Over HTTP (status 503)."""
     anybody: Anybody = Anybody()

@@ -49,7 +49,7 @@ class GatewayWebServer:
         )
         config.load()
         config.ssl = _context(tls)
-        self._server = PromptServer(config)
+        self._server = PromptServer(config, limits.body_s)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
