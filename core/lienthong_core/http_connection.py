@@ -13,7 +13,8 @@ class QuietProtocol(H11Protocol):
     """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal.
 
     Ends connections whose request does not come: each takes one of the places there are. A request's head has
-    `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again.
+    `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again. So does a
+    client to take what it was answered, once so much of that waits that no more is written.
     """
 
     def __init__(self, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
@@ -21,6 +22,7 @@ class QuietProtocol(H11Protocol):
         self.access_log = False
         self._arrival_s = arrival_s
         self._late: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -29,8 +31,19 @@ class QuietProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
-        self._stop_waiting()
+        _cancel(self._late)
+        _cancel(self._untaken)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what it was answered."""
+        super().pause_writing()
+        self._untaken = self.loop.call_later(self._arrival_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on, as it has taken it."""
+        super().resume_writing()
+        _cancel(self._untaken)
 
     def handle_events(self) -> None:
         """Read what has come; if that is a request, wait for its body."""
@@ -61,12 +74,8 @@ class QuietProtocol(H11Protocol):
         return PlainTextResponse(detail, status)
 
     def _wait(self) -> None:
-        self._stop_waiting()
+        _cancel(self._late)
         self._late = self.loop.call_later(self._arrival_s, self._end_if_late)
-
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
 
     def _end_if_late(self) -> None:
         # The stubs do not say that there is none before the first request.
@@ -87,3 +96,8 @@ class QuietProtocol(H11Protocol):
             detail = f"The request was not here within {self._arrival_s:g} seconds; send it at once."
             self.turn_away(HTTPStatus.REQUEST_TIMEOUT, detail)
             self._wait()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

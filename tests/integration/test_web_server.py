@@ -1,15 +1,17 @@
 """The HTTPS server of pages and endpoints: it stops when it is told to, whoever still holds a connection."""
 
+import asyncio
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from lienthong_core.certificates import Authority
@@ -46,9 +48,24 @@ def server(port: int, authority: Authority) -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def impatient(port: int, authority: Authority) -> Iterator[WebServer]:
-    """Give a server that waits for no request longer than it takes to see that it does."""
-    pages = Starlette(routes=[Route("/", hello), Route("/form", fill_in, methods=["POST"])])
+def over() -> threading.Event:
+    """Give what is set when the answer without an end is not written any more."""
+    return threading.Event()
+
+
+@pytest.fixture
+def impatient(port: int, authority: Authority, over: threading.Event) -> Iterator[WebServer]:
+    """Give a server that waits for no client longer than it takes to see that it does."""
+
+    async def without_end(_request: Request) -> StreamingResponse:
+        return StreamingResponse(more_and_more(over))
+
+    routes = [
+        Route("/", hello),
+        Route("/form", fill_in, methods=["POST"]),
+        Route("/without-end", without_end, methods=["GET", "POST"]),
+    ]
+    pages = Starlette(routes=routes)
     server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=1)
     server.start()
     yield server
@@ -68,6 +85,15 @@ def hello(_request: Request) -> PlainTextResponse:
 
 def fail(_request: Request) -> PlainTextResponse:
     raise LookupError(f"nobody has the number {LAN}")
+
+
+async def more_and_more(over: threading.Event) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            yield b"more" * 1_024
+            await asyncio.sleep(0)
+    finally:
+        over.set()
 
 
 async def fill_in(request: Request) -> PlainTextResponse:
@@ -112,6 +138,16 @@ def test_half_a_body_that_nobody_reads_is_not_waited_for_either(port: int, autho
         answer = answer_on(connection)
         assert (answer.status, answer.read()) == (405, b"Method Not Allowed")
         assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nhost: web\r\n\r\n" * 3], ids=["alone", "in a row"])
+def test_a_client_that_does_not_take_its_answer_is_not_waited_for(
+    port: int, authority: Authority, over: threading.Event, before: bytes
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(before + b"GET /without-end HTTP/1.1\r\nhost: web\r\n\r\n")
+        wait_until(over.is_set)
 
 
 @pytest.mark.usefixtures("server")
