@@ -58,8 +58,36 @@ class QuietProtocol(H11Protocol):
         self._wait()
 
     def turn_away(self, status: HTTPStatus, detail: str) -> None:
-        """Answer what is no request, or only a part of one, and end the connection."""
-        answer = self.explanation(status, detail)
+        """Answer what is no request, or only a part of one, unless an answer has begun, and end the connection."""
+        self._give_up()
+        if self._may_answer():
+            self._answer(status, self.explanation(status, detail))
+        if not self.transport.is_closing():
+            self.transport.close()
+            self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Turn away what cannot be read as a request."""
+        self.turn_away(HTTPStatus.BAD_REQUEST, msg)
+
+    def explanation(self, status: HTTPStatus, detail: str) -> Response:
+        """Return the answer that turns a client away."""
+        return PlainTextResponse(detail, status)
+
+    def _give_up(self) -> None:
+        # Whoever reads the body learns at once that there is no more of it.
+        cycle = self._cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _may_answer(self) -> bool:
+        if self.conn.our_state is h11.SEND_RESPONSE:
+            # An answer to HEAD has no room for an explanation.
+            return self._cycle is not None and self._cycle.scope["method"] != "HEAD"
+        return self.conn.our_state is h11.IDLE
+
+    def _answer(self, status: HTTPStatus, answer: Response) -> None:
         headers = [*answer.raw_headers, (b"connection", b"close")]
         for event in (
             h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
@@ -67,35 +95,24 @@ class QuietProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
-    def explanation(self, status: HTTPStatus, detail: str) -> Response:
-        """Return the answer that turns a client away."""
-        return PlainTextResponse(detail, status)
+    @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        # The stubs do not say that there is none before the first request.
+        return cast("RequestResponseCycle | None", self.cycle)
 
     def _wait(self) -> None:
         _cancel(self._late)
         self._late = self.loop.call_later(self._arrival_s, self._end_if_late)
 
     def _end_if_late(self) -> None:
-        # The stubs do not say that there is none before the first request.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self._cycle
         if self.transport.is_closing() or cycle is None or cycle.response_complete:
             # A client that does not say goodbye would be waited for.
             self.transport.abort()
         elif cycle.more_body:
-            self._end_half_a_request(cycle)
-
-    def _end_half_a_request(self, cycle: RequestResponseCycle) -> None:
-        # Whoever reads the body learns at once that there is no more of it.
-        cycle.disconnected = True
-        cycle.message_event.set()
-        if cycle.response_started or cycle.scope["method"] == "HEAD":
-            self.transport.abort()
-        else:
             detail = f"The request was not here within {self._arrival_s:g} seconds; send it at once."
             self.turn_away(HTTPStatus.REQUEST_TIMEOUT, detail)
-            self._wait()
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -150,6 +150,21 @@ def test_a_client_that_does_not_take_its_answer_is_not_waited_for(
         wait_until(over.is_set)
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("head", [b"POST /without-end", b"HEAD /form", b"POST /form"], ids=["begun", "none", "first"])
+def test_what_is_no_more_of_a_request_ends_its_connection_and_is_no_failure(
+    port: int, authority: Authority, caplog: pytest.LogCaptureFixture, head: bytes
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(head + b" HTTP/1.1\r\nhost: web\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        if head == b"POST /without-end":
+            assert connection.recv(1)
+        connection.sendall(b"no chunk\r\n" * 2)
+        while not is_ended(connection):
+            pass
+    assert "Error" not in caplog.text
+
+
 @pytest.mark.usefixtures("server")
 def test_a_failure_is_logged_without_what_it_says(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/fails").status_code == 500
