@@ -39,6 +39,7 @@ class WebServer:
         config = uvicorn.Config(
             QuietFailures(app),
             http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s)),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -1,5 +1,6 @@
 """What clients without a certificate may ask for over HTTP: a share of their own, and nothing of the systems'."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -87,8 +88,28 @@ def test_connections_without_a_certificate_leave_room_for_the_systems(tmp_path: 
         wait_until(lambda: is_taken(world))
 
 
-def is_taken(world: GatewayWorld) -> bool:
+class _TakesOver(asyncio.Protocol):
+    """What a library for WebSockets puts in the place of the connection's own protocol."""
+
+    def __init__(self, **_kwargs: object) -> None:
+        pass
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def test_whoever_asks_for_a_websocket_gets_an_ordinary_answer_and_is_counted_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uvicorn.protocols.websockets.auto.AutoWebSocketsProtocol", _TakesOver)
+    limits = Limits(anybody=Anybody(connections=1))
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        for _ in range(3):
+            wait_until(lambda: is_taken(world, b"connection: upgrade\r\nupgrade: websocket\r\n"))
+
+
+def is_taken(world: GatewayWorld, headers: bytes = b"") -> bool:
     """Return whether a request without a certificate is answered."""
     with as_nobody(world) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: gateway\r\n" + headers + b"\r\n")
         return answer_on(connection).status == 200

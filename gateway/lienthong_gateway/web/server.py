@@ -39,6 +39,8 @@ class GatewayWebServer:
         config = uvicorn.Config(
             QuietFailures(app),
             http=cast("type[asyncio.Protocol]", protocol),
+            # With a library for it installed, others would take such connections over and leave them uncounted.
+            ws="none",
             log_config=None,
             access_log=False,
             limit_concurrency=limits.connections,
