@@ -69,6 +69,37 @@ def test_what_a_system_reads_over_http_counts_among_its_calls(world: GatewayWorl
     assert bank.get("/metrics").status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type", "status"),
+    [
+        ("/nothing/at/all", "application/json", 404),
+        ("/checkpoint", "application/json", 405),
+        (GET_CITIZEN, "text/plain", 415),
+    ],
+)
+def test_what_a_system_posts_that_is_no_call_counts_among_its_calls_too(
+    world: GatewayWorld, tmp_path: Path, path: str, content_type: str, status: int
+) -> None:
+    bank = world.curl(tmp_path, members.BANK)
+    assert bank.post(path, b"{}", content_type=content_type).status == status
+
+    refused = bank.post(path, b"{}", content_type=content_type)
+
+    assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+
+
+def test_the_metrics_have_a_rate_of_their_own_for_each_system(tmp_path: Path) -> None:
+    limits = Limits(metrics=ONCE)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        bank = world.curl(tmp_path, members.BANK)
+        assert bank.get("/metrics").status == 200
+        refused = bank.get("/metrics")
+        assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+        assert "read the metrics 0.001 times a second" in refused.json["detail"]
+        assert bank.get("/checkpoint").status == 200
+        assert world.curl(tmp_path, members.PORTAL).get("/metrics").status == 200
+
+
 def as_nobody(world: GatewayWorld) -> AbstractContextManager[SSLSocket]:
     return connected(world.config.web_host, world.config.web_port, world.authority.certificate)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
-from lienthong_gateway.edge.limits import Limits, ReturnTimes, TokenBucket
+from lienthong_gateway.edge.limits import Limits, Rate, ReturnTimes, TokenBucket
 from lienthong_gateway.edge.turns import Turns
 
 _SUMMARY_EVERY_S = 1.0
@@ -21,7 +21,8 @@ class Admission:
         self._limits = limits
         self._clock_s = clock_s
         self._systems: dict[tuple[bytes, ...], SystemId | None] = {}
-        self._buckets: dict[SystemId | None, TokenBucket] = {}
+        self._calls = _Rates(limits.rate_of)
+        self._readings = _Rates(lambda _system: limits.metrics)
         self._shed: Counter[tuple[SystemId | None, str]] = Counter()
         self._summarised_at = clock_s()
         self._return_times = ReturnTimes(limits.returns, clock_s())
@@ -41,7 +42,7 @@ class Admission:
         system, now = self._system(peer), self._clock_s()
         if full := self._full() or self._busy(provider):
             raise self._overloaded(system, f"{full} and takes no more; try again when RetryInfo says.")
-        if wait_s := self._bucket(system).take(now):
+        if wait_s := self._calls.take(system, now):
             rate = self._limits.rate_of(system)
             message = f"This system may make {rate.per_second:g} calls a second; make the next in {wait_s:.3f} s."
             raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
@@ -70,6 +71,19 @@ class Admission:
             yield
         finally:
             self.leave()
+
+    @contextmanager
+    def reading(self, peer: Peer) -> Generator[None]:
+        """Let the metrics be read in a block, which is needed most when nothing else is taken on.
+
+        Refused: RATE_LIMITED.
+        """
+        system = self._system(peer)
+        if wait_s := self._readings.take(system, self._clock_s()):
+            rate = self._limits.metrics
+            message = f"This system may read the metrics {rate.per_second:g} times a second; read in {wait_s:.3f} s."
+            raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
+        yield
 
     @contextmanager
     def arriving(self, peer: Peer) -> Generator[None]:
@@ -131,7 +145,17 @@ class Admission:
             self._systems[names] = found[0] if len(found) == 1 else None
         return self._systems[names]
 
-    def _bucket(self, system: SystemId | None) -> TokenBucket:
-        if system not in self._buckets:
-            self._buckets[system] = TokenBucket(self._limits.rate_of(system), self._clock_s())
-        return self._buckets[system]
+
+class _Rates:
+    """A rate for each system, kept; None are all that are not recognised, together."""
+
+    def __init__(self, rate_of: Callable[[SystemId | None], Rate]) -> None:
+        self._rate_of = rate_of
+        self._buckets: dict[SystemId | None, TokenBucket] = {}
+
+    def take(self, system: SystemId | None, now: float) -> float:
+        """Let a system do it once more and return 0, or return the seconds until it may."""
+        bucket = self._buckets.get(system)
+        if bucket is None:
+            bucket = self._buckets[system] = TokenBucket(self._rate_of(system), now)
+        return bucket.take(now)

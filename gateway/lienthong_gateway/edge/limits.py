@@ -55,6 +55,8 @@ class Limits:
     rate: Rate = Rate(5_000, 10_000)
     """Of each system that `rates` does not name (RATE_LIMITED)."""
     rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
+    metrics: Rate = Rate(5, 50)
+    """How often each system may read the metrics, whatever else is under way (RATE_LIMITED)."""
     headers: int = 64
     """Of one call (HEADERS_TOO_MANY)."""
     header_bytes: int = 16 << 10
