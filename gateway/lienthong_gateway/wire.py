@@ -4,25 +4,15 @@ https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator
-from enum import IntEnum
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+# What follows a field's tag.
+_VARINT, _I64, _LEN, _GROUP, _GROUP_END, _I32 = range(6)
 _LONGEST_VARINT = 10
 _MORE = 0x80
 _NOTHING = memoryview(b"")
 _NOT_PACKED = {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_MESSAGE}
-
-
-class _WireType(IntEnum):
-    """What follows a field's tag."""
-
-    VARINT = 0
-    I64 = 1
-    LEN = 2
-    GROUP = 3
-    GROUP_END = 4
-    I32 = 5
 
 
 def wire_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -33,22 +23,19 @@ def wire_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
-        content = _NOTHING
-        match tag & 0b111:
-            case _WireType.VARINT:
-                _, at = _varint(message, at)
-            case _WireType.LEN:
-                length, at = _varint(message, at)
-                content = message[at : at + length]
-                at += length
-            case _WireType.I64:
-                at += 8
-            case _WireType.I32:
-                at += 4
-            case _WireType.GROUP | _WireType.GROUP_END:
-                pass
-            case _:
-                raise ValueError("there is no such type")
+        kind, content = tag & 0b111, _NOTHING
+        if kind == _LEN:
+            length, at = _varint(message, at)
+            content = message[at : at + length]
+            at += length
+        elif kind == _VARINT:
+            _, at = _varint(message, at)
+        elif kind == _I64:
+            at += 8
+        elif kind == _I32:
+            at += 4
+        elif kind not in {_GROUP, _GROUP_END}:
+            raise ValueError("there is no such type")
         if at > len(message):
             raise ValueError("a field ends early")
         yield tag >> 3, content
@@ -82,10 +69,10 @@ def _elements(field: FieldDescriptor, content: memoryview) -> int:
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """Return a number and where it ends."""
     value = shift = 0
-    for end in range(at, min(at + _LONGEST_VARINT, len(message))):
-        byte = message[end]
+    for byte in message[at : at + _LONGEST_VARINT]:
+        at += 1
         if byte < _MORE:
-            return value | byte << shift, end + 1
+            return value | byte << shift, at
         value |= (byte - _MORE) << shift
         shift += 7
     raise ValueError("a number does not end")
