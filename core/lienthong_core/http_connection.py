@@ -13,7 +13,8 @@ class QuietProtocol(H11Protocol):
     """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal.
 
     Ends connections whose request does not come: each takes one of the places there are. A request's head has
-    `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again.
+    `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again. So does a
+    client to take what it was answered, once so much of that waits that no more is written.
     """
 
     def __init__(self, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
@@ -21,6 +22,7 @@ class QuietProtocol(H11Protocol):
         self.access_log = False
         self._arrival_s = arrival_s
         self._late: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -29,8 +31,19 @@ class QuietProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
-        self._stop_waiting()
+        _cancel(self._late)
+        _cancel(self._untaken)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what it was answered."""
+        super().pause_writing()
+        self._untaken = self.loop.call_later(self._arrival_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on, as it has taken it."""
+        super().resume_writing()
+        _cancel(self._untaken)
 
     def handle_events(self) -> None:
         """Read what has come; if that is a request, wait for its body."""
@@ -45,8 +58,36 @@ class QuietProtocol(H11Protocol):
         self._wait()
 
     def turn_away(self, status: HTTPStatus, detail: str) -> None:
-        """Answer what is no request, or only a part of one, and end the connection."""
-        answer = self.explanation(status, detail)
+        """Answer what is no request, or only a part of one, unless an answer has begun, and end the connection."""
+        self._give_up()
+        if self._may_answer():
+            self._answer(status, self.explanation(status, detail))
+        if not self.transport.is_closing():
+            self.transport.close()
+            self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Turn away what cannot be read as a request."""
+        self.turn_away(HTTPStatus.BAD_REQUEST, msg)
+
+    def explanation(self, status: HTTPStatus, detail: str) -> Response:
+        """Return the answer that turns a client away."""
+        return PlainTextResponse(detail, status)
+
+    def _give_up(self) -> None:
+        # Whoever reads the body learns at once that there is no more of it.
+        cycle = self._cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _may_answer(self) -> bool:
+        if self.conn.our_state is h11.SEND_RESPONSE:
+            # An answer to HEAD has no room for an explanation.
+            return self._cycle is not None and self._cycle.scope["method"] != "HEAD"
+        return self.conn.our_state is h11.IDLE
+
+    def _answer(self, status: HTTPStatus, answer: Response) -> None:
         headers = [*answer.raw_headers, (b"connection", b"close")]
         for event in (
             h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
@@ -54,36 +95,26 @@ class QuietProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
-    def explanation(self, status: HTTPStatus, detail: str) -> Response:
-        """Return the answer that turns a client away."""
-        return PlainTextResponse(detail, status)
+    @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        # The stubs do not say that there is none before the first request.
+        return cast("RequestResponseCycle | None", self.cycle)
 
     def _wait(self) -> None:
-        self._stop_waiting()
+        _cancel(self._late)
         self._late = self.loop.call_later(self._arrival_s, self._end_if_late)
 
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-
     def _end_if_late(self) -> None:
-        # The stubs do not say that there is none before the first request.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self._cycle
         if self.transport.is_closing() or cycle is None or cycle.response_complete:
             # A client that does not say goodbye would be waited for.
             self.transport.abort()
         elif cycle.more_body:
-            self._end_half_a_request(cycle)
-
-    def _end_half_a_request(self, cycle: RequestResponseCycle) -> None:
-        # Whoever reads the body learns at once that there is no more of it.
-        cycle.disconnected = True
-        cycle.message_event.set()
-        if cycle.response_started or cycle.scope["method"] == "HEAD":
-            self.transport.abort()
-        else:
             detail = f"The request was not here within {self._arrival_s:g} seconds; send it at once."
             self.turn_away(HTTPStatus.REQUEST_TIMEOUT, detail)
-            self._wait()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

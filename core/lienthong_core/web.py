@@ -33,12 +33,13 @@ class WebServer:
     ) -> None:
         """Bind the address; raises OSError if it cannot be had.
 
-        `arrival_s`: how long a request's head may take to arrive, and then its body.
+        `arrival_s`: how long the handshake may take, then a request's head to arrive, and then its body.
         """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             QuietFailures(app),
             http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s)),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -47,7 +48,7 @@ class WebServer:
         )
         config.load()
         config.ssl = tls_context(tls)
-        self._server = PromptServer(config)
+        self._server = PromptServer(config, arrival_s)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
@@ -81,15 +82,29 @@ class QuietFailures:
 
 
 class PromptServer(uvicorn.Server):
-    """Does not wait for clients that merely keep a connection open.
+    """Does not wait for clients that merely keep a connection open, or do not come to the end of the handshake.
 
     Closing a TLS connection waits for the other side's goodbye, and a client that keeps it for later never reads ours.
     """
+
+    def __init__(self, config: uvicorn.Config, handshake_s: float) -> None:
+        """`handshake_s`: how long a client may take for the handshake, seconds."""
+        super().__init__(config)
+        self._handshake_s = handshake_s
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until told to stop."""
         asyncio.get_running_loop().set_exception_handler(log_failure_in_loop)
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen. Uvicorn itself would wait a minute for each handshake, and cannot be told otherwise."""
+        config = self.config
+        connection = cast("Any", config.http_protocol_class)
+        make = partial(connection, config=config, server_state=self.server_state, app_state={})
+        listen = partial(asyncio.get_running_loop().create_server, make, ssl=config.ssl, backlog=config.backlog)
+        self.servers = [await listen(sock=bound, ssl_handshake_timeout=self._handshake_s) for bound in sockets or ()]
+        self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End idle connections at once, and those with a request under way once it is answered or its time is over."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
-from google.protobuf.unknown_fields import UnknownFieldSet
+
+from lienthong_gateway.wire import wire_fields
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,11 @@ class FieldPath:
         A single field that occurs twice is no error to Protocol Buffers: its last value counts, or its parts are put
         together. Whoever wrote it may mean the first.
         """
-        containers = [message]
+        containers = [memoryview(message)]
         for field in self.fields:
             containers = [part for container in containers for part in _occurrences(container, field.number)]
         return len(containers)
 
 
-def _occurrences(message: bytes, number: int) -> list[bytes]:
-    # Read as a message without fields, it has nothing but unknown ones: each occurrence is kept.
-    found = UnknownFieldSet(Empty.FromString(message))
-    fields = [found[index] for index in range(len(found))]
-    return [field.data for field in fields if field.field_number == number]
+def _occurrences(message: memoryview, number: int) -> list[memoryview]:
+    return [content for found, content in wire_fields(message) if found == number]

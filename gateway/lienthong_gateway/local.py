@@ -13,7 +13,7 @@ from lienthong_gateway.exchange import Caller, TokenHolder, Trace
 from lienthong_gateway.field_paths import FieldPath
 from lienthong_gateway.readings import read_once
 
-_SUBJECT = "subject_number"
+_SUBJECTS = ("subject_number", "filter.subject_number")
 """How the gateway's own contracts call the field."""
 _ZERO = "\0"
 _RIGHTS = "rights"
@@ -78,7 +78,8 @@ def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answe
             raise ValueError(f"{service.full_name} has other methods than those that are answered")
         for method in service.methods:
             request_type = message_factory.GetMessageClass(method.input_type)
-            subject = FieldPath.find(method.input_type, _SUBJECT)
+            paths = (FieldPath.find(method.input_type, path) for path in _SUBJECTS)
+            subject = next(filter(None, paths), None)
             methods[f"/{service.full_name}/{method.name}"] = LocalMethod(request_type, answers[method.name], subject)
     return methods
 

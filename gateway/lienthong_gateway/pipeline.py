@@ -18,7 +18,7 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Answer, IncomingCall, Refused
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
-from lienthong_gateway.edge.passage import Edge
+from lienthong_gateway.edge.passage import Edge, Passage
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace
 from lienthong_gateway.failures import STORE_UNAVAILABLE, refusal_of
 from lienthong_gateway.local import LocalCall, LocalMethod
@@ -67,10 +67,11 @@ class Pipeline:
         async with passage as trace:
             await passage.arrive()
             async with self.edge.admission.turns.turn():
-                return await self._answer(passage.whole(), trace)
+                return await self._answer(passage, trace)
 
-    async def _answer(self, call: IncomingCall, trace: Trace) -> Answer:
+    async def _answer(self, passage: Passage, trace: Trace) -> Answer:
         try:
+            call = passage.whole()
             caller = self._identified(trace, call)
             check_size(call.request)
             if call.fault is not None:

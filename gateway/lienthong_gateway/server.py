@@ -182,7 +182,7 @@ class _Running:
             undo.push_async_callback(forwarder.close)
             anybody = OpenAdmission(config.limits.anybody, time.monotonic)
             app = create_app(calls, pages, LogRoutes(files, identifier, peers))
-            app = SafeHeaders(Door(app, edge.admission, anybody, peers))
+            app = SafeHeaders(Door(app, calls.takes, edge.admission, anybody, peers))
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
             undo.push_async_callback(web.stop)
             serve = partial(serve_grpc, config.address, config.tls, pipeline, config.limits, names)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.readings import MOST_FIELDS
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.web.codecs import JsonCodec
 from lienthong_sandbox import Sandbox
@@ -46,9 +47,13 @@ def test_the_limits_are_those_of_the_code() -> None:
     )
     connections = f"{limits.connections:,}, of them {anybody.connections} without a certificate"
     assert said["HTTP connections"] == connections
-    assert said["Calls of one system over HTTP whose request is on its way"] == str(limits.bodies_per_system)
+    on_their_way = f"{limits.bodies_per_system} of one system; of all half of those under way, {limits.bodies}"
+    assert said["Calls over HTTP whose request is on its way"] == on_their_way
+    readings = f"{limits.metrics.per_second:g} a second, {limits.metrics.burst} at once"
+    assert said["Readings of `GET /metrics` by one system"] == readings
     of_json = f"{JsonCodec.most_bytes >> 10} KiB, and {JsonCodec.most_commas:,} commas"
-    assert said["A request"] == f"{MAX_MESSAGE_BYTES >> 20} MiB; as JSON {of_json}"
+    assert said["A request"] == f"{MAX_MESSAGE_BYTES >> 20} MiB, and {MOST_FIELDS:,} fields; as JSON {of_json}"
+    assert said["Time for the TLS handshake of an HTTP connection"] == f"{limits.body_s:g} s"
     assert said["Time for an HTTP request's body to arrive"] == f"{limits.body_s:g} s"
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from ssl import SSLSocket
@@ -21,13 +22,16 @@ from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import load_contracts
 from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_gateway.readings import MOST_FIELDS
 from lienthong_seeds import members
+from tests.support.attacks import GET_CITIZEN, send
 from tests.support.curl import Curl
-from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.https import answer_on, connected
 from tests.support.waiting import wait_until
 
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
+LIST_CONSENTS = "/lienthong.api.consent.v1.ConsentService/ListConsents"
 SLOW_BODIES = 3
 HEAD = (
     f"POST {LIST_SYSTEMS} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
@@ -111,6 +115,39 @@ def test_one_system_has_only_so_many_requests_on_their_way_and_others_are_not_he
     assert turned_away(world) == [(str(members.PORTAL), 1)]
 
 
+def test_requests_on_their_way_leave_half_of_the_places_to_calls_that_are_here(tmp_path: Path) -> None:
+    slow = (members.PORTAL, members.SHOP)
+    limits = Limits(calls_in_flight=2 * len(slow), body_s=60)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world, ExitStack() as stack:
+        for system in slow:
+            stack.enter_context(connection_of(world, system, tmp_path)).sendall(HEAD + b"{")
+        wait_until(lambda: calls_in_flight(world, tmp_path) == len(slow))
+        refused = world.curl(tmp_path, members.BANK).call(LIST_SYSTEMS, {})
+        assert (refused.status, refused.error_info.reason) == (429, "OVERLOADED")
+        assert "2 requests of all systems are still on their way" in refused.json["message"]
+        list_systems(world, members.BANK)
+
+
+def test_a_call_takes_a_place_at_its_provider_only_once_its_request_is_here(tmp_path: Path) -> None:
+    limits = Limits(calls_per_provider=1, body_s=60)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        world.consent()
+        with connection_of(world, members.SHOP, tmp_path) as slow, ThreadPoolExecutor() as pool:
+            slow.sendall(HEAD.replace(LIST_SYSTEMS.encode(), GET_CITIZEN.encode()) + b"{")
+            wait_until(lambda: calls_in_flight(world, tmp_path) == 1)
+            world.read()
+            with world.population.hanging("GetCitizen"):
+                asked = len(world.population.calls)
+                reading = pool.submit(world.read)
+                wait_until(lambda: len(world.population.calls) > asked)
+                slow.sendall(b"}")
+                refused = answer_on(slow)
+                assert (refused.status, b"1 calls to" in refused.read()) == (429, True)
+            reading.result()
+        assert calls_in_flight(world, tmp_path) == 0
+        world.read()
+
+
 def test_a_client_that_goes_away_before_its_body_was_there_gives_its_place_back(
     world: GatewayWorld, tmp_path: Path, portal: Curl
 ) -> None:
@@ -155,6 +192,21 @@ def test_the_binary_form_has_the_limit_of_all_messages(portal: Curl) -> None:
     largest = a_field_nobody_knows + bytes(MAX_MESSAGE_BYTES - len(a_field_nobody_knows))
     for body, reason in ((largest, "REQUEST_FIELD_UNKNOWN"), (largest + b"\0", "MESSAGE_TOO_LARGE")):
         assert portal.post(LIST_SYSTEMS, body, content_type="application/proto").error_info.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("method", "field"), [(LIST_CONSENTS, b"\x0a\x00"), (LIST_SYSTEMS, b"\x12\x00")], ids=["subjects", "unknown"]
+)
+def test_more_fields_than_are_taken_are_refused_whichever_way_they_come(
+    world: GatewayWorld, portal: Curl, method: str, field: bytes
+) -> None:
+    body = field * (MAX_MESSAGE_BYTES // len(field))
+    over_http = portal.post(method, gzip.compress(body), [("content-encoding", "gzip")], "application/proto")
+    over_grpc = refusal_of(lambda: send(world, body, method=method))
+    assert (over_http.status, over_http.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
+    assert over_grpc.reason == "MESSAGE_TOO_LARGE"
+    assert f"{MOST_FIELDS} fields" in over_http.json["message"]
+    assert [entry["reason"] for entry in world.entries()[:2]] == ["MESSAGE_TOO_LARGE"] * 2
 
 
 def test_no_request_comes_near_the_json_that_is_taken() -> None:

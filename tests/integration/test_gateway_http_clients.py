@@ -1,6 +1,7 @@
 """Clients over HTTP that do not behave: they go away, dawdle, or show odd certificates."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +15,7 @@ from lienthong_gateway.edge.limits import Limits
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
-from tests.support.https import answer_on, connected, is_ended
+from tests.support.https import HALF_A_GREETING, TIMEOUT_S, answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
@@ -75,6 +76,13 @@ def test_a_connection_that_asks_for_nothing_more_after_an_answer_is_ended(
     with as_portal(world, tmp_path) as connection:
         connection.sendall(head(world, len(BODY)) + BODY)
         assert answer_on(connection).read()
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+@pytest.mark.parametrize("sent", [b"", HALF_A_GREETING], ids=["nothing", "half a greeting"])
+def test_a_connection_whose_handshake_does_not_end_is_ended(world: GatewayWorld, sent: bytes) -> None:
+    with socket.create_connection((world.config.web_host, world.config.web_port), TIMEOUT_S) as connection:
         connection.sendall(sent)
         assert is_ended(connection)
 

@@ -18,12 +18,14 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.errors import not_found
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_core.systems import INSTANCE, SystemId
+from lienthong_gateway.web.codecs import JsonCodec
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI, citizen
 from tests.support.curl import Curl, HttpAnswer
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+VERIFY_CITIZEN = "/lienthong.api.population.v1.PopulationService/VerifyCitizen"
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
 OWN = {"time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
@@ -158,6 +160,28 @@ def test_json_that_is_no_request_is_refused_with_what_is_wrong(portal: Curl, bod
     assert len(answer.json["message"]) < 600
 
 
+@pytest.mark.parametrize("empty", [b"[]", b'""'])
+def test_what_is_no_object_where_a_message_should_be_is_refused_and_recorded(
+    world: GatewayWorld, portal: Curl, empty: bytes
+) -> None:
+    answer = portal.post(VERIFY_CITIZEN, b'{"birthDate": ' + empty + b"}")
+    assert (answer.status, answer.error_info.reason) == (400, "REQUEST_MALFORMED")
+    assert "PartialDate is no JSON object" in answer.json["message"]
+    assert world.entries()[receipt_of(answer).log_index]["reason"] == "REQUEST_MALFORMED"
+
+
+def test_a_body_that_fails_in_a_way_nobody_foresaw_is_refused_and_recorded(
+    world: GatewayWorld, portal: Curl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> bytes:
+        raise LookupError(LAN)
+
+    monkeypatch.setattr(JsonCodec, "request", fail)
+    answer = portal.call(GET_CITIZEN, {"personalNumber": LAN})
+    assert (answer.status, answer.error_info.reason) == (500, "INTERNAL")
+    assert world.entries()[receipt_of(answer).log_index]["reason"] == "INTERNAL"
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [
@@ -178,6 +202,12 @@ def test_headers_of_the_protocol_are_held_to_their_form(
 def test_gzip_that_ends_early_is_refused(portal: Curl) -> None:
     answer = portal.post(LIST_SYSTEMS, gzip.compress(b"{}")[:-9], [("content-encoding", "gzip")])
     assert answer.error_info.reason == "REQUEST_MALFORMED"
+
+
+@pytest.mark.parametrize("rest", [gzip.compress(b'{"nickname": "Lan"}'), b"rest"], ids=["gzip again", "no gzip"])
+def test_gzip_that_something_follows_is_refused(portal: Curl, rest: bytes) -> None:
+    answer = portal.post(LIST_SYSTEMS, gzip.compress(b"{}") + rest, [("content-encoding", "gzip")])
+    assert (answer.status, answer.error_info.reason) == (400, "REQUEST_MALFORMED")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What clients without a certificate may ask for over HTTP: a share of their own, and nothing of the systems'."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -68,6 +69,37 @@ def test_what_a_system_reads_over_http_counts_among_its_calls(world: GatewayWorl
     assert bank.get("/metrics").status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type", "status"),
+    [
+        ("/nothing/at/all", "application/json", 404),
+        ("/checkpoint", "application/json", 405),
+        (GET_CITIZEN, "text/plain", 415),
+    ],
+)
+def test_what_a_system_posts_that_is_no_call_counts_among_its_calls_too(
+    world: GatewayWorld, tmp_path: Path, path: str, content_type: str, status: int
+) -> None:
+    bank = world.curl(tmp_path, members.BANK)
+    assert bank.post(path, b"{}", content_type=content_type).status == status
+
+    refused = bank.post(path, b"{}", content_type=content_type)
+
+    assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+
+
+def test_the_metrics_have_a_rate_of_their_own_for_each_system(tmp_path: Path) -> None:
+    limits = Limits(metrics=ONCE)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        bank = world.curl(tmp_path, members.BANK)
+        assert bank.get("/metrics").status == 200
+        refused = bank.get("/metrics")
+        assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+        assert "read the metrics 0.001 times a second" in refused.json["detail"]
+        assert bank.get("/checkpoint").status == 200
+        assert world.curl(tmp_path, members.PORTAL).get("/metrics").status == 200
+
+
 def as_nobody(world: GatewayWorld) -> AbstractContextManager[SSLSocket]:
     return connected(world.config.web_host, world.config.web_port, world.authority.certificate)
 
@@ -87,8 +119,28 @@ def test_connections_without_a_certificate_leave_room_for_the_systems(tmp_path: 
         wait_until(lambda: is_taken(world))
 
 
-def is_taken(world: GatewayWorld) -> bool:
+class _TakesOver(asyncio.Protocol):
+    """What a library for WebSockets puts in the place of the connection's own protocol."""
+
+    def __init__(self, **_kwargs: object) -> None:
+        pass
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def test_whoever_asks_for_a_websocket_gets_an_ordinary_answer_and_is_counted_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uvicorn.protocols.websockets.auto.AutoWebSocketsProtocol", _TakesOver)
+    limits = Limits(anybody=Anybody(connections=1))
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        for _ in range(3):
+            wait_until(lambda: is_taken(world, b"connection: upgrade\r\nupgrade: websocket\r\n"))
+
+
+def is_taken(world: GatewayWorld, headers: bytes = b"") -> bool:
     """Return whether a request without a certificate is answered."""
     with as_nobody(world) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: gateway\r\n" + headers + b"\r\n")
         return answer_on(connection).status == 200

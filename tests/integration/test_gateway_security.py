@@ -19,6 +19,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest, RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.exchange.v1.log_pb2 import AccessFilter, ListAccessesRequest
 from lienthong.api.population.v1.citizen_pb2 import Citizen
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.client import CallContext
@@ -34,6 +35,11 @@ ABOUT_MAI = GetCitizenRequest(personal_number=MAI).SerializeToString()
 """In requests to the gateway itself the subject is the first field as well."""
 REQUEST_CONSENT = "/lienthong.api.consent.v1.ConsentService/RequestConsent"
 LIST_CONSENTS = "/lienthong.api.consent.v1.ConsentService/ListConsents"
+LIST_ACCESSES = "/lienthong.api.exchange.v1.ExchangeLogService/ListAccesses"
+ACCESSES_OF_LAN, ACCESSES_OF_MAI = (
+    ListAccessesRequest(filter=AccessFilter(subject_number=number), as_consumer=True).SerializeToString()
+    for number in (LAN, MAI)
+)
 CONSENT_OF_LAN = RequestConsentRequest(
     subject_number=LAN,
     provider=str(members.POPULATION),
@@ -149,6 +155,10 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "question for consents that names two subjects": (
         "SUBJECT_AMBIGUOUS",
         lambda world: send(world, ABOUT_MAI + ABOUT_LAN, method=LIST_CONSENTS),
+    ),
+    "question for accesses that names two subjects": (
+        "SUBJECT_AMBIGUOUS",
+        lambda world: send(world, ACCESSES_OF_MAI + ACCESSES_OF_LAN, method=LIST_ACCESSES),
     ),
 }
 

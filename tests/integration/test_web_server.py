@@ -1,14 +1,17 @@
 """The HTTPS server of pages and endpoints: it stops when it is told to, whoever still holds a connection."""
 
+import asyncio
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from lienthong_core.certificates import Authority
@@ -16,7 +19,7 @@ from lienthong_core.ports import reserved_port
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
 from tests.support.citizens import LAN
-from tests.support.https import answer_on, connected, is_ended
+from tests.support.https import HALF_A_GREETING, TIMEOUT_S, answer_on, connected, is_ended
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -45,9 +48,24 @@ def server(port: int, authority: Authority) -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def impatient(port: int, authority: Authority) -> Iterator[WebServer]:
-    """Give a server that waits for no request longer than it takes to see that it does."""
-    pages = Starlette(routes=[Route("/", hello), Route("/form", fill_in, methods=["POST"])])
+def over() -> threading.Event:
+    """Give what is set when the answer without an end is not written any more."""
+    return threading.Event()
+
+
+@pytest.fixture
+def impatient(port: int, authority: Authority, over: threading.Event) -> Iterator[WebServer]:
+    """Give a server that waits for no client longer than it takes to see that it does."""
+
+    async def without_end(_request: Request) -> StreamingResponse:
+        return StreamingResponse(more_and_more(over))
+
+    routes = [
+        Route("/", hello),
+        Route("/form", fill_in, methods=["POST"]),
+        Route("/without-end", without_end, methods=["GET", "POST"]),
+    ]
+    pages = Starlette(routes=routes)
     server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=1)
     server.start()
     yield server
@@ -69,6 +87,15 @@ def fail(_request: Request) -> PlainTextResponse:
     raise LookupError(f"nobody has the number {LAN}")
 
 
+async def more_and_more(over: threading.Event) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            yield b"more" * 1_024
+            await asyncio.sleep(0)
+    finally:
+        over.set()
+
+
 async def fill_in(request: Request) -> PlainTextResponse:
     return PlainTextResponse((await request.body()).decode())
 
@@ -83,6 +110,14 @@ def test_a_connection_whose_request_does_not_come_is_ended(
         if asked_before:
             connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
             assert answer_on(connection).read().decode() == "xin chào"
+        connection.sendall(sent)
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [b"", HALF_A_GREETING], ids=["nothing", "half a greeting"])
+def test_a_connection_whose_handshake_does_not_end_is_ended(port: int, sent: bytes) -> None:
+    with socket.create_connection((HOST, port), TIMEOUT_S) as connection:
         connection.sendall(sent)
         assert is_ended(connection)
 
@@ -103,6 +138,31 @@ def test_half_a_body_that_nobody_reads_is_not_waited_for_either(port: int, autho
         answer = answer_on(connection)
         assert (answer.status, answer.read()) == (405, b"Method Not Allowed")
         assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nhost: web\r\n\r\n" * 3], ids=["alone", "in a row"])
+def test_a_client_that_does_not_take_its_answer_is_not_waited_for(
+    port: int, authority: Authority, over: threading.Event, before: bytes
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(before + b"GET /without-end HTTP/1.1\r\nhost: web\r\n\r\n")
+        wait_until(over.is_set)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("head", [b"POST /without-end", b"HEAD /form", b"POST /form"], ids=["begun", "none", "first"])
+def test_what_is_no_more_of_a_request_ends_its_connection_and_is_no_failure(
+    port: int, authority: Authority, caplog: pytest.LogCaptureFixture, head: bytes
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(head + b" HTTP/1.1\r\nhost: web\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        if head == b"POST /without-end":
+            assert connection.recv(1)
+        connection.sendall(b"no chunk\r\n" * 2)
+        while not is_ended(connection):
+            pass
+    assert "Error" not in caplog.text
 
 
 @pytest.mark.usefixtures("server")

@@ -10,6 +10,8 @@ from pathlib import Path
 from lienthong_core.certificates import TlsIdentity
 
 TIMEOUT_S = 20.0
+HALF_A_GREETING = b"\x16\x03\x01\x02\x00\x01\x00"
+"""The beginning of a TLS handshake."""
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def connected(
         yield connection
 
 
-def is_ended(connection: ssl.SSLSocket) -> bool:
+def is_ended(connection: socket.socket) -> bool:
     """Wait for the other side to say something, and return whether it closed the connection instead."""
     try:
         return connection.recv(1) == b""

@@ -105,6 +105,20 @@ def test_one_provider_is_given_no_more_than_its_part_and_the_others_theirs() -> 
     assert admission.in_flight == 3
 
 
+def test_a_call_takes_a_place_at_its_provider_once_its_request_is_here_if_there_is_one_then() -> None:
+    admission = Admission(Limits(calls_per_provider=1), Seconds())
+    admission.enter(BANK, members.POPULATION, is_here=False)
+    admission.enter(BANK, members.POPULATION, is_here=False)
+    admission.arrived(BANK, members.POPULATION)
+    with pytest.raises(Refusal, match="OVERLOADED"):
+        admission.arrived(BANK, members.POPULATION)
+    assert reason_of(admission, PORTAL, members.POPULATION) == "OVERLOADED"
+    admission.leave()
+    admission.leave(members.POPULATION)
+    admission.enter(PORTAL, members.POPULATION)
+    assert admission.in_flight == 1
+
+
 def test_refused_callers_are_asked_back_one_after_the_other() -> None:
     times = ReturnTimes(Returns(per_second=10, soonest_s=1, latest_s=1.25), 100)
     assert [times.wait_s(100) for _ in range(5)] == pytest.approx([1, 1.1, 1.2, 1.25, 1.25])

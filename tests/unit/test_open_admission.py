@@ -41,9 +41,8 @@ def test_a_client_that_reads_its_answer_slowly_keeps_no_place() -> None:
 
 
 async def answers_to_slow_clients() -> None:
-    door = Door(
-        answered, Admission(Limits(), lambda: 0.0), admission(Anybody(requests_in_flight=1, rate=Rate(1, 100))), Peers()
-    )
+    anybody = admission(Anybody(requests_in_flight=1, rate=Rate(1, 100)))
+    door = Door(answered, lambda _scope: False, Admission(Limits(), lambda: 0.0), anybody, Peers())
     began = [asyncio.Event() for _ in range(3)]
     clients = [asyncio.create_task(door(SCOPE, nothing, slowly(event))) for event in began]
     try:

@@ -10,6 +10,7 @@ from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.readings import MOST_FIELDS
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
@@ -24,10 +25,10 @@ ASKED_OTHER = GetCitizenRequest(personal_number=MAI).SerializeToString()
 UNKNOWN = b"\xfa\x3e\x06secret"
 
 
-def reason_of(method: str, request: bytes) -> str:
+def reason_of(method: str, request: bytes, status: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT) -> str:
     with pytest.raises(Refusal) as caught:
         read_request(CONTRACTS[method], request)
-    assert caught.value.status == grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.status == status
     return caught.value.reason
 
 
@@ -78,6 +79,17 @@ def test_of_another_value_that_comes_twice_the_provider_gets_the_one_that_was_re
 )
 def test_fields_that_the_contract_does_not_know_are_refused(method: str, request_bytes: bytes) -> None:
     assert reason_of(method, request_bytes) == "REQUEST_FIELD_UNKNOWN"
+
+
+@pytest.mark.parametrize("field", [b"\x0a\x00", b"\x12\x00", b"\x1a\x00", b"\x20\x01"])
+def test_fields_that_come_more_often_than_any_request_needs_are_refused(field: bytes) -> None:
+    once_more = ASKED + field * MOST_FIELDS
+    assert reason_of("VerifyCitizen", once_more, grpc.StatusCode.RESOURCE_EXHAUSTED) == "MESSAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("end", [b"\xff" * 11, b"\x0a\x7f", b"\x0f", b"\x09"])
+def test_a_long_request_that_ends_in_no_field_is_refused(end: bytes) -> None:
+    assert reason_of("VerifyCitizen", b"\x12\xff\x7f" + b"n" * 16_383 + end) == "REQUEST_MALFORMED"
 
 
 def test_a_method_about_nobody_in_particular_has_no_subject() -> None:

@@ -128,8 +128,11 @@ async def test_whoever_finds_the_line_full_is_refused_until_there_is_room_again(
     with pytest.raises(Refusal) as caught:
         admission.enter({})
     assert (caught.value.reason, caught.value.retry_after_s) == ("OVERLOADED", 1)
+    with pytest.raises(Refusal, match="OVERLOADED"):
+        admission.arrived({}, None)
     await first.ends()
     admission.enter({})
+    admission.arrived({}, None)
     assert second.works
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Protocol, cast
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.message import Message
 from hypothesis import given, reject
@@ -24,6 +25,7 @@ from lienthong_seeds import members
 from tests.support.made_contracts import BASIC, WHOLE, add_map, load, message_field, plain_field
 from tests.support.messages import messages
 
+NO_OBJECT: st.SearchStrategy[object] = st.sampled_from(["", "1", "2000-01-01T00:00:00Z", 0, 1.5, True, None, [], {}])
 TYPES = MethodTypes(pb.GetCitizenResponse, pb.GetCitizenResponse)
 
 
@@ -75,12 +77,34 @@ def test_the_schema_admits_no_field_that_the_contract_does_not_have() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_body_is_read_or_refused(body: bytes) -> None:
-    outcome = "read"
+    assert read_or_refused(body) in {"read", "REQUEST_MALFORMED"}
+
+
+def read_or_refused(body: bytes) -> str:
     try:
         JsonCodec().request(TYPES, body)
     except Refusal as refusal:
-        outcome = refusal.reason
-    assert outcome in {"read", "REQUEST_MALFORMED"}
+        return refusal.reason
+    return "read"
+
+
+def json_like(message: Descriptor, deepest: int) -> st.SearchStrategy[object]:
+    """Draw what has the names of a message's fields, and in them what fits or does not."""
+    fields = {name: field for field in message.fields for name in (field.name, field.json_name)}
+    inside = [field.message_type for field in fields.values() if field.message_type is not None and deepest]
+    value = st.one_of(NO_OBJECT, *(json_like(kind, deepest - 1) for kind in inside))
+    return st.dictionaries(st.sampled_from(sorted(fields) or [""]), value | st.lists(value, max_size=2), max_size=4)
+
+
+@given(json_like(pb.GetCitizenResponse.DESCRIPTOR, 3))
+def test_any_json_that_has_the_fields_of_a_message_is_read_or_refused(shaped: object) -> None:
+    assert read_or_refused(json.dumps(shaped).encode()) in {"read", "REQUEST_MALFORMED"}
+
+
+@pytest.mark.parametrize("empty", ['""', "[]", "{}", "null"])
+def test_only_an_object_stands_for_a_message(empty: str) -> None:
+    body = f'{{"citizen": {empty}}}'.encode()
+    assert read_or_refused(body) == ("read" if empty in {"{}", "null"} else "REQUEST_MALFORMED")
 
 
 TWICE = {

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
-from lienthong_gateway.edge.limits import Limits, ReturnTimes, TokenBucket
+from lienthong_gateway.edge.limits import Limits, Rate, ReturnTimes, TokenBucket
 from lienthong_gateway.edge.turns import Turns
 
 _SUMMARY_EVERY_S = 1.0
@@ -21,7 +21,8 @@ class Admission:
         self._limits = limits
         self._clock_s = clock_s
         self._systems: dict[tuple[bytes, ...], SystemId | None] = {}
-        self._buckets: dict[SystemId | None, TokenBucket] = {}
+        self._calls = _Rates(limits.rate_of)
+        self._readings = _Rates(lambda _system: limits.metrics)
         self._shed: Counter[tuple[SystemId | None, str]] = Counter()
         self._summarised_at = clock_s()
         self._return_times = ReturnTimes(limits.returns, clock_s())
@@ -32,25 +33,32 @@ class Admission:
         self.in_flight = 0
         """Calls under way."""
 
-    def enter(self, peer: Peer, provider: SystemId | None = None) -> None:
+    def enter(self, peer: Peer, provider: SystemId | None = None, *, is_here: bool = True) -> None:
         """Take a call on that goes to `provider`, or to none; `leave` must follow.
 
-        Refused, with a hint when to try again: OVERLOADED, RATE_LIMITED.
+        It takes a place at the provider only if its request `is_here`; otherwise `arrived` must follow. Refused, with a
+        hint when to try again: OVERLOADED, RATE_LIMITED.
         """
         system, now = self._system(peer), self._clock_s()
-        if full := self._full(provider):
-            message = f"{full} and takes no more; try again when RetryInfo says."
-            raise self._counted(system, exhausted("OVERLOADED", message, self._return_times.wait_s(now)))
-        if wait_s := self._bucket(system).take(now):
+        if full := self._full() or self._busy(provider):
+            raise self._overloaded(system, f"{full} and takes no more; try again when RetryInfo says.")
+        if wait_s := self._calls.take(system, now):
             rate = self._limits.rate_of(system)
             message = f"This system may make {rate.per_second:g} calls a second; make the next in {wait_s:.3f} s."
             raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
         self.in_flight += 1
+        if provider is not None and is_here:
+            self._to_provider[provider] += 1
+
+    def arrived(self, peer: Peer, provider: SystemId | None) -> None:
+        """Let a call go on that was taken on before its request was here. Refused: OVERLOADED."""
+        if busy := self._busy(provider):
+            raise self._overloaded(self._system(peer), f"{busy} and takes no more; try again when RetryInfo says.")
         if provider is not None:
             self._to_provider[provider] += 1
 
     def leave(self, provider: SystemId | None = None) -> None:
-        """A call that was taken on for `provider` is over."""
+        """A call that was taken on is over; `provider` is the one at which it took a place."""
         self.in_flight -= 1
         if provider is not None:
             self._to_provider[provider] -= 1
@@ -65,16 +73,32 @@ class Admission:
             self.leave()
 
     @contextmanager
+    def reading(self, peer: Peer) -> Generator[None]:
+        """Let the metrics be read in a block, which is needed most when nothing else is taken on.
+
+        Refused: RATE_LIMITED.
+        """
+        system = self._system(peer)
+        if wait_s := self._readings.take(system, self._clock_s()):
+            rate = self._limits.metrics
+            message = f"This system may read the metrics {rate.per_second:g} times a second; read in {wait_s:.3f} s."
+            raise self._counted(system, exhausted("RATE_LIMITED", message, wait_s))
+        yield
+
+    @contextmanager
     def arriving(self, peer: Peer) -> Generator[None]:
         """Wait for a block for the request of a call that was taken on. Refused: OVERLOADED.
 
-        What is on its way takes a place among the calls, and one system could take them all with requests that never
-        come.
+        What is on its way takes a place among the calls, and one system, or several, could take them all with requests
+        that never come.
         """
-        system = self._system(peer)
+        system, of_all = self._system(peer), self._arriving.total()
         if self._arriving[system] >= self._limits.bodies_per_system:
             message = f"{self._arriving[system]} requests of this system are still on their way; send each one at once."
-            raise self._counted(system, exhausted("OVERLOADED", message, self._return_times.wait_s(self._clock_s())))
+            raise self._overloaded(system, message)
+        if of_all >= self._limits.bodies:
+            message = f"{of_all} requests of all systems are still on their way; try again when RetryInfo says."
+            raise self._overloaded(system, message)
         self._arriving[system] += 1
         try:
             yield
@@ -92,15 +116,22 @@ class Admission:
         shed, self._shed, self._summarised_at = self._shed, Counter(), now
         return shed
 
-    def _full(self, provider: SystemId | None) -> str | None:
+    def _full(self) -> str | None:
+        if self.in_flight >= self._limits.calls_in_flight:
+            return f"The gateway has {self.in_flight} calls under way"
+        return None
+
+    def _busy(self, provider: SystemId | None) -> str | None:
         limits, to_provider = self._limits, self._to_provider[provider]
         if self.turns.waiting >= limits.calls_in_line:
             return f"The gateway has {self.turns.waiting} calls waiting in line"
-        if self.in_flight >= limits.calls_in_flight:
-            return f"The gateway has {self.in_flight} calls under way"
         if to_provider >= limits.calls_per_provider:
             return f"The gateway has {to_provider} calls to {provider} under way"
         return None
+
+    def _overloaded(self, system: SystemId | None, message: str) -> Refusal:
+        wait_s = self._return_times.wait_s(self._clock_s())
+        return self._counted(system, exhausted("OVERLOADED", message, wait_s))
 
     def _counted(self, system: SystemId | None, refusal: Refusal) -> Refusal:
         self._shed[system, refusal.reason] += 1
@@ -114,7 +145,17 @@ class Admission:
             self._systems[names] = found[0] if len(found) == 1 else None
         return self._systems[names]
 
-    def _bucket(self, system: SystemId | None) -> TokenBucket:
-        if system not in self._buckets:
-            self._buckets[system] = TokenBucket(self._limits.rate_of(system), self._clock_s())
-        return self._buckets[system]
+
+class _Rates:
+    """A rate for each system, kept; None are all that are not recognised, together."""
+
+    def __init__(self, rate_of: Callable[[SystemId | None], Rate]) -> None:
+        self._rate_of = rate_of
+        self._buckets: dict[SystemId | None, TokenBucket] = {}
+
+    def take(self, system: SystemId | None, now: float) -> float:
+        """Let a system do it once more and return 0, or return the seconds until it may."""
+        bucket = self._buckets.get(system)
+        if bucket is None:
+            bucket = self._buckets[system] = TokenBucket(self._rate_of(system), now)
+        return bucket.take(now)

@@ -55,6 +55,8 @@ class Limits:
     rate: Rate = Rate(5_000, 10_000)
     """Of each system that `rates` does not name (RATE_LIMITED)."""
     rates: Mapping[SystemId, Rate] = field(default_factory=dict[SystemId, Rate])
+    metrics: Rate = Rate(5, 50)
+    """How often each system may read the metrics, whatever else is under way (RATE_LIMITED)."""
     headers: int = 64
     """Of one call (HEADERS_TOO_MANY)."""
     header_bytes: int = 16 << 10
@@ -64,7 +66,7 @@ class Limits:
     stream_deadline_s: float = 310.0
     """The same for a call whose answer is a stream."""
     body_s: float = 10.0
-    """How long a request over HTTP may take to arrive: its head, and then its body (status 408)."""
+    """How long the TLS handshake may take, then a request over HTTP to arrive: its head, then its body (status 408)."""
     connections: int = 1_024
     """Over HTTP (status 503)."""
     anybody: Anybody = Anybody()
@@ -73,6 +75,14 @@ class Limits:
     """Calls under way on one gRPC connection; further ones wait at the client."""
     returns: Returns = Returns()
     """When callers are asked back who were refused because the gateway is full."""
+
+    @property
+    def bodies(self) -> int:
+        """So many requests over HTTP may be on their way, of all systems together (OVERLOADED).
+
+        Half of what there is under way, the rest being for calls that are here.
+        """
+        return (self.calls_in_flight + 1) // 2
 
     def rate_of(self, system: SystemId | None) -> Rate:
         """Return the rate of a system; None: of all that are not recognised, together."""

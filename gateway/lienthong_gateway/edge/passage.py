@@ -66,6 +66,7 @@ class Passage:
         self._edge = edge
         self._call = call
         self._provider = provider
+        self._place = provider if call.arriving is None else None
         self._method = method
         self._longest_s = longest_s
         self._loop = asyncio.get_running_loop()
@@ -76,7 +77,7 @@ class Passage:
     async def __aenter__(self) -> Trace:
         edge, call = self._edge, self._call
         try:
-            edge.admission.enter(call.peer, self._provider)
+            edge.admission.enter(call.peer, self._provider, is_here=call.arriving is None)
         except Refusal as refusal:
             edge.telemetry.metrics.observe(Trace("", self._method), Outcome(refusal.reason, refusal.status.name))
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
@@ -92,13 +93,15 @@ class Passage:
     async def arrive(self) -> None:
         """Return once the call's request is here.
 
-        Raises Refused if too many of the system's are on their way, and what waiting for it raises.
+        Raises Refused if too many are on their way or before it now, and what waiting for it raises.
         """
         if self._call.arriving is None:
             return
         try:
             with self._edge.admission.arriving(self._call.peer):
                 await self._call.arriving.arrive()
+            self._edge.admission.arrived(self._call.peer, self._provider)
+            self._place = self._provider
         except Refusal as refusal:
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
 
@@ -113,7 +116,7 @@ class Passage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         edge = self._edge
-        edge.admission.leave(self._provider)
+        edge.admission.leave(self._place)
         try:
             await self._deadline.__aexit__(kind, error, traceback)
         except TimeoutError as over:

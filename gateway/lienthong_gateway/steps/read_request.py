@@ -19,8 +19,7 @@ class ReadRequest(NamedTuple):
 def read_request(contract: MethodContract, request: bytes) -> ReadRequest:
     """Return what a request says.
 
-    Refused, INVALID_ARGUMENT: REQUEST_MALFORMED, REQUEST_FIELD_UNKNOWN (the gateway cannot judge what it does not
-    know), SUBJECT_AMBIGUOUS (it names two subjects), PERSONAL_NUMBER_INVALID.
+    Refused: as `read_once` says, and PERSONAL_NUMBER_INVALID.
     """
     reading = read_once(contract.request_type, contract.subject, request)
     subject = contract.subject_of(reading.message)

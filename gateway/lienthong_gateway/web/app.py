@@ -81,6 +81,8 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> ASGI
     """Return the application, to whose every answer its server adds headers, and which lets anybody in."""
     app = Starlette(
         routes=[
+            # First, so that every path of its form is a call.
+            Route("/{service}/{method}", calls.answer, methods=["POST"]),
             Route("/", pages.home),
             Route("/call", pages.call),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -88,7 +90,6 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> ASGI
             Route("/metrics", pages.metrics),
             Route("/checkpoint", log.answer),
             Route("/tile/{path:path}", log.answer),
-            Route("/{service}/{method}", calls.answer, methods=["POST"]),
         ],
         exception_handlers={
             problems.Problem: problems.problem_response,

@@ -1,11 +1,13 @@
 """Calls that come in over HTTP: `POST /package.Service/Method`, into the pipeline and out again."""
 
 import asyncio
+import re
 from collections.abc import Coroutine, Mapping
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import Headers
@@ -20,6 +22,7 @@ from lienthong_gateway.web.problems import Problem
 from lienthong_gateway.web.server import certificate_chain
 
 _CLIENT_CLOSED_REQUEST = 499
+_METHOD = re.compile("/[^/]+/[^/]+")
 _ACCEPT_POST = {"Accept-Post": ", ".join(CODECS)}
 
 
@@ -32,9 +35,20 @@ class ConnectCalls:
         self._limits = limits
         self._peers = peers
 
+    def takes(self, scope: Scope) -> bool:
+        """Return whether a request is a call, which the pipeline takes on or not; `answer` says why another is none."""
+        method = str(scope["path"])
+        if scope["method"] != "POST" or not _METHOD.fullmatch(method) or self._pipeline.streams(method):
+            return False
+        return _codec(Headers(scope=scope)) is not None
+
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        codec = _codec(request)
+        codec = _codec(request.headers)
+        if codec is None:
+            takes = " or ".join(CODECS)
+            detail = f"Calls take {takes}. Streams and gRPC-Web are not spoken here; gRPC has a port of its own."
+            raise Problem(415, detail, _ACCEPT_POST)
         if self._pipeline.streams(str(request.scope["path"])):
             raise Problem(415, "This method answers with a stream, which is spoken over gRPC only.", _ACCEPT_POST)
         peer = self._peers.peer(certificate_chain(request.scope))
@@ -69,14 +83,9 @@ class ConnectCalls:
         return IncomingCall(method, b"", Headers(metadata), peer, expires_at, fault, body)
 
 
-def _codec(request: Request) -> Codec:
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    codec = CODECS.get(kind.strip())
-    if codec is None or parameters.replace(" ", "") not in {"", "charset=utf-8"}:
-        takes = " or ".join(CODECS)
-        detail = f"Calls take {takes}. Streams and gRPC-Web are not spoken here; gRPC has a port of its own."
-        raise Problem(415, detail, _ACCEPT_POST)
-    return codec
+def _codec(headers: Headers) -> Codec | None:
+    kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+    return CODECS.get(kind.strip()) if parameters.replace(" ", "") in {"", "charset=utf-8"} else None
 
 
 async def _unless_gone(receive: Receive, is_here: asyncio.Event, answering: Coroutine[None, None, Answer]) -> Answer:

@@ -88,15 +88,16 @@ class JsonCodec:
         try:
             text = body.decode()
             json_format.Parse(text, message, max_recursion_depth=_DEEPEST)
+            # The library takes the field's other name for another value of it, and keeps the last.
+            twice = next(fields_named_twice(json.loads(text), types.request), None)
         except UnicodeDecodeError:
             raise _malformed(types, "it is not UTF-8") from None
         except RecursionError:
             raise _malformed(types, "it is nested too deep") from None
         except (json_format.ParseError, ValueError) as error:
             raise _malformed(types, str(error)) from None
-        # The library takes the field's other name for another value of it, and keeps the last.
-        for name in fields_named_twice(json.loads(text), types.request):
-            raise _malformed(types, f"field {name} is in it twice, under both its names")
+        if twice is not None:
+            raise _malformed(types, f"field {twice} is in it twice, under both its names")
         return message.SerializeToString()
 
     def answer(self, types: MethodTypes, message: bytes) -> bytes:

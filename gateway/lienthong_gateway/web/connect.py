@@ -86,6 +86,9 @@ def decompressed(body: bytes, encoding: str, most_bytes: int) -> bytes:
         raise invalid("REQUEST_MALFORMED", "The request says that it is gzip, and is not; send it as it is.") from None
     if not unzip.eof and len(plain) <= most_bytes:
         raise invalid("REQUEST_MALFORMED", "The request's gzip ends early; send it whole, or as it is.")
+    if unzip.unused_data:
+        text = "The request goes on where its gzip ends; compress it as one, or send it as it is."
+        raise invalid("REQUEST_MALFORMED", text)
     return plain
 
 

@@ -39,6 +39,8 @@ class GatewayWebServer:
         config = uvicorn.Config(
             QuietFailures(app),
             http=cast("type[asyncio.Protocol]", protocol),
+            # With a library for it installed, others would take such connections over and leave them uncounted.
+            ws="none",
             log_config=None,
             access_log=False,
             limit_concurrency=limits.connections,
@@ -49,7 +51,7 @@ class GatewayWebServer:
         )
         config.load()
         config.ssl = _context(tls)
-        self._server = PromptServer(config)
+        self._server = PromptServer(config, limits.body_s)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -12,7 +12,8 @@ _WELL_KNOWN = "google.protobuf."
 def fields_named_twice(value: Any, message_type: type[Message]) -> Iterator[str]:  # noqa: ANN401 (any JSON)
     """Give the names of fields that stand in an object in both their spellings, at any depth.
 
-    `value` is JSON that has been read as a message of this type without a fault.
+    `value` is JSON that has been read as a message of this type without a fault. Raises ValueError where that was none
+    all the same: the library takes whatever is empty for an empty message.
     """
     return _named_twice(value, cast("Descriptor", message_type.DESCRIPTOR))
 
@@ -21,9 +22,11 @@ def _named_twice(value: Any, message: Descriptor) -> Iterator[str]:  # noqa: ANN
     if message.full_name.startswith(_WELL_KNOWN):
         # It has a form of its own in JSON, and no fields in it.
         return
+    if not isinstance(value, dict):
+        raise ValueError(f"what stands for a {message.full_name} is no JSON object")  # noqa: TRY004 (a fault of the JSON)
     by_name = {name: field for field in message.fields for name in (field.name, field.json_name)}
     seen: set[int] = set()
-    for name, held in value.items():
+    for name, held in cast("dict[str, Any]", value).items():
         field = by_name.get(name)
         if field is None:
             # An extension, which has one name only.

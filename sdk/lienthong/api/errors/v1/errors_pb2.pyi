@@ -46,8 +46,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERSONAL_NUMBER_INVALID: _ErrorReason.ValueType  # 22
     """INVALID_ARGUMENT: a personal number is not twelve digits."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 23
-    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
-    large.
+    """RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas, or has more than 4,096
+    fields; no method needs one that large.
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
@@ -139,7 +139,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the page size is out of its range."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 140
     """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
-    requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
+    requests, of this system or of all, are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 141
     """RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
@@ -240,8 +240,8 @@ ERROR_REASON_REQUEST_MALFORMED: ErrorReason.ValueType  # 21
 ERROR_REASON_PERSONAL_NUMBER_INVALID: ErrorReason.ValueType  # 22
 """INVALID_ARGUMENT: a personal number is not twelve digits."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 23
-"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas; no method needs one that
-large.
+"""RESOURCE_EXHAUSTED: the message is larger than 1 MiB, or as JSON than 64 KiB or 2,048 commas, or has more than 4,096
+fields; no method needs one that large.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED: the call needs the citizen's token; log the citizen in and send it as `authorization: Bearer`."""
@@ -333,7 +333,7 @@ ERROR_REASON_PAGE_SIZE_INVALID: ErrorReason.ValueType  # 91
 """INVALID_ARGUMENT: the page size is out of its range."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 140
 """RESOURCE_EXHAUSTED: the gateway has as many calls under way as it takes, or as it takes for this provider, or as many
-requests of this system are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
+requests, of this system or of all, are still on their way over HTTP; try again after `RetryInfo.retry_delay`.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 141
 """RESOURCE_EXHAUSTED: this system, or all clients without a certificate together, call more often than they may; try
