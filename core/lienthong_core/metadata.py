@@ -7,7 +7,7 @@ from lienthong_core.errors import invalid
 _MAX_LENGTH = 8 << 10
 
 
-class Headers:
+class CallHeaders:
     """A call's metadata, to be looked up by name."""
 
     def __init__(self, metadata: Iterable[tuple[str, str | bytes]] = ()) -> None:

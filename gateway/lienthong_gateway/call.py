@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from lienthong_core.errors import Refusal
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 Trailer: TypeAlias = tuple[tuple[str, str], ...]
@@ -30,7 +30,7 @@ class IncomingCall(NamedTuple):
 
     method: str
     request: bytes
-    headers: Headers
+    headers: CallHeaders
     peer: Peer
     expires_at: float | None
     """Until when the caller waits, in the event loop's time; None: it did not say."""

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeAlias, cast
 import grpc
 import grpc.aio
 
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.call import IncomingCall, Metadata, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
@@ -64,7 +64,7 @@ def _incoming(limits: Limits, method: str, request: bytes, context: Context) -> 
     return IncomingCall(
         method=method,
         request=request,
-        headers=Headers(metadata),
+        headers=CallHeaders(metadata),
         peer=context.auth_context(),
         expires_at=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s,
         fault=limits.header_fault(metadata),

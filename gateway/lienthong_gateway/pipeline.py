@@ -12,7 +12,7 @@ import grpc
 
 from lienthong_core.errors import Refusal
 from lienthong_core.failures import log_failure
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.rpc import check_size, unknown_method
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Answer, IncomingCall, Refused
@@ -235,7 +235,7 @@ class _StopWatch:
         self._at = now
 
 
-def _claimed(trace: Trace, headers: Headers) -> Claim:
+def _claimed(trace: Trace, headers: CallHeaders) -> Claim:
     claim = read_claim(headers)
     trace.purpose, trace.officer = claim.purpose, claim.officer
     trace.represented_party = claim.represented_party

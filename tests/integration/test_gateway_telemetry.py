@@ -21,7 +21,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
 from lienthong_core.json_lines import JsonLines
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_gateway.telemetry.outcome import RELEASED
 from lienthong_gateway.telemetry.spans import OpenTelemetrySpans
@@ -101,7 +101,7 @@ def test_the_callers_trace_is_carried_to_the_provider(world: GatewayWorld) -> No
 def test_without_a_trace_of_the_caller_one_begins_here(world: GatewayWorld, headers: list[tuple[str, str]]) -> None:
     read_with(world, *headers)
     seen = world.population.calls[-1].metadata
-    begun = TraceContext.of(Headers([("traceparent", seen["traceparent"])]))
+    begun = TraceContext.of(CallHeaders([("traceparent", seen["traceparent"])]))
     assert begun is not None
     assert begun.trace_id != CALLER.trace_id
     assert not begun.sampled
@@ -160,7 +160,7 @@ def test_the_provider_is_told_of_the_gateways_own_span(traced: tuple[GatewayWorl
     read_with(world, *CALLER.headers())
     whole = finished(exporter)["lienthong.api.population.v1.PopulationService/GetCitizen"]
     seen = world.population.calls[-1].metadata
-    context = TraceContext.of(Headers((key, seen[key]) for key in ("traceparent", "tracestate")))
+    context = TraceContext.of(CallHeaders((key, seen[key]) for key in ("traceparent", "tracestate")))
     own = whole.get_span_context()
     assert own is not None
     assert context == TraceContext(CALLER.trace_id, f"{own.span_id:016x}", sampled=True, state="vendor=1")

@@ -1,4 +1,4 @@
-"""Headers are read once and never believed to be harmless."""
+"""CallHeaders are read once and never believed to be harmless."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lienthong.client import Header
 from lienthong_core.certificates import Authority
 from lienthong_core.errors import Refusal
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Metadata
 from lienthong_gateway.exchange import Claim
@@ -23,21 +23,21 @@ REGISTERED = CurrentRegistration(members.registration(), 0, lambda epoch: (epoch
 
 def identify(metadata: Metadata, *uris: bytes) -> object:
     peer = {"peer_uri": list(uris), "x509_pem_cert": [CERTIFICATE.certificate]}
-    return Identifier(REGISTERED).identify(peer, Headers(metadata))
+    return Identifier(REGISTERED).identify(peer, CallHeaders(metadata))
 
 
 def reason_of(metadata: Metadata) -> str:
     with pytest.raises(Refusal) as caught:
-        read_claim(Headers(metadata))
+        read_claim(CallHeaders(metadata))
     return caught.value.reason
 
 
 def test_a_header_that_did_not_come_is_empty() -> None:
-    assert Headers([PURPOSE]).single("x-road-id") == ""
+    assert CallHeaders([PURPOSE]).single("x-road-id") == ""
 
 
 def test_a_header_that_came_once_is_read() -> None:
-    assert Headers([PURPOSE, ("x-road-id", "m-1")]).single("x-road-id") == "m-1"
+    assert CallHeaders([PURPOSE, ("x-road-id", "m-1")]).single("x-road-id") == "m-1"
 
 
 @pytest.mark.parametrize("name", [Header.PURPOSE, Header.LEGAL_BASIS, Header.LEGAL_REFERENCE, Header.OFFICER], ids=str)
@@ -55,13 +55,13 @@ def test_a_header_that_is_not_short_printable_ascii_is_refused(value: str | byte
 
 
 def test_the_longest_value_that_is_taken_has_128_characters() -> None:
-    assert read_claim(Headers([(str(Header.PURPOSE), "a" * 128)])).purpose == "a" * 128
+    assert read_claim(CallHeaders([(str(Header.PURPOSE), "a" * 128)])).purpose == "a" * 128
 
 
 @given(values=st.lists(st.text() | st.binary(), max_size=3))
 def test_a_header_of_any_value_is_read_or_refused(values: list[str | bytes]) -> None:
     try:
-        value = Headers(("x-road-id", value) for value in values).single("x-road-id", max_length=16)
+        value = CallHeaders(("x-road-id", value) for value in values).single("x-road-id", max_length=16)
     except Refusal as refusal:
         assert refusal.reason in {"HEADER_DUPLICATED", "HEADER_INVALID"}  # noqa: PT017 (either outcome is right)
     else:
@@ -70,7 +70,7 @@ def test_a_header_of_any_value_is_read_or_refused(values: list[str | bytes]) -> 
 
 
 def test_consent_is_the_legal_basis_of_a_call_that_names_none() -> None:
-    assert read_claim(Headers([PURPOSE])) == Claim("1.004222", "consent", "", "")
+    assert read_claim(CallHeaders([PURPOSE])) == Claim("1.004222", "consent", "", "")
 
 
 @pytest.mark.parametrize("basis", [[], [(str(Header.LEGAL_BASIS), "consent")]], ids=["left out", "consent"])
@@ -79,7 +79,7 @@ def test_a_legal_reference_contradicts_consent(basis: list[tuple[str, str]]) -> 
 
 
 def test_whom_the_call_is_made_for_is_read() -> None:
-    assert read_claim(Headers([PURPOSE, (str(Header.REPRESENTED_PARTY), "GOV/G09")])).represented_party == "GOV/G09"
+    assert read_claim(CallHeaders([PURPOSE, (str(Header.REPRESENTED_PARTY), "GOV/G09")])).represented_party == "GOV/G09"
 
 
 @pytest.mark.parametrize("party", ["G09", "GOV/", "GOV/G09/portal", "GOV/G 09", "/", "099190000001"])
@@ -89,7 +89,7 @@ def test_a_represented_party_that_is_no_class_and_code_is_refused(party: str) ->
 
 def test_the_caller_is_the_system_that_its_certificate_names() -> None:
     caller = Identifier(REGISTERED).identify(
-        {"peer_uri": [PORTAL_URI], "x509_pem_cert": [CERTIFICATE.certificate]}, Headers([("x-road-id", "m-1")])
+        {"peer_uri": [PORTAL_URI], "x509_pem_cert": [CERTIFICATE.certificate]}, CallHeaders([("x-road-id", "m-1")])
     )
 
     assert (caller.system, caller.thumbprint, caller.message_id) == (members.PORTAL, CERTIFICATE.thumbprint, "m-1")
@@ -136,4 +136,4 @@ def test_a_dns_name_in_the_certificate_cannot_claim_a_system() -> None:
         "x509_pem_cert": [CERTIFICATE.certificate],
     }
 
-    assert Identifier(REGISTERED).identify(peer, Headers()).system == members.PORTAL
+    assert Identifier(REGISTERED).identify(peer, CallHeaders()).system == members.PORTAL

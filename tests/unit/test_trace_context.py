@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.telemetry.trace_context import TraceContext
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -13,7 +13,7 @@ PARENT = f"00-{TRACE}-{SPAN}-01"
 
 
 def read(*parents: str | bytes, states: tuple[str, ...] = ()) -> TraceContext | None:
-    return TraceContext.of(Headers([*(("traceparent", p) for p in parents), *(("tracestate", s) for s in states)]))
+    return TraceContext.of(CallHeaders([*(("traceparent", p) for p in parents), *(("tracestate", s) for s in states)]))
 
 
 def test_a_callers_context_is_read_and_carried_on_as_it_came() -> None:
@@ -63,7 +63,7 @@ def test_a_malformed_state_is_dropped_and_the_context_kept(state: str) -> None:
 
 def test_a_fresh_context_is_one_that_others_read() -> None:
     fresh = TraceContext.fresh()
-    assert TraceContext.of(Headers(fresh.headers())) == fresh
+    assert TraceContext.of(CallHeaders(fresh.headers())) == fresh
     assert fresh != TraceContext.fresh()
 
 

@@ -12,7 +12,7 @@ import jwt
 from lienthong.client.context import Header
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unauthenticated
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.exchange import Caller, TokenHolder
 
 _SCHEME = "bearer"
@@ -48,7 +48,7 @@ class Authenticator:
         # A signature is checked once a token; everything that can change is checked at every call.
         self._verified: OrderedDict[bytes, _Token] = OrderedDict()
 
-    async def authenticate(self, caller: Caller, headers: Headers) -> TokenHolder | None:
+    async def authenticate(self, caller: Caller, headers: CallHeaders) -> TokenHolder | None:
         """Return the token's citizen, or None if no token came.
 
         Refused, all UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_SIGNATURE_INVALID, TOKEN_ISSUER_INVALID,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from lienthong.client.context import Header
 from lienthong_core.certificates import certificate_thumbprint
 from lienthong_core.errors import denied, invalid, unauthenticated
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Caller, Claim
@@ -23,7 +23,7 @@ class Identifier:
         self._registration = registration
         self._read: dict[bytes, tuple[SystemId, str]] = {}
 
-    def identify(self, auth_context: Mapping[str, Iterable[bytes]], headers: Headers) -> Caller:
+    def identify(self, auth_context: Mapping[str, Iterable[bytes]], headers: CallHeaders) -> Caller:
         """Return who calls.
 
         Refused: SYSTEM_UNKNOWN (the certificate names no registered system), CLIENT_MISMATCH (`x-road-client` names
@@ -47,7 +47,7 @@ class Identifier:
         return known
 
 
-def read_claim(headers: Headers) -> Claim:
+def read_claim(headers: CallHeaders) -> Claim:
     """Return what the call says about itself.
 
     Refused: HEADER_DUPLICATED, HEADER_INVALID (also when a reference comes with a basis that takes none).
@@ -67,12 +67,12 @@ def read_claim(headers: Headers) -> Claim:
     return claim
 
 
-def read_officer(headers: Headers) -> str:
+def read_officer(headers: CallHeaders) -> str:
     """Return the officer that the call names, empty if none; refused: HEADER_DUPLICATED, HEADER_INVALID."""
     return headers.single(Header.OFFICER, max_length=_MAX_VALUE)
 
 
-def _represented_party(headers: Headers) -> str:
+def _represented_party(headers: CallHeaders) -> str:
     party = headers.single(Header.REPRESENTED_PARTY, max_length=_MAX_VALUE)
     if party and not _PARTY.fullmatch(party):
         message = f"{Header.REPRESENTED_PARTY} must be a class and a code, such as GOV/G09, or be left out."
@@ -80,7 +80,7 @@ def _represented_party(headers: Headers) -> str:
     return party
 
 
-def _check_claimed_client(system: SystemId, headers: Headers) -> None:
+def _check_claimed_client(system: SystemId, headers: CallHeaders) -> None:
     claimed = headers.single(Header.CLIENT, max_length=4 * _MAX_VALUE)
     if claimed and claimed != str(system):
         message = f"{Header.CLIENT} does not name the system of the certificate, {system}; leave it out or correct it."

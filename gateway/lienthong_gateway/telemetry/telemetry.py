@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
@@ -44,7 +44,7 @@ class Telemetry:
     access_log: AccessLog
     spans: Spans | None
 
-    def begin(self, trace: Trace, headers: Headers) -> OpenSpan | None:
+    def begin(self, trace: Trace, headers: CallHeaders) -> OpenSpan | None:
         """Say in the trace which W3C trace it belongs to and what the provider is told of it."""
         caller = TraceContext.of(headers)
         span = None

@@ -4,7 +4,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -34,7 +34,7 @@ class TraceContext:
         return cls(ids[:32], ids[32:], sampled=False)
 
     @classmethod
-    def of(cls, headers: Headers) -> "TraceContext | None":
+    def of(cls, headers: CallHeaders) -> "TraceContext | None":
         """Return what a call's headers say, or None if they say nothing or anything malformed."""
         parents = headers.every(TRACEPARENT)
         match = _TRACEPARENT.fullmatch(parents[0]) if len(parents) == 1 and isinstance(parents[0], str) else None
@@ -51,7 +51,7 @@ class TraceContext:
         return (parent, (TRACESTATE, self.state)) if self.state else (parent,)
 
 
-def _state(headers: Headers) -> str:
+def _state(headers: CallHeaders) -> str:
     values = [value for value in headers.every(TRACESTATE) if isinstance(value, str)]
     members = [member for member in (part.strip(" \t") for part in ",".join(values).split(",")) if member]
     state = ",".join(members)

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from lienthong_core.errors import Refusal, unauthenticated
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.call import Peer
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -61,7 +61,7 @@ class GatewayPages:
 
     async def metrics(self, request: Request) -> Response:
         """Answer the metrics, to registered systems. Refused: CERTIFICATE_MISSING, SYSTEM_UNKNOWN."""
-        self._identifier.identify(self._peer(request), Headers())
+        self._identifier.identify(self._peer(request), CallHeaders())
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
     @cached_property

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import denied, unauthenticated
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.batch import Job
@@ -79,4 +79,4 @@ class LogRoutes:
             raise unauthenticated(
                 "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
             )
-        return await self._files.entries(path, self._identifier.identify(peer, Headers()).system)
+        return await self._files.entries(path, self._identifier.identify(peer, CallHeaders()).system)

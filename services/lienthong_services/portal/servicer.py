@@ -9,7 +9,7 @@ from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceServicer
 from lienthong.client import Header
 from lienthong_core.clock import Clock
 from lienthong_core.errors import denied, invalid, unauthenticated
-from lienthong_core.metadata import Headers
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
 from lienthong_services.portal.desk import DossierDesk
@@ -96,7 +96,7 @@ class PortalServicer(PortalServiceServicer):
     def _actor(self, context: grpc.ServicerContext) -> Actor:
         if calling_system(context) not in self._officer_systems:
             return Applicant(self._session(context).personal_number)
-        identifier = Headers(context.invocation_metadata()).single(Header.OFFICER, max_length=_OFFICER_LENGTH)
+        identifier = CallHeaders(context.invocation_metadata()).single(Header.OFFICER, max_length=_OFFICER_LENGTH)
         if not identifier:
             raise unauthenticated("OFFICER_MISSING", f"Name the officer who acts in {Header.OFFICER}.")
         if identifier == Mover.CITIZEN.value:
@@ -109,7 +109,7 @@ class PortalServicer(PortalServiceServicer):
     def _session(self, context: grpc.ServicerContext) -> CitizenSession:
         if calling_system(context) in self._officer_systems:
             raise denied("CALLER_NOT_ALLOWED", "Only the portal's own app calls on a citizen's behalf.")
-        header = Headers(context.invocation_metadata()).single(Header.AUTHORIZATION)
+        header = CallHeaders(context.invocation_metadata()).single(Header.AUTHORIZATION)
         if not header.startswith(_SCHEME):
             message = "Send the citizen's portal session in `authorization: Bearer`; logging in at /login gives one."
             raise unauthenticated("SESSION_MISSING", message)
