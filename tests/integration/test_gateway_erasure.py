@@ -1,8 +1,8 @@
 """Erasing a citizen at the gateway: what is kept of her, and that nothing of it leads to what was before."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import product
+from datetime import UTC, datetime, time
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong_core.database import empty_write_ahead_log, snapshot, sqlite_url, writing
+from lienthong_core.working_days import VIETNAM, civil_date
 from lienthong_gateway import schema
 from lienthong_gateway.log.leaf import timestamp
 from lienthong_gateway.log.store import find_salt
@@ -162,7 +163,7 @@ def test_nothing_that_is_stored_with_her_number_leads_to_an_entry_of_before(data
         assert texts_of(rows) & of_before == set()
 
 
-def test_what_is_kept_is_as_it_was_but_for_its_id_and_the_time_of_day(world: GatewayWorld) -> None:
+def test_what_is_kept_is_as_it_was_but_for_its_id_and_all_times_but_the_day_of_submission(world: GatewayWorld) -> None:
     bring_to(world, VIEW, RECEIVED)
     bring_to(world, VIEW, EXTENDED)
     bring_to(world, RESTRICT, FULFILLED)
@@ -172,22 +173,55 @@ def test_what_is_kept_is_as_it_was_but_for_its_id_and_the_time_of_day(world: Gat
 
     after = kept_of(world)
     assert not before.keys() & after.keys()
-    for old, new in zip(before.values(), after.values(), strict=True):
-        assert old.submitted_at.ToDatetime() > new.submitted_at.ToDatetime()
+    pairs = zip(*(sorted(each.values(), key=lambda request: request.state) for each in (before, after)), strict=True)
+    for old, new in pairs:
+        assert civil_date(old.submitted_at.ToDatetime(UTC)) == civil_date(new.submitted_at.ToDatetime(UTC))
+        assert new.submitted_at.ToDatetime(VIETNAM).time() == time.min
+        assert not new.HasField("closed_at")
         for each in (old, new):
             for field in ("request_id", "submitted_at", "closed_at"):
                 each.ClearField(field)
         assert new == old
 
 
-def test_what_is_kept_stands_no_more_in_the_order_of_submission(world: GatewayWorld) -> None:
-    submit(world)
-    of_another = submit(world, number=MAI).request_id
+def numbers_of(world: GatewayWorld) -> dict[str, int]:
+    """Return the number in the database of each request, by its id."""
+    with engine_of(world).connect() as connection:
+        rows = connection.execute(text("SELECT request_id, number FROM rights_request"))
+        return {row.request_id: row.number for row in rows}
+
+
+def test_what_is_kept_stands_no_more_in_the_order_of_anything_that_has_a_time(world: GatewayWorld) -> None:
+    for _ in range(3):
+        submit(world)
+    earlier = submit(world, number=MAI).request_id
 
     erase(world)
 
-    ((new_id, _),) = kept_of(world).items()
-    assert [request.request_id for request in listed(world, pb.ListRequest()).requests] == [new_id, of_another]
+    later = submit(world, number=MAI).request_id
+    kept, numbers = kept_of(world), numbers_of(world)
+    places = [numbers[request_id] for request_id in kept]
+    assert max(places) < numbers[earlier] < numbers[later]
+    assert [request.request_id for request in listed(world, pb.ListRequest()).requests][:2] == [later, earlier]
+    gaps = {after - before for before, after in pairwise(sorted(places))}
+    assert max(gaps) > len(places), "they are numbered one after another"
+
+
+def test_what_is_kept_is_listed_page_by_page_after_the_others(world: GatewayWorld) -> None:
+    for _ in range(3):
+        submit(world)
+    erase(world)
+    of_another = submit(world, number=MAI).request_id
+
+    found: list[str] = []
+    page = listed(world, pb.ListRequest(page_size=1))
+    while page.next_cursor:
+        found += [request.request_id for request in page.requests]
+        page = listed(world, pb.ListRequest(page_size=1, cursor=page.next_cursor))
+    found += [request.request_id for request in page.requests]
+
+    assert found[0] == of_another
+    assert sorted(found[1:]) == sorted(kept_of(world))
 
 
 def test_what_is_kept_is_answered_under_its_new_id_and_no_more_under_the_old_one(world: GatewayWorld) -> None:
