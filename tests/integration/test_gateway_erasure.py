@@ -1,12 +1,14 @@
 """Erasing a citizen at the gateway: what is kept of her, and that nothing of it leads to what was before."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from itertools import pairwise, product
 from pathlib import Path
 
+import grpc
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, event, select, text
 
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
@@ -19,9 +21,10 @@ from lienthong_gateway.log.store import find_salt
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
 from lienthong_gateway.subjects.rules import OPEN
+from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
-from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.rights import (
     DELETE,
     GATEWAY,
@@ -31,15 +34,18 @@ from tests.support.rights import (
     VIEW,
     acknowledge,
     as_citizen,
+    by_officer,
     complied,
     extend,
     fulfil,
     listed,
     refuse,
+    service,
     submit,
     update_residence,
     withdraw,
 )
+from tests.support.waiting import wait_until
 
 KINDS = sorted(set(Kind.values()) - {Kind.RIGHTS_REQUEST_KIND_UNSPECIFIED})
 STATES = sorted(set(State.values()) - {State.RIGHTS_REQUEST_STATE_UNSPECIFIED})
@@ -328,9 +334,8 @@ def test_no_file_of_the_database_has_her_salt_after_her_erasure(
 
     erase(world)
 
-    assert files_with(tmp_path, salt) == set()
+    wait_until(lambda: not files_with(tmp_path, salt) | files_with(tmp_path, LAN.encode()))
     assert files_with(tmp_path, of_another)
-    assert files_with(tmp_path, LAN.encode()) == set()
 
 
 def test_an_erasure_waits_for_no_reader_and_what_he_kept_goes_with_the_next_one(
@@ -346,4 +351,29 @@ def test_an_erasure_waits_for_no_reader_and_what_he_kept_goes_with_the_next_one(
 
     erase(world)
 
-    assert files_with(tmp_path, salt) == set()
+    wait_until(lambda: files_with(tmp_path, salt) == set())
+
+
+def test_an_erasure_whose_officer_has_gone_away_leaves_no_salt_in_the_files_either(
+    world: GatewayWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.consent()
+    salt = salt_of(world)
+    asked = submit(world, DELETE, GATEWAY).request_id
+    acknowledge(world, asked, OFFICE)
+
+    calls: list[grpc.Future[pb.FulfilResponse]] = []
+
+    def go_away(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("DELETE FROM subject_salt"):
+            wait_until(lambda: calls)
+            calls[0].cancel()
+            wait_until(lambda: any("CALLER_GONE" in record.getMessage() for record in caplog.records))
+
+    event.listen(engine_of(world), "after_cursor_execute", go_away)
+    with caplog.at_level(logging.INFO, LOGGER):
+        request = pb.FulfilRequest(request_id=asked)
+        calls.append(service(world, OFFICE).Fulfil.future(request, metadata=by_officer(OFFICE), timeout=TIMEOUT_S))
+        wait_until(lambda: files_with(tmp_path, salt) == set())
+
+    assert listed(world, pb.ListRequest(), OFFICE).requests[0].state == FULFILLED

@@ -44,6 +44,8 @@ class Job:
     """What the change can invalidate."""
     check: Check | None = None
     """Refuses what no longer holds at this place of the log; then the entry is not written."""
+    then: Callable[[], None] | None = None
+    """Called once it is durable, whoever waits for that, by the thread that wrote it: for what takes no time."""
 
 
 class BatchWriter:
@@ -97,6 +99,9 @@ class BatchWriter:
         if written:
             self._appender.committed()
             self._on_batch(written)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if job.then is not None and isinstance(outcome, int):
+                    job.then()
         return outcomes
 
     def _is_database_failing(self, error: Exception) -> bool:
