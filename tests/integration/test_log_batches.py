@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from lienthong_core.database import open_database
 from lienthong_core.errors import Refusal
@@ -127,6 +128,24 @@ def test_a_database_that_fails_withholds_the_answers_of_the_whole_batch(engine: 
 
     assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
     assert verify_log(engine, KEY.verifier).size == 0
+    assert batches.write([Job(entry(0))]) == [0]
+
+
+def test_a_batch_that_gets_no_connection_waits_for_it_once_and_not_for_each_of_its_jobs(
+    engine: Engine, batches: BatchWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+
+    def connect() -> Connection:
+        asked.append(None)
+        raise NoConnection("the pool has no connection left")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(engine, "connect", connect)
+        outcomes = write_beside(batches, Job(entry(0)))
+
+    assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
+    assert len(asked) == 1
     assert batches.write([Job(entry(0))]) == [0]
 
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from lienthong_core.database import Busy, WritingConnection
 from lienthong_core.errors import Refusal, unavailable
@@ -108,7 +109,9 @@ class BatchWriter:
         """Return whether an error says something of the database, and not of what was to be written."""
         driver = self._driver
         of_what_was_written = (DataError, IntegrityError, driver.DataError, driver.IntegrityError)
-        return isinstance(error, DBAPIError | driver.Error) and not isinstance(error, of_what_was_written)
+        return isinstance(error, DBAPIError | driver.Error | NoConnection) and not isinstance(
+            error, of_what_was_written
+        )
 
     def _append(self, connection: Connection, jobs: Sequence[Job]) -> list[Outcome]:
         """Write what is not refused, and return what will have become of each job once that is committed."""
