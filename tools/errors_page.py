@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from google.protobuf.descriptor import FileDescriptor
 
 from lienthong.api.options.v1 import options_pb2
 from lienthong_core.contracts import all_contracts
+from lienthong_core.errors import SHARED_REASONS
 
 CONTRACTS = Path(__file__).resolve().parent.parent / "proto" / "lienthong" / "api"
 PAGE = CONTRACTS.parents[2] / "docs" / "errors.md"
+_WIDTH = 120
 _REASON = re.compile(r"((?: *//.*\n)+) *ERROR_REASON_(\w+) = \d+;")
 _METHOD = re.compile(r"((?: *//.*\n)+) *rpc (\w+)\(")
 _SERVICE = re.compile(r"((?:^//[^\n]*\n)*)^service (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
@@ -35,14 +38,16 @@ Every refusal is a gRPC status with a sentence that says what to do, and a `goog
 
 In Python, `lienthong.client.explain(error)` returns all of this.
 
-A provider refuses with the reasons that its contract declares, and with those of the gateway that fit. The gateway
-passes on the status and the reason, and says what the contract says about it. The provider's own sentence and metadata
-stay behind, because they may hold what nobody granted; if it gives any other reason, the caller is told
+A provider refuses with the reasons that its contract declares, and with some of the gateway's. The gateway passes on
+the status and the reason, and says what the contract says about it. The provider's own sentence and metadata stay
+behind, because they may hold what nobody granted; if it gives any other reason, the caller is told
 `PROVIDER_ANSWER_INVALID`.
 
 ## Reasons of the gateway
 
-Providers use those that fit them with the same meaning.
+Providers give these with the same meaning:
+{shared}.
+The others say what the gateway itself decided or did, and nobody else gives them.
 
 | Reason | Status | Meaning, and what to do |
 |---|---|---|
@@ -109,7 +114,9 @@ def own_reasons(area: str = "*") -> list[OwnReasons]:
 def page() -> str:
     """Return the whole page."""
     rows = "".join(f"| `{r.reason}` | `{r.status}` | {r.advice[0].upper()}{r.advice[1:]} |\n" for r in shared_reasons())
-    return f"{_HEAD}{rows}{''.join(_sections(own_reasons()))}{''.join(_declared())}{_FOOT}"
+    shared = ", ".join(f"`{r.reason}`" for r in shared_reasons() if r.reason in SHARED_REASONS)
+    head = _HEAD.replace("{shared}", fill(shared, _WIDTH))
+    return f"{head}{rows}{''.join(_sections(own_reasons()))}{''.join(_declared())}{_FOOT}"
 
 
 def _sections(own: list[OwnReasons]) -> Iterator[str]:

@@ -67,8 +67,25 @@ def reason_name(reason: ErrorReason.ValueType) -> str:
     return ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
 
 
-SHARED_REASONS = frozenset(reason_name(value) for value in ErrorReason.values() if value)
-"""The reasons of the gateway, which a provider may give with the same meaning."""
+SHARED_REASONS = frozenset(
+    reason_name(value)
+    for value in (
+        ErrorReason.ERROR_REASON_INTERNAL,
+        ErrorReason.ERROR_REASON_HEADER_DUPLICATED,
+        ErrorReason.ERROR_REASON_HEADER_INVALID,
+        ErrorReason.ERROR_REASON_CALLER_NOT_ALLOWED,
+        ErrorReason.ERROR_REASON_METHOD_UNKNOWN,
+        ErrorReason.ERROR_REASON_REQUEST_MALFORMED,
+        ErrorReason.ERROR_REASON_PERSONAL_NUMBER_INVALID,
+        ErrorReason.ERROR_REASON_MESSAGE_TOO_LARGE,
+        ErrorReason.ERROR_REASON_CURSOR_INVALID,
+        ErrorReason.ERROR_REASON_PAGE_SIZE_INVALID,
+    )
+)
+"""Reasons of the gateway that a provider may give with the same meaning."""
+
+GATEWAY_REASONS = frozenset(reason_name(value) for value in ErrorReason.values() if value) - SHARED_REASONS
+"""The others, which say what the gateway itself decided or did: nobody else gives them."""
 
 
 def invalid(reason: str, message: str) -> Refusal:

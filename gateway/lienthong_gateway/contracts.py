@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, MethodPolicy
 from lienthong_core.contracts import declared_datasets
+from lienthong_core.errors import GATEWAY_REASONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway.field_paths import FieldPath
 from lienthong_gateway.field_rules import ContractFault, MessageRules, response_rules
@@ -100,6 +101,8 @@ def _reasons(file: FileDescriptor) -> dict[str, str]:
     for declared in file.GetOptions().Extensions[options_pb2.provider_reason]:
         if not _REASON.fullmatch(declared.name) or not declared.advice or declared.name in reasons:
             raise ContractFault(f"{file.name} declares {declared.name!r} as a reason twice, without advice or misnamed")
+        if declared.name in GATEWAY_REASONS:
+            raise ContractFault(f"{file.name} declares {declared.name} as a reason, which is the gateway's")
         reasons[declared.name] = declared.advice
     return reasons
 

@@ -26,7 +26,7 @@ class Digests:
         """
         self.request_bytes = len(request or b"")
         self.response = ""
-        """HMAC-SHA256 of what was released last, hex, with `key`; empty: nothing was."""
+        """HMAC-SHA256 of the last answer, hex, with `key`; empty: there was none. For nobody unless it is released."""
         self.response_bytes = 0
 
     @cached_property

@@ -104,6 +104,8 @@ class Trace:
     """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
     """Time spent in each step that was reached, microseconds."""
+    commitments: set[str] = field(default_factory=set[str])
+    """Those to the subject in its entries so far: none, or one. Copies of the trace share it."""
 
     @classmethod
     def begin(cls, method: str, request: bytes) -> Self:

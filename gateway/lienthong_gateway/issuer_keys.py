@@ -17,7 +17,8 @@ _WHOLE_TIMEOUT_S = 3.0
 # A token that names an unknown key makes the gateway ask; a stream of such tokens does not make it ask each time.
 _REFETCH_AFTER_S = 5.0
 _FRESH_FOR_S = 300.0
-"""How long after it was withdrawn a key may still be believed, while the provider can be reached."""
+"""How old the keys may be before the next call has them fetched anew: until they are, one that was withdrawn is
+believed. A provider that cannot be reached withdraws none."""
 
 _log = logging.getLogger(__name__)
 

@@ -185,6 +185,7 @@ class Pipeline:
 
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
         trace.officer = read_officer(call.headers)
+        await self.identifier.check_officer(caller, trace.officer)
         holder = await self.authenticator.authenticate(caller, call.headers)
         answer = await method.answer(LocalCall(caller, holder, trace), method.read(call.request))
         return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))

@@ -45,7 +45,7 @@ from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
-from lienthong_gateway.subjects.erasure import Erasure
+from lienthong_gateway.subjects.erasure import Erasure, Forgetting
 from lienthong_gateway.subjects.service import SubjectRightsAnswers
 from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
@@ -80,7 +80,8 @@ class GatewayServer:
             self._registration = CurrentRegistration.of(self.engine)
             self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)
-            self._erasure = Erasure(config.system, appender.forget)
+            self._forgetting = Forgetting(self.engine)
+            self._erasure = Erasure(config.system, appender.forget, self._forgetting.begin)
             self._admission = Admission(config.limits, time.monotonic)
             self.log = LogWriter(self.engine, appender, self._metrics.observe_batch, lambda: self._admission.in_flight)
             """Entries handed in before `start` are written first."""
@@ -104,6 +105,7 @@ class GatewayServer:
         if self._running is not None:
             self._await(self._running.end())
         self.log.stop()
+        self._forgetting.end()
         if self._thread.is_alive():
             self._await(self._loop.shutdown_default_executor())
             self._loop.call_soon_threadsafe(self._loop.stop)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lienthong_gateway.consents.legal_text import CURRENT
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.waiting import wait_until
 
 ACTIVE, PAUSED, REVOKED, EXPIRED = (
     pb.ConsentState.CONSENT_STATE_ACTIVE,
@@ -111,6 +113,19 @@ def test_a_paused_consent_can_be_revoked_and_then_not_be_resumed(world: GatewayW
         why = refusal_of(call)
         assert (why.reason, why.status) == ("CONSENT_ENDED", grpc.StatusCode.FAILED_PRECONDITION)
     assert refusal_of(world.read).reason == "CONSENT_REVOKED"
+
+
+def test_the_refusal_of_an_answer_that_was_there_already_says_nothing_of_it(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+    with ThreadPoolExecutor(1) as caller:
+        with world.population.hanging("GetCitizen"):
+            call = caller.submit(refusal_of, world.read)
+            wait_until(lambda: world.population.calls)
+            revoke(world, consent_id)
+        assert call.result().reason == "CONSENT_REVOKED"
+
+    (refused,) = (entry for entry in world.entries() if entry["event"] == "REFUSAL")
+    assert (refused["response_digest"], refused["response_bytes"]) == ("", 0)
 
 
 def test_a_consent_expires_while_it_is_paused(world: GatewayWorld) -> None:

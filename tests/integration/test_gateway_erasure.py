@@ -1,26 +1,30 @@
 """Erasing a citizen at the gateway: what is kept of her, and that nothing of it leads to what was before."""
 
+import logging
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import product
+from datetime import UTC, datetime, time
+from itertools import pairwise, product
 from pathlib import Path
 
+import grpc
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, event, select, text
 
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind as Kind
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong_core.database import empty_write_ahead_log, snapshot, sqlite_url, writing
+from lienthong_core.working_days import VIETNAM, civil_date
 from lienthong_gateway import schema
 from lienthong_gateway.log.leaf import timestamp
 from lienthong_gateway.log.store import find_salt
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
 from lienthong_gateway.subjects.rules import OPEN
+from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
-from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.rights import (
     DELETE,
     GATEWAY,
@@ -30,15 +34,18 @@ from tests.support.rights import (
     VIEW,
     acknowledge,
     as_citizen,
+    by_officer,
     complied,
     extend,
     fulfil,
     listed,
     refuse,
+    service,
     submit,
     update_residence,
     withdraw,
 )
+from tests.support.waiting import wait_until
 
 KINDS = sorted(set(Kind.values()) - {Kind.RIGHTS_REQUEST_KIND_UNSPECIFIED})
 STATES = sorted(set(State.values()) - {State.RIGHTS_REQUEST_STATE_UNSPECIFIED})
@@ -162,7 +169,7 @@ def test_nothing_that_is_stored_with_her_number_leads_to_an_entry_of_before(data
         assert texts_of(rows) & of_before == set()
 
 
-def test_what_is_kept_is_as_it_was_but_for_its_id_and_the_time_of_day(world: GatewayWorld) -> None:
+def test_what_is_kept_is_as_it_was_but_for_its_id_and_all_times_but_the_day_of_submission(world: GatewayWorld) -> None:
     bring_to(world, VIEW, RECEIVED)
     bring_to(world, VIEW, EXTENDED)
     bring_to(world, RESTRICT, FULFILLED)
@@ -172,22 +179,55 @@ def test_what_is_kept_is_as_it_was_but_for_its_id_and_the_time_of_day(world: Gat
 
     after = kept_of(world)
     assert not before.keys() & after.keys()
-    for old, new in zip(before.values(), after.values(), strict=True):
-        assert old.submitted_at.ToDatetime() > new.submitted_at.ToDatetime()
+    pairs = zip(*(sorted(each.values(), key=lambda request: request.state) for each in (before, after)), strict=True)
+    for old, new in pairs:
+        assert civil_date(old.submitted_at.ToDatetime(UTC)) == civil_date(new.submitted_at.ToDatetime(UTC))
+        assert new.submitted_at.ToDatetime(VIETNAM).time() == time.min
+        assert not new.HasField("closed_at")
         for each in (old, new):
             for field in ("request_id", "submitted_at", "closed_at"):
                 each.ClearField(field)
         assert new == old
 
 
-def test_what_is_kept_stands_no_more_in_the_order_of_submission(world: GatewayWorld) -> None:
-    submit(world)
-    of_another = submit(world, number=MAI).request_id
+def numbers_of(world: GatewayWorld) -> dict[str, int]:
+    """Return the number in the database of each request, by its id."""
+    with engine_of(world).connect() as connection:
+        rows = connection.execute(text("SELECT request_id, number FROM rights_request"))
+        return {row.request_id: row.number for row in rows}
+
+
+def test_what_is_kept_stands_no_more_in_the_order_of_anything_that_has_a_time(world: GatewayWorld) -> None:
+    for _ in range(3):
+        submit(world)
+    earlier = submit(world, number=MAI).request_id
 
     erase(world)
 
-    ((new_id, _),) = kept_of(world).items()
-    assert [request.request_id for request in listed(world, pb.ListRequest()).requests] == [new_id, of_another]
+    later = submit(world, number=MAI).request_id
+    kept, numbers = kept_of(world), numbers_of(world)
+    places = [numbers[request_id] for request_id in kept]
+    assert max(places) < numbers[earlier] < numbers[later]
+    assert [request.request_id for request in listed(world, pb.ListRequest()).requests][:2] == [later, earlier]
+    gaps = {after - before for before, after in pairwise(sorted(places))}
+    assert max(gaps) > len(places), "they are numbered one after another"
+
+
+def test_what_is_kept_is_listed_page_by_page_after_the_others(world: GatewayWorld) -> None:
+    for _ in range(3):
+        submit(world)
+    erase(world)
+    of_another = submit(world, number=MAI).request_id
+
+    found: list[str] = []
+    page = listed(world, pb.ListRequest(page_size=1))
+    while page.next_cursor:
+        found += [request.request_id for request in page.requests]
+        page = listed(world, pb.ListRequest(page_size=1, cursor=page.next_cursor))
+    found += [request.request_id for request in page.requests]
+
+    assert found[0] == of_another
+    assert sorted(found[1:]) == sorted(kept_of(world))
 
 
 def test_what_is_kept_is_answered_under_its_new_id_and_no_more_under_the_old_one(world: GatewayWorld) -> None:
@@ -294,9 +334,8 @@ def test_no_file_of_the_database_has_her_salt_after_her_erasure(
 
     erase(world)
 
-    assert files_with(tmp_path, salt) == set()
+    wait_until(lambda: not files_with(tmp_path, salt) | files_with(tmp_path, LAN.encode()))
     assert files_with(tmp_path, of_another)
-    assert files_with(tmp_path, LAN.encode()) == set()
 
 
 def test_an_erasure_waits_for_no_reader_and_what_he_kept_goes_with_the_next_one(
@@ -312,4 +351,29 @@ def test_an_erasure_waits_for_no_reader_and_what_he_kept_goes_with_the_next_one(
 
     erase(world)
 
-    assert files_with(tmp_path, salt) == set()
+    wait_until(lambda: files_with(tmp_path, salt) == set())
+
+
+def test_an_erasure_whose_officer_has_gone_away_leaves_no_salt_in_the_files_either(
+    world: GatewayWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.consent()
+    salt = salt_of(world)
+    asked = submit(world, DELETE, GATEWAY).request_id
+    acknowledge(world, asked, OFFICE)
+
+    calls: list[grpc.Future[pb.FulfilResponse]] = []
+
+    def go_away(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("DELETE FROM subject_salt"):
+            wait_until(lambda: calls)
+            calls[0].cancel()
+            wait_until(lambda: any("CALLER_GONE" in record.getMessage() for record in caplog.records))
+
+    event.listen(engine_of(world), "after_cursor_execute", go_away)
+    with caplog.at_level(logging.INFO, LOGGER):
+        request = pb.FulfilRequest(request_id=asked)
+        calls.append(service(world, OFFICE).Fulfil.future(request, metadata=by_officer(OFFICE), timeout=TIMEOUT_S))
+        wait_until(lambda: files_with(tmp_path, salt) == set())
+
+    assert listed(world, pb.ListRequest(), OFFICE).requests[0].state == FULFILLED

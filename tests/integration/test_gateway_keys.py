@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,13 +17,25 @@ from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.client import CallContext
 from lienthong_core.certificates import Authority
 from lienthong_core.database import sqlite_url
+from lienthong_core.errors import Refusal
 from lienthong_core.ports import reserved_port
 from lienthong_core.signing import SigningKey
 from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.exchange import Caller
 from lienthong_gateway.issuer_keys import JwksKeys
+from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_seeds import members
 from tests.support.doubles import KeySetDouble
-from tests.support.gateway_world import HOST, PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import (
+    AUDIENCE,
+    HOST,
+    ISSUER,
+    PURPOSE,
+    TIMEOUT_S,
+    GatewayWorld,
+    gateway_world,
+    refusal_of,
+)
 
 REASON = "IDENTITY_PROVIDER_UNAVAILABLE"
 IN_TIME_S = 8.0
@@ -134,3 +146,67 @@ def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:
                 await keys.close()
 
         asyncio.run(believed_until_withdrawn())
+
+
+def authenticator_and_keys(world: GatewayWorld) -> tuple[Authenticator, JwksKeys]:
+    """Return an authenticator with keys that are fetched anew at every call; for one event loop."""
+    keys = JwksKeys(world.config.jwks_url, world.authority.certificate, fresh_for_s=0)
+    return Authenticator(ISSUER, AUDIENCE, keys, world.clock), keys
+
+
+async def refused(answer: Awaitable[object]) -> str | None:
+    """Return why something is refused, or None if it is not."""
+    try:
+        await answer
+    except Refusal as refusal:
+        return refusal.reason
+    return None
+
+
+def bearer(token: str) -> list[tuple[str, str]]:
+    return [("authorization", f"Bearer {token}")]
+
+
+def test_a_token_that_was_believed_is_refused_once_its_key_is_withdrawn(world: GatewayWorld) -> None:
+    caller = Caller(members.PORTAL, world.identity(members.PORTAL).thumbprint, "")
+    withdrawn, kept = world.key_set.keys[0], SigningKey.create()
+    of_withdrawn, of_kept = (
+        bearer(key.sign(world.claims(members.PORTAL), token_type="at+jwt")) for key in (withdrawn, kept)
+    )
+
+    async def believed_until_withdrawn() -> None:
+        authenticator, keys = authenticator_and_keys(world)
+        try:
+            world.key_set.keys.append(kept)
+            assert await authenticator.authenticate(caller, of_withdrawn)
+            assert await authenticator.authenticate(caller, of_kept)
+            world.key_set.keys.remove(withdrawn)
+            async with asyncio.timeout(TIMEOUT_S):
+                while (why := await refused(authenticator.authenticate(caller, of_withdrawn))) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            assert why == "TOKEN_SIGNATURE_INVALID"
+            assert await authenticator.authenticate(caller, of_kept)
+        finally:
+            await keys.close()
+
+    asyncio.run(believed_until_withdrawn())
+
+
+def test_a_token_that_was_believed_is_believed_while_the_provider_gives_no_keys(world: GatewayWorld) -> None:
+    caller = Caller(members.PORTAL, world.identity(members.PORTAL).thumbprint, "")
+    token = bearer(world.token())
+
+    async def believed_throughout() -> None:
+        authenticator, keys = authenticator_and_keys(world)
+        try:
+            assert await authenticator.authenticate(caller, token)
+            world.key_set.answer = PlainTextResponse("not now", 503)
+            asked = world.key_set.asked
+            async with asyncio.timeout(TIMEOUT_S):
+                while world.key_set.asked < asked + 3:
+                    assert await authenticator.authenticate(caller, token)
+                    await asyncio.sleep(0)
+        finally:
+            await keys.close()
+
+    asyncio.run(believed_throughout())

@@ -95,6 +95,10 @@ REASONS_OF_NOBODY = {
     "three thousand letters": "LAN" * 1_000,
     "nothing": "",
     "what the contract has for never sent": "UNSPECIFIED",
+    "the gateway's own failure": "STORE_UNAVAILABLE",
+    "the failure of the gateway's log": "EXCHANGE_LOG_UNAVAILABLE",
+    "the gateway's own decision": "CONSENT_REVOKED",
+    "the gateway's own note": "CALLER_GONE",
 }
 
 

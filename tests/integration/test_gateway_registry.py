@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
@@ -73,3 +73,27 @@ def test_who_has_read_what_is_registered_keeps_it_while_others_see_the_change(en
 
     assert (members.SHOP, "nv-01") not in before.officers
     assert (members.SHOP, "nv-01") in current.value.officers
+
+
+def test_what_is_registered_while_it_is_read_is_read_whole_or_not_at_all(engine: Engine) -> None:
+    current = CurrentRegistration.of(engine)
+    with writing(engine) as connection:
+        save_head(connection, read_head(connection).after(Touches.REGISTRATION))
+    purpose = replace(members.PURPOSES[0], code="registering-meanwhile")
+    right = replace(RIGHT, purpose=purpose.code)
+    seen: list[str] = []
+
+    def register(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "FROM purpose" in statement and not seen:
+            seen.append(statement)
+            with writing(engine) as connection:
+                store.add_purpose(connection, purpose)
+                store.put_access_right(connection, right)
+
+    event.listen(engine, "after_cursor_execute", register)
+    current.refresh()
+    event.remove(engine, "after_cursor_execute", register)
+
+    assert seen
+    rights = current.value.access_rights.values()
+    assert {right.purpose for right in rights} <= current.value.purposes.keys()

@@ -1,5 +1,7 @@
 """A provider that answers with a stream: each message is minimised, confirmed and recorded before it is released."""
 
+import json
+import logging
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import Receipt, explain
 from lienthong_core.errors import not_found
+from lienthong_core.json_lines import JsonLines
+from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
 from tests.support.following import about, following
 from tests.support.gateway_world import TIMEOUT_S
-from tests.support.streaming import name_in
+from tests.support.streaming import FOLLOW, name_in
 from tests.support.waiting import wait_until
 
 
@@ -48,6 +52,26 @@ def test_a_consent_revoked_in_the_middle_ends_the_stream(tmp_path: Path) -> None
 
         assert explain(caught.value).reason == "CONSENT_REVOKED"
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CONSENT_REVOKED")]
+
+
+def test_the_end_of_a_stream_says_nothing_of_the_message_that_was_withheld_nor_of_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, LOGGER), following(tmp_path, two_answers()) as place:
+        call = place.follow()
+        assert next(call)
+        stub = ConsentServiceStub(place.world.channel(members.IDENTITY))
+        stub.RevokeConsent(RevokeConsentRequest(consent_id=place.consent.consent_id), timeout=TIMEOUT_S)
+        place.double.go_on.set()
+        with pytest.raises(grpc.RpcError):
+            next(call)
+        released, refused = (entry for entry in place.world.entries() if entry["method"] == FOLLOW)
+
+    assert released["response_digest"]
+    assert (refused["response_digest"], refused["response_bytes"]) == ("", 0)
+    assert refused["request_digest"] == released["request_digest"]
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOGGER]
+    assert [line["response_bytes"] for line in lines if line["reason"] == "CONSENT_REVOKED"] == [0]
 
 
 def test_a_consent_that_is_over_in_the_middle_ends_the_stream(tmp_path: Path) -> None:
@@ -106,6 +130,8 @@ def test_a_caller_who_goes_away_in_the_middle_is_noted(tmp_path: Path) -> None:
 
         wait_until(lambda: len(place.recorded()) > 1)
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CALLER_GONE")]
+        (gone,) = (entry for entry in place.world.entries() if entry["reason"] == "CALLER_GONE")
+        assert (gone["response_digest"], gone["response_bytes"]) == ("", 0)
 
 
 def test_a_stream_without_consent_does_not_begin(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -142,6 +143,28 @@ def test_an_auditor_finds_what_fits_the_filter_and_nothing_else(
     assert [access.log_index for access in found if access.log_index < OLD] == [
         number for number in range(OLD - 1, -1, -1) if expected(number)
     ]
+
+
+@pytest.fixture
+def in_vietnam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the machine's local time be Vietnam's."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Ho_Chi_Minh")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_vietnam")
+def test_times_of_a_filter_are_the_same_in_every_time_zone_of_the_machine(world: GatewayWorld) -> None:
+    wanted = pb.AccessFilter(time_from=moment(10), time_to=moment(20))
+    beginning, end = Timestamp(seconds=-62_135_596_800), Timestamp(seconds=253_402_300_799)
+
+    found = list_accesses(world, members.AUDITOR, filter=wanted)
+    of_all_times = page_of(world, members.AUDITOR, filter=pb.AccessFilter(time_from=beginning, time_to=end))
+
+    assert [access.log_index for access in found] == list(range(19, 9, -1))
+    assert of_all_times.accesses
 
 
 def test_a_filter_never_shows_an_agency_more_than_its_own(world: GatewayWorld) -> None:

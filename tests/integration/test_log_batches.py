@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from lienthong_core.database import open_database
 from lienthong_core.errors import Refusal
 from lienthong_gateway import schema
+from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.head import Head
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import SALTS
+from lienthong_gateway.log.store import SALTS, all_entries
 from lienthong_gateway.log.verify import verify_log
 from tests.support.log import entry
 
@@ -127,3 +129,62 @@ def test_a_database_that_fails_withholds_the_answers_of_the_whole_batch(engine: 
     assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
     assert verify_log(engine, KEY.verifier).size == 0
     assert batches.write([Job(entry(0))]) == [0]
+
+
+def test_a_batch_that_gets_no_connection_waits_for_it_once_and_not_for_each_of_its_jobs(
+    engine: Engine, batches: BatchWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+
+    def connect() -> Connection:
+        asked.append(None)
+        raise NoConnection("the pool has no connection left")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(engine, "connect", connect)
+        outcomes = write_beside(batches, Job(entry(0)))
+
+    assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
+    assert len(asked) == 1
+    assert batches.write([Job(entry(0))]) == [0]
+
+
+def of_somebody(number: int, trace: Trace) -> Job:
+    return Job(replace(entry(number), trace=trace))
+
+
+def subjects(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [stored.subject for stored in all_entries(connection)]
+
+
+def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(engine: Engine) -> None:
+    appender = Appender(engine, KEY)
+    batches = BatchWriter(engine, appender, lambda _entries: None)
+    trace, later = about(SOMEBODY).trace, about(SOMEBODY).trace
+
+    def erase(connection: Connection) -> None:
+        connection.execute(delete(SALTS).where(SALTS.c.personal_number == SOMEBODY))
+        appender.forget(SOMEBODY)
+
+    batches.write([of_somebody(0, trace), Job(about(""), erase), of_somebody(1, trace), of_somebody(2, later)])
+    batches.close()
+
+    before, _, under_way, after = subjects(engine)
+    assert before
+    assert under_way == ""
+    assert after not in {"", before}
+
+
+def test_an_entry_is_about_her_also_if_the_batch_that_it_was_in_first_was_not_written(
+    engine: Engine, batches: BatchWriter
+) -> None:
+    trace = about(SOMEBODY).trace
+
+    first, failed = batches.write([of_somebody(0, trace), Job(entry(0), check=stumbling)])
+    second = batches.write([of_somebody(1, trace)])
+
+    assert (first, second) == (0, [1])
+    assert isinstance(failed, Refusal)
+    one, other = subjects(engine)
+    assert one == other != ""

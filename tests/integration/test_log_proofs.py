@@ -1,6 +1,7 @@
 """Receipts, checkpoints, proofs and cosignatures from a running gateway, and its log verified from outside."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url, writing
 from lienthong_core.systems import SystemId
+from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointKey
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.leaf import Entry
@@ -27,6 +29,7 @@ from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 from lienthong_seeds import members
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.log import entry, filled
+from tests.support.waiting import wait_until
 
 OLD = 300
 WITNESS = CosigningKey.create("witness.test/w1")
@@ -185,6 +188,29 @@ def test_an_older_cosignature_does_not_take_the_place_of_a_newer_one(world: Gate
     cosign(world, 148, newer)
 
     assert newer in cosign(world, 148, older).checkpoint.note.splitlines()
+
+
+def test_of_cosignatures_that_come_at_once_the_newest_is_kept_and_each_that_is_kept_is_recorded_once(
+    world: GatewayWorld,
+) -> None:
+    assert isinstance(world.gateway, GatewayServer)
+    log = world.gateway.log
+    before = sum(leaf["event"] == "COSIGNATURE" for leaf in world.entries())
+    text = newest(world, tree_size=185).checkpoint.note.partition("\n\n")[0] + "\n"
+    older, newer = (WITNESS.sign(text, datetime(2026, month, 1, tzinfo=UTC)) for month in (5, 6))
+    with ThreadPoolExecutor(3) as callers:
+        with writing(world.gateway.engine):
+            # All of them have looked at what is kept before any of them is written.
+            log.append(Job(entry(0)))
+            wait_until(lambda: log.depth == 0)
+            calls = []
+            for line in (newer, older, newer):
+                calls.append(callers.submit(cosign, world, 185, line))
+                wait_until(lambda: log.depth == len(calls))
+        answers = [call.result().checkpoint.note.splitlines()[-1] for call in calls]
+
+    assert answers == [newer] * 3
+    assert sum(leaf["event"] == "COSIGNATURE" for leaf in world.entries()) == before + 1
 
 
 def test_the_files_of_the_log_carry_the_cosignature(world: GatewayWorld) -> None:

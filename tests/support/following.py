@@ -28,7 +28,11 @@ def registration() -> Registration:
     """Return the usual registration with the second provider added."""
     systems = (*members.SYSTEMS, System(PROVIDER, "Theo dõi", "Follow", (SERVICE,)))
     return Registration.of(
-        systems, (*members.PURPOSES, PURPOSE), (*members.ACCESS_RIGHTS, RIGHT), auditors=(members.AUDITOR,)
+        systems,
+        (*members.PURPOSES, PURPOSE),
+        (*members.ACCESS_RIGHTS, RIGHT),
+        officers=members.OFFICERS,
+        auditors=(members.AUDITOR,),
     )
 
 

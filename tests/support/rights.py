@@ -85,10 +85,16 @@ def listed(
 
 
 def update_residence(world: GatewayWorld) -> None:
+    """Have a citizen's residence changed, by a provider that does so."""
+    world.population.answer("UpdateResidence", population_pb2.UpdateResidenceResponse(change_number=1))
+    ask_to_update_residence(world)
+
+
+def ask_to_update_residence(world: GatewayWorld) -> None:
+    """Ask the provider, however it answers now, to change a citizen's residence."""
     context = CallContext(
         PURPOSE, legal_basis="state_19_1_c", legal_reference="G01.99-20261121-0000001", officer=members.OFFICER
     )
-    world.population.answer("UpdateResidence", population_pb2.UpdateResidenceResponse(change_number=1))
     stub = PopulationServiceStub(world.channel(members.PORTAL))
     request = population_pb2.UpdateResidenceRequest(personal_number=LAN)
     stub.UpdateResidence(request, metadata=context.metadata(), timeout=TIMEOUT_S)

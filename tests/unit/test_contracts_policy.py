@@ -270,6 +270,7 @@ BAD_REASONS = {
     "a digit first": [ProviderReason(name="1A", advice="Do.")],
     "too long": [ProviderReason(name="A" * 64, advice="Do.")],
     "no advice": [ProviderReason(name="A")],
+    "the gateway's": [ProviderReason(name="STORE_UNAVAILABLE", advice="Do.")],
     "declared twice": [GOOD_REASON, GOOD_REASON],
 }
 

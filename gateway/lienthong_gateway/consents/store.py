@@ -93,6 +93,12 @@ def find_consent(connection: Connection, consent_id: str, *, lock: bool = False)
     return None if row is None else _consent(row)
 
 
+def is_consent_of(connection: Connection, consent_id: str, personal_number: str) -> bool:
+    """Return whether a consent is a citizen's; it is no more once she has been erased."""
+    this = (CONSENTS.c.consent_id == consent_id, CONSENTS.c.subject_number == personal_number)
+    return connection.execute(select(CONSENTS.c.state).where(*this)).first() is not None
+
+
 def consents_between(
     connection: Connection, parties: Parties, now: datetime, exchange_id: str
 ) -> Sequence[StoredConsent]:

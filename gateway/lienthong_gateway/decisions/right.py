@@ -9,6 +9,7 @@ from lienthong_core.errors import denied, invalid
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, LegalGround, Registration
+from lienthong_gateway.registry.officers import check_named_officer
 from lienthong_gateway.registry.words import describe, has_form
 
 
@@ -48,12 +49,7 @@ def find_right(
         )
         raise denied("LEGAL_BASIS_NOT_ALLOWED", message)
     # On consent nobody need be named, but whoever is named acts.
-    if claim.officer and (caller.system, claim.officer) not in registration.officers:
-        message = (
-            f"The officer in x-road-userid is not registered as acting for {caller.system}; name one who is, or have "
-            "the gateway's administrator admit this one."
-        )
-        raise denied("OFFICER_NOT_ALLOWED", message)
+    check_named_officer(registration, caller.system, claim.officer)
     return right
 
 

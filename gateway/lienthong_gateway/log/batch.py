@@ -11,10 +11,12 @@ from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from lienthong_core.database import Busy, WritingConnection
 from lienthong_core.errors import Refusal, unavailable
 from lienthong_core.failures import log_failure
+from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender, Line
 from lienthong_gateway.log.head import Head, Touches
 from lienthong_gateway.log.leaf import Entry
@@ -41,6 +43,8 @@ class Job(NamedTuple):
     """What the change can invalidate."""
     check: Check | None = None
     """Refuses what no longer holds at this place of the log; then the entry is not written."""
+    then: Callable[[], None] | None = None
+    """Called once it is durable, whoever waits for that, by the thread that wrote it: for what takes no time."""
 
 
 class BatchWriter:
@@ -52,6 +56,8 @@ class BatchWriter:
         self._driver = engine.dialect.loaded_dbapi
         self._appender = appender
         self._on_batch = on_batch
+        self._named: list[tuple[Trace, str]] = []
+        """Exchanges whose first entry about a citizen is in the batch, each with the commitment to her."""
 
     @property
     def head(self) -> Head:
@@ -72,6 +78,7 @@ class BatchWriter:
 
         Not `wait`: raises Busy, and nothing is written, if somebody else is writing the database just now.
         """
+        self._named = []
         try:
             connection = self._database.begin(wait=wait)
             outcomes = self._append(connection, jobs)
@@ -83,6 +90,8 @@ class BatchWriter:
             log_failure(_log, "writing a batch of the exchange log", error)
             self._database.close()
             self._appender.rolled_back()
+            for trace, subject in self._named:
+                trace.commitments.discard(subject)
             if len(jobs) > 1 and not self._is_database_failing(error):
                 # One of them is at fault, whichever it is: nobody else's answer is withheld for it.
                 return [outcome for job in jobs for outcome in self.write([job])]
@@ -91,13 +100,18 @@ class BatchWriter:
         if written:
             self._appender.committed()
             self._on_batch(written)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if job.then is not None and isinstance(outcome, int):
+                    job.then()
         return outcomes
 
     def _is_database_failing(self, error: Exception) -> bool:
         """Return whether an error says something of the database, and not of what was to be written."""
         driver = self._driver
         of_what_was_written = (DataError, IntegrityError, driver.DataError, driver.IntegrityError)
-        return isinstance(error, DBAPIError | driver.Error) and not isinstance(error, of_what_was_written)
+        return isinstance(error, DBAPIError | driver.Error | NoConnection) and not isinstance(
+            error, of_what_was_written
+        )
 
     def _append(self, connection: Connection, jobs: Sequence[Job]) -> list[Outcome]:
         """Write what is not refused, and return what will have become of each job once that is committed."""
@@ -108,17 +122,29 @@ class BatchWriter:
         for place, job in enumerate(jobs):
             try:
                 # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
-                subject = self._appender.commitment(connection, job.entry.trace.subject)
+                subject = self._commitment(connection, job.entry.trace)
                 line, head = _changed(connection, job, subject, head)
             except Refusal as refusal:
                 outcomes[place] = refusal
             else:
+                if subject and not job.entry.trace.commitments:
+                    job.entry.trace.commitments.add(subject)
+                    self._named.append((job.entry.trace, subject))
                 accepted.append(place)
                 lines.append(line)
         if lines:
             for place, index in zip(accepted, self._appender.append(connection, lines, head), strict=True):
                 outcomes[place] = index
         return outcomes
+
+    def _commitment(self, connection: Connection, trace: Trace) -> str:
+        """Return the commitment to the subject of an entry; empty for nobody.
+
+        Empty also if she was erased after an earlier entry of the exchange: the two have its id in common, and her new
+        commitment would lead to the old one.
+        """
+        subject = self._appender.commitment(connection, trace.subject)
+        return subject if not trace.commitments or subject in trace.commitments else ""
 
 
 def unwritten() -> Refusal:

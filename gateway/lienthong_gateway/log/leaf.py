@@ -36,6 +36,8 @@ class Entry:
     def leaf(self, commitment: str) -> bytes:
         """Return the leaf; `commitment` stands for the citizen, empty if the entry is about nobody in particular."""
         trace = self.trace
+        # Only of what was released: whoever has the key could find a short answer that was withheld by trying.
+        digests, released = trace.digests, self.event == LogEvent.LOG_EVENT_EXCHANGE
         return _canonical(
             {
                 "version": LEAF_VERSION,
@@ -59,10 +61,10 @@ class Entry:
                 "datasets_released": self.datasets_released,
                 "datasets_withheld": self.datasets_withheld,
                 "fields_released": self.fields_released,
-                "request_digest": trace.digests.request,
-                "request_bytes": trace.digests.request_bytes,
-                "response_digest": trace.digests.response,
-                "response_bytes": trace.digests.response_bytes,
+                "request_digest": digests.request,
+                "request_bytes": digests.request_bytes,
+                "response_digest": digests.response if released else "",
+                "response_bytes": digests.response_bytes if released else 0,
                 "decision": _DECISIONS.get(self.event, ""),
                 "status": self.status,
                 "reason": self.reason,

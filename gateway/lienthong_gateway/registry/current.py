@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Engine
 
+from lienthong_core.database import snapshot
 from lienthong_gateway.log.head import read_head
 from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.store import load_registration
@@ -56,7 +57,7 @@ class CurrentRegistration:
 
 
 def _read_stored(engine: Engine, known: int) -> tuple[int, Registration | None]:
-    with engine.connect() as connection:
-        # In this order: a registration that is newer than its epoch is only read again too soon.
+    # A right is not to be read without the purpose that was registered just before it.
+    with snapshot(engine) as connection:
         epoch = read_head(connection).registration_epoch
         return epoch, None if epoch == known else load_registration(connection)

@@ -15,6 +15,7 @@ from lienthong_core.systems import SystemId
 from lienthong_core.working_days import ONE_DAY, civil_date
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.registration import AccessRight, LegalGround, Period, Purpose, Registration
+from lienthong_gateway.registry.officers import check_named_officer
 from lienthong_gateway.registry.words import LEGAL_BASIS_WORDS, REFERENCE_FORMS
 
 _PURPOSE_CODE = re.compile(r"[0-9]\.[0-9]{6}|[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -54,9 +55,7 @@ def check_officer(registration: Registration, caller: SystemId, officer: str) ->
     """Refuse a call that no registered officer of the caller makes: OFFICER_MISSING, OFFICER_NOT_ALLOWED."""
     if not officer:
         raise invalid("OFFICER_MISSING", "Name the officer who acts in x-road-userid.")
-    if (caller, officer) not in registration.officers:
-        message = f"The officer in x-road-userid is not registered as acting for {caller}; name one who is."
-        raise denied("OFFICER_NOT_ALLOWED", message)
+    check_named_officer(registration, caller, officer)
 
 
 def check_purpose(purpose: Purpose, facts: Facts) -> None:

@@ -31,6 +31,9 @@ class IssuerKeys(Protocol):
 
 @dataclass(frozen=True)
 class _Token:
+    key_id: str
+    key: jwt.PyJWK
+    """What its signature was checked with."""
     holder: TokenHolder
     thumbprint: str
     valid_from: float
@@ -45,7 +48,7 @@ class Authenticator:
         self._audience = audience
         self._keys = keys
         self._clock = clock
-        # A signature is checked once a token; everything that can change is checked at every call.
+        # A signature is checked once a token and key; everything that can change is checked at every call.
         self._verified: OrderedDict[bytes, _Token] = OrderedDict()
 
     async def authenticate(self, caller: Caller, headers: CallHeaders) -> TokenHolder | None:
@@ -62,15 +65,16 @@ class Authenticator:
             raise _malformed("the header must be `Bearer` and the token")
         digest = hashlib.sha256(text.encode()).digest()
         token = self._verified.get(digest)
-        if token is None:
-            token = self._verified[digest] = await self._verify(text)
+        key_id = _key_id(text) if token is None else token.key_id
+        key = await self._keys.find(key_id)
+        if token is None or token.key is not key:
+            token = self._verified[digest] = self._verify(text, key_id, key)
             if len(self._verified) > _CACHED:
                 self._verified.popitem(last=False)
         _check_now(token, caller, self._clock.now())
         return token.holder
 
-    async def _verify(self, text: str) -> _Token:
-        key = await self._keys.find(_key_id(text))
+    def _verify(self, text: str, key_id: str, key: jwt.PyJWK | None) -> _Token:
         if key is None:
             message = "The access token is signed with a key that is not the identity provider's."
             raise unauthenticated("TOKEN_SIGNATURE_INVALID", message)
@@ -86,7 +90,7 @@ class Authenticator:
             )
         except jwt.PyJWTError as error:
             raise _refusal(error) from error
-        return _token(claims)
+        return _token(key_id, key, claims)
 
 
 def _key_id(text: str) -> str:
@@ -101,9 +105,11 @@ def _key_id(text: str) -> str:
     return str(header.get("kid", ""))
 
 
-def _token(claims: Mapping[str, Any]) -> _Token:
+def _token(key_id: str, key: jwt.PyJWK, claims: Mapping[str, Any]) -> _Token:
     try:
         return _Token(
+            key_id=key_id,
+            key=key,
             holder=TokenHolder(str(claims["personal_number"]), int(claims["account_level"]), _scopes(claims)),
             thumbprint=str(claims["cnf"]["x5t#S256"]),
             valid_from=max(float(claims["iat"]), float(claims.get("nbf", 0))),

@@ -1,5 +1,6 @@
 """Step 1, identify: which system calls, from its certificate, and what the call says about itself."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 
@@ -11,6 +12,7 @@ from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Caller, Claim
 from lienthong_gateway.registry.current import CurrentRegistration
+from lienthong_gateway.registry.officers import check_named_officer
 
 _MAX_VALUE = 128
 _PARTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -36,6 +38,13 @@ class Identifier:
         _check_claimed_client(system, headers)
         message_id = headers.single(Header.MESSAGE_ID, max_length=_MAX_VALUE)
         return Caller(system, thumbprint, message_id)
+
+    async def check_officer(self, caller: Caller, officer: str) -> None:
+        """Refuse an officer who is named and may not act for the caller: OFFICER_NOT_ALLOWED."""
+        if officer and (caller.system, officer) not in self._registration.value.officers:
+            # Another replica may have admitted him.
+            await asyncio.to_thread(self._registration.refresh)
+            check_named_officer(self._registration.value, caller.system, officer)
 
     def _certificate(self, auth_context: Mapping[str, Iterable[bytes]]) -> tuple[SystemId, str]:
         """Return the system that a certificate names, and the certificate's thumbprint."""

@@ -7,12 +7,15 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
+from sqlalchemy import Connection
+
 from lienthong.api.exchange.v1.log_pb2 import LOG_EVENT_CHANGE_ALLOWED, LOG_EVENT_EXCHANGE, LOG_EVENT_REFUSAL
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal
-from lienthong_gateway.consents.store import take_use
+from lienthong_gateway.consents.store import is_consent_of, take_use
 from lienthong_gateway.exchange import Released, Trace, UseLimit
 from lienthong_gateway.log.batch import Change, Check, Job
+from lienthong_gateway.log.head import Head
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
 
@@ -58,15 +61,20 @@ class Recorder:
 
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
-        return await self._writer.write(Job(self._refusal(trace, refusal)))
+        return await self._writer.write(self._refused(trace, refusal))
 
     def note(self, trace: Trace, refusal: Refusal) -> None:
         """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
-        self._writer.append(Job(self._refusal(trace, refusal)))
+        self._writer.append(self._refused(trace, refusal))
 
     def turned_away(self, trace: Trace, refusal: Refusal, calls: int) -> None:
         """Hand in one entry for so many calls that were not taken on, without waiting for it to be durable."""
         self._writer.append(Job(replace(self._refusal(trace, refusal), calls=calls)))
+
+    def _refused(self, trace: Trace, refusal: Refusal) -> Job:
+        # A refusal is not confirmed: the consent that was relied on may have been erased since.
+        check = partial(_forget_erased, trace) if trace.consent_id else None
+        return Job(self._refusal(trace, refusal), check=check)
 
     def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
@@ -77,3 +85,9 @@ def _counted(entry: Entry, limit: UseLimit | None) -> Change | None:
     if limit is None or entry.trace.sequence:
         return None
     return partial(take_use, limit=limit, exchange_id=entry.trace.exchange_id, now=entry.time)
+
+
+def _forget_erased(trace: Trace, connection: Connection, _head: Head) -> None:
+    """Have the entry name no consent that is hers no more: it would lead from her new commitment to the old one."""
+    if not is_consent_of(connection, trace.consent_id, trace.subject):
+        trace.consent_id = trace.consent_digest = ""

@@ -5,10 +5,11 @@ even by trying every number; the leaves themselves stay as they were signed. If 
 new salt, so that nothing leads from the new entries to the old ones.
 """
 
-import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +37,8 @@ class Erasure:
     """The gateway's own, which ends her consents."""
     forget_commitment: Callable[[str], None]
     """Has whoever appends to the log forget the commitment to a citizen, which it keeps so as not to read her salt."""
+    forget_in_files: Callable[[], None]
+    """To be called once an erasure is durable."""
 
     def erase(self, connection: Connection, personal_number: str, now: datetime) -> None:
         """Delete what links the gateway's records to a citizen."""
@@ -45,18 +48,33 @@ class Erasure:
         self.forget_commitment(personal_number)
 
 
-async def forget_in_files(engine: Engine) -> None:
-    """Take what an erasure deleted out of the files beside the database, once it is durable.
+class Forgetting:
+    """Takes what erasures deleted out of the files beside the database, in a thread of its own.
 
-    Raises nothing: she is erased. While others read or write without a pause it is left to the next erasure, or to the
-    gateway's end.
+    No call waits for it. While others read or write without a pause it is left to the next erasure, or to the gateway's
+    end.
     """
-    try:
-        for _ in range(_ATTEMPTS):
-            if await asyncio.to_thread(empty_write_ahead_log, engine):
-                return
-            await asyncio.sleep(_PAUSE_S)
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        log_failure(_log, "emptying the write-ahead log after an erasure", error)
-    else:
-        _log.warning("the write-ahead log was in use after an erasure, and is emptied with the next one or at the end")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._ending = threading.Event()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="forgetting")
+
+    def begin(self) -> None:
+        """Begin, from any thread, once an erasure is durable; raises nothing."""
+        self._worker.submit(self._forget)
+
+    def end(self) -> None:
+        """Try no more. Nothing may be begun afterwards."""
+        self._ending.set()
+        self._worker.shutdown()
+
+    def _forget(self) -> None:
+        try:
+            for _ in range(_ATTEMPTS):
+                if empty_write_ahead_log(self._engine) or self._ending.wait(_PAUSE_S):
+                    return
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            log_failure(_log, "emptying the write-ahead log after an erasure", error)
+        else:
+            _log.warning("the write-ahead log was in use after an erasure, and is emptied with the next or at the end")

@@ -19,7 +19,7 @@ class RightsRequestRow(GatewayTable, table=True):
     )
 
     number: int | None = Field(default=None, primary_key=True)
-    """Order of submission; what outlives an erasure goes to the end."""
+    """Order of submission, from 1; of what outlived an erasure a random one that is not above 0."""
     request_id: str = Field(unique=True, max_length=36)
     kind: int
     state: int
@@ -41,5 +41,7 @@ class KeptRequestRow(GatewayTable, table=True):
     """A request that outlived the erasure of the citizen it is about, by its new id, until it is over."""
 
     __tablename__ = "rights_request_kept"  # pyright: ignore[reportAssignmentType]
+    # SQLite's own row numbers would say in which order they were kept.
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 (as SQLModel has it)
 
     request_id: str = Field(primary_key=True, max_length=36)

@@ -153,11 +153,9 @@ def kept(request: StoredRequest) -> StoredRequest:
     """Return a request that is owed as it outlives the erasure of its citizen.
 
     The log has entries about it, each with its id and the time. So it goes on under another id, and of its times only
-    the days are kept, which the deadlines are counted by.
+    the day of its submission is kept, which the deadlines are counted by.
     """
-    closed_at = None if request.closed_at is None else _day_of(request.closed_at)
-    new_id = str(uuid.uuid4())
-    return replace(request, request_id=new_id, submitted_at=_day_of(request.submitted_at), closed_at=closed_at)
+    return replace(request, request_id=str(uuid.uuid4()), submitted_at=_day_of(request.submitted_at), closed_at=None)
 
 
 def unknown_request() -> Refusal:

@@ -22,7 +22,7 @@ from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import check_officer
 from lienthong_gateway.registry.store import load_registration
 from lienthong_gateway.subjects import rules, store
-from lienthong_gateway.subjects.erasure import Erasure, forget_in_files
+from lienthong_gateway.subjects.erasure import Erasure
 from lienthong_gateway.subjects.messages import request_message
 from lienthong_gateway.subjects.rules import StoredRequest
 from lienthong_gateway.subjects.store import Whose
@@ -186,9 +186,8 @@ class SubjectRightsAnswers:
 
         # The entry of an erasure is about nobody: one about her would be the first of new ones.
         about = replace(before, subject_number="") if step.erases else before
-        await self._record(call, about, step.name, make, step.touches)
-        if step.erases:
-            await forget_in_files(self._engine)
+        then = self._erasure.forget_in_files if step.erases else None
+        await self._record(call, about, step.name, make, step.touches, then)
         return moved
 
     async def _record(
@@ -198,6 +197,7 @@ class SubjectRightsAnswers:
         step: str,
         change: Callable[[Connection], None],
         touches: Touches = Touches.NOTHING,
+        then: Callable[[], None] | None = None,
     ) -> None:
         trace = replace(
             call.trace,
@@ -207,7 +207,7 @@ class SubjectRightsAnswers:
         )
         kind = pb.RightsRequestKind.Name(request.kind).removeprefix(_KIND)
         entry = Entry(self._clock.now(), LogEvent.LOG_EVENT_RIGHTS_REQUEST, trace, "OK", f"{kind}_{step}")
-        await self._writer.write(Job(entry, change, touches))
+        await self._writer.write(Job(entry, change, touches, then=then))
         if Touches.REGISTRATION in touches:
             await asyncio.to_thread(self._registration.refresh)
 

@@ -1,5 +1,6 @@
 """Citizens' requests in the gateway's table. Changes take a connection: the log writer's transaction."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from lienthong_gateway.subjects.rules import FULFILLED, OPEN, StoredRequest, kep
 
 _REQUESTS = cast("Table", RightsRequestRow.__table__)  # type: ignore[attr-defined]
 _KEPT = cast("Table", KeptRequestRow.__table__)  # type: ignore[attr-defined]
+_NUMBERS = 1 << 31
+"""How many numbers the database has on each side of zero."""
 _OF_NOBODY = {"subject_number": "", "detail": "", "answer": ""}
 _RESTRICTS = (_REQUESTS.c.kind == RightsRequestKind.RIGHTS_REQUEST_KIND_RESTRICT) & (_REQUESTS.c.state == FULFILLED)
 
@@ -56,14 +59,17 @@ def find_request(connection: Connection, request_id: str) -> StoredRequest | Non
 def list_requests(
     connection: Connection, whose: Whose, before: int | None, limit: int, *, open_only: bool
 ) -> list[tuple[int, StoredRequest]]:
-    """Return the newest requests, each with its place in the order of submission; only those before one, if given."""
+    """Return the newest requests, each with its place in the list; only those before one, if given.
+
+    Those that outlived an erasure come last, in no order.
+    """
     query = select(_REQUESTS).where(whose.column == whose.value)
     if before is not None:
-        query = query.where(_REQUESTS.c.number < before)
+        query = query.where(_REQUESTS.c.number < before - _NUMBERS)
     if open_only:
         query = query.where(_REQUESTS.c.state.in_(OPEN))
     rows = connection.execute(query.order_by(_REQUESTS.c.number.desc()).limit(limit))
-    return [(row.number, _request(row)) for row in rows]
+    return [(row.number + _NUMBERS, _request(row)) for row in rows]
 
 
 def load_restrictions(connection: Connection) -> list[tuple[SystemId, str]]:
@@ -75,11 +81,10 @@ def load_restrictions(connection: Connection) -> list[tuple[SystemId, str]]:
 def erase_requests(connection: Connection, personal_number: str) -> None:
     """Take a citizen out of her requests. Those that are still owed keep her number, as `rules.kept` says."""
     hers = _REQUESTS.c.subject_number == personal_number
-    rows = connection.execute(select(_REQUESTS).where(hers).order_by(_REQUESTS.c.number)).all()
+    rows = connection.execute(select(_REQUESTS).where(hers)).all()
     for request in map(_request, rows):
         this = _REQUESTS.c.request_id == request.request_id
         if request.is_owed:
-            # A row of its own: the order of rows is that of the entries about their submission.
             _keep(connection, kept(request))
             connection.execute(delete(_REQUESTS).where(this))
             _ends_keeping(connection, request.request_id)
@@ -88,7 +93,10 @@ def erase_requests(connection: Connection, personal_number: str) -> None:
 
 
 def _keep(connection: Connection, request: StoredRequest) -> None:
-    add_request(connection, request)
+    # A running number would lie between those of requests whose times are known, and say when she was erased. Below
+    # zero it takes none of theirs; should it be taken, nothing is erased, and the officer is told to try again.
+    number = -secrets.randbelow(_NUMBERS)
+    connection.execute(insert(_REQUESTS).values(number=number, request_id=request.request_id, **_values(request)))
     connection.execute(insert(_KEPT).values(request_id=request.request_id))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -88,6 +89,6 @@ def _time(asked: pb.AccessFilter, name: str) -> str:
         return ""
     value: Timestamp = getattr(asked, name)
     try:
-        return timestamp(value.ToDatetime())
+        return timestamp(value.ToDatetime(UTC))
     except ValueError:
         raise filter_invalid(f"{name} is not a time of the years 1 to 9999.") from None

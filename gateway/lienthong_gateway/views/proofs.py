@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 
+import grpc
 from sqlalchemy import Connection
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
@@ -17,6 +18,15 @@ from lienthong_gateway.log.tiles import StoredTiles
 from lienthong_gateway.views.reading import LogReading, published_note
 
 _MOST_CHARACTERS = 1_000
+
+
+class _Unchanged(Refusal):
+    """A cosignature as new is there already, so there is nothing to record."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            grpc.StatusCode.ALREADY_EXISTS, "COSIGNATURE_INVALID", "A cosignature as new is there already."
+        )
 
 
 class ProofAnswers:
@@ -90,20 +100,19 @@ class ProofAnswers:
 
     async def add_cosignature(self, call: LocalCall, request: pb.AddCosignatureRequest) -> pb.AddCosignatureResponse:
         """Keep a cosignature that holds, unless one of the same witness that is as new is there already."""
-
-        def stored(connection: Connection) -> PublishedNote:
-            return published_note(connection, request.tree_size)
-
-        published = await self._reading.read(stored)
+        published = await self._reading.read(lambda connection: published_note(connection, request.tree_size))
         line, size = request.cosignature, published.tree_size
         witness, made = self._opened(published, line)
-        if not any(kept.time >= made.time for kept in _kept(published, witness)):
-            await self._reading.record(
-                call,
-                event=pb.LogEvent.LOG_EVENT_COSIGNATURE,
-                change=lambda connection: save_cosignature(connection, size, witness.name, line),
-            )
-            published = await self._reading.read(lambda connection: published_note(connection, size))
+
+        def keep(connection: Connection) -> None:
+            # Looked up where it is kept: another may have come since.
+            if any(kept.time >= made.time for kept in _kept(published_note(connection, size), witness)):
+                raise _Unchanged
+            save_cosignature(connection, size, witness.name, line)
+
+        with contextlib.suppress(_Unchanged):
+            await self._reading.record(call, event=pb.LogEvent.LOG_EVENT_COSIGNATURE, change=keep)
+        published = await self._reading.read(lambda connection: published_note(connection, size))
         return pb.AddCosignatureResponse(checkpoint=_checkpoint(published))
 
     def _opened(self, published: PublishedNote, line: str) -> tuple[WitnessKey, Cosignature]:

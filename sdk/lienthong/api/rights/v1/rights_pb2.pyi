@@ -156,7 +156,7 @@ class RightsRequest(_message.Message):
 
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was answered for good or withdrawn; absent while it is open, and the day alone if she was deleted later."""
+        """When it was answered for good or withdrawn; absent while it is open, and of what outlived her deletion."""
 
     def __init__(
         self,

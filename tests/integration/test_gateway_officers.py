@@ -1,0 +1,81 @@
+"""Officers named in calls to the gateway itself: whoever is not registered for the system has nothing done."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lienthong.api.consent.v1 import consent_pb2
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.client import CallContext, Header
+from lienthong_core.database import sqlite_url
+from lienthong_seeds import members
+from tests.support.administration import DENIED, administration, admit
+from tests.support.citizens import LAN
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.rights import POPULATION
+
+Officer = tuple[str, str]
+Call = Callable[[GatewayWorld, Officer], object]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        yield world
+
+
+def ask_for_consent(world: GatewayWorld, officer: Officer) -> object:
+    stub = ConsentServiceStub(world.channel(members.PORTAL))
+    request = consent_pb2.RequestConsentRequest(
+        subject_number=LAN, provider=POPULATION, datasets=["identity.basic"], purpose=PURPOSE
+    )
+    return stub.RequestConsent(request, metadata=(officer,), timeout=TIMEOUT_S)
+
+
+def list_entries(world: GatewayWorld, officer: Officer) -> object:
+    stub = ExchangeLogServiceStub(world.channel(members.AUDITOR))
+    return stub.ListEntries(log_pb2.ListEntriesRequest(), metadata=(officer,), timeout=TIMEOUT_S)
+
+
+def list_her_accesses(world: GatewayWorld, officer: Officer) -> object:
+    stub = ExchangeLogServiceStub(world.channel(members.PORTAL))
+    metadata = (*CallContext("", world.rights_token()).metadata(), officer)
+    return stub.ListAccesses(log_pb2.ListAccessesRequest(), metadata=metadata, timeout=TIMEOUT_S)
+
+
+def list_methods(world: GatewayWorld, officer: Officer) -> object:
+    stub = CatalogueServiceStub(world.channel(members.PORTAL))
+    return stub.ListMethods(catalogue_pb2.ListMethodsRequest(), metadata=(officer,), timeout=TIMEOUT_S)
+
+
+CALLS: dict[str, Call] = {
+    "asking for a consent": ask_for_consent,
+    "reading the log": list_entries,
+    "showing a citizen who read her data": list_her_accesses,
+    "reading the catalogue": list_methods,
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_call_to_the_gateway_in_the_name_of_an_officer_of_nobody_does_nothing(
+    world: GatewayWorld, call: Call
+) -> None:
+    why = refusal_of(lambda: call(world, (Header.OFFICER, "anybody at all")))
+
+    assert (why.reason, why.status) == ("OFFICER_NOT_ALLOWED", DENIED)
+    refused, *later = ((entry["event"], entry["officer"]) for entry in world.entries())
+    assert refused == ("REFUSAL", "anybody at all")
+    assert set(later) <= {("LOG_READ", "")}, "the test's own reading of the log"
+
+
+def test_a_call_to_the_gateway_in_the_name_of_a_registered_officer_is_recorded_with_him(world: GatewayWorld) -> None:
+    admit(administration(world), str(members.AUDITOR), "thanh-tra-01")
+
+    list_entries(world, (Header.OFFICER, "thanh-tra-01"))
+
+    (reading,) = (entry for entry in world.entries() if entry["event"] == "LOG_READ" and entry["officer"])
+    assert (reading["consumer"], reading["officer"]) == (str(members.AUDITOR), "thanh-tra-01")
