@@ -18,6 +18,7 @@ from lienthong.client import CallContext
 from lienthong_core.certificates import Authority
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import Refusal
+from lienthong_core.metadata import CallHeaders
 from lienthong_core.ports import reserved_port
 from lienthong_core.signing import SigningKey
 from lienthong_gateway.edge.limits import Limits
@@ -163,8 +164,8 @@ async def refused(answer: Awaitable[object]) -> str | None:
     return None
 
 
-def bearer(token: str) -> list[tuple[str, str]]:
-    return [("authorization", f"Bearer {token}")]
+def bearer(token: str) -> CallHeaders:
+    return CallHeaders([("authorization", f"Bearer {token}")])
 
 
 def test_a_token_that_was_believed_is_refused_once_its_key_is_withdrawn(world: GatewayWorld) -> None:
