@@ -62,7 +62,9 @@ CALLS: dict[str, Callable[[GatewayWorld], object]] = {
         consent_pb2.FetchConsentRequestRequest(consent_request_id=ID), timeout=TIMEOUT_S
     ),
     "an id of a rights request": lambda world: rights(world).Fulfil(
-        rights_pb2.FulfilRequest(request_id=ID), metadata=CallContext("", officer="x").metadata(), timeout=TIMEOUT_S
+        rights_pb2.FulfilRequest(request_id=ID),
+        metadata=CallContext("", officer=members.OFFICER).metadata(),
+        timeout=TIMEOUT_S,
     ),
     "one of several texts": lambda world: world.request_consent(datasets=["identity.basic", "a\0b"]),
     "a text within a filter": lambda world: log_of(world).ListAccesses(

@@ -1,7 +1,7 @@
 """Receipts, checkpoints, proofs and cosignatures from a running gateway, and its log verified from outside."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,7 +203,7 @@ def test_of_cosignatures_that_come_at_once_the_newest_is_kept_and_each_that_is_k
             # All of them have looked at what is kept before any of them is written.
             log.append(Job(entry(0)))
             wait_until(lambda: log.depth == 0)
-            calls = []
+            calls: list[Future[pb.AddCosignatureResponse]] = []
             for line in (newer, older, newer):
                 calls.append(callers.submit(cosign, world, 185, line))
                 wait_until(lambda: log.depth == len(calls))
