@@ -18,16 +18,19 @@ class Digests:
     def __init__(self, request: bytes | None = None) -> None:
         """None: the entry is about no request in particular, and has no digests."""
         self._request = request
-        self.key = secrets.token_bytes(_KEY_BYTES)
+        self.request_bytes = len(request or b"")
+        self.response = ""
+        """HMAC-SHA256 of the last answer, hex, with `key`; empty: there was none. For nobody unless it is released."""
+        self.response_bytes = 0
+
+    @cached_property
+    def key(self) -> bytes:
         """Key of the digests in the log. The caller is told it, the log is not.
 
         A request may hold little but a personal number, and anybody could find the number that has a given hash by
         trying them all.
         """
-        self.request_bytes = len(request or b"")
-        self.response = ""
-        """HMAC-SHA256 of the last answer, hex, with `key`; empty: there was none. For nobody unless it is released."""
-        self.response_bytes = 0
+        return secrets.token_bytes(_KEY_BYTES)
 
     @cached_property
     def request(self) -> str:

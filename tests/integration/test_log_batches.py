@@ -33,7 +33,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def batches(engine: Engine) -> Iterator[BatchWriter]:
-    batches = BatchWriter(engine, Appender(engine, KEY), lambda _entries: None)
+    batches = BatchWriter(engine, Appender(engine, KEY))
     yield batches
     batches.close()
 
@@ -160,7 +160,7 @@ def subjects(engine: Engine) -> list[str]:
 
 def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(engine: Engine) -> None:
     appender = Appender(engine, KEY)
-    batches = BatchWriter(engine, appender, lambda _entries: None)
+    batches = BatchWriter(engine, appender)
     trace, later = about(SOMEBODY).trace, about(SOMEBODY).trace
 
     def erase(connection: Connection) -> None:

@@ -99,9 +99,11 @@ def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) ->
 def test_a_change_of_state_is_written_by_the_thread(writer: LogWriter) -> None:
     writer.start()
     names: list[str] = []
-    job = Job(entry(0), change=lambda _connection: names.append(threading.current_thread().name))
 
-    asyncio.run(writer.write(job))
+    def change(_connection: Connection) -> None:
+        names.append(threading.current_thread().name)
+
+    asyncio.run(writer.write(Job(entry(0), change)))
 
     assert names == [THREAD]
 

@@ -50,12 +50,10 @@ class Job(NamedTuple):
 class BatchWriter:
     """Writes batches, one at a time: whoever calls it sees to that."""
 
-    def __init__(self, engine: Engine, appender: Appender, on_batch: Callable[[int], None]) -> None:
-        """`on_batch` hears the size of each batch."""
+    def __init__(self, engine: Engine, appender: Appender) -> None:
         self._database = WritingConnection(engine)
         self._driver = engine.dialect.loaded_dbapi
         self._appender = appender
-        self._on_batch = on_batch
         self._named: list[tuple[Trace, str]] = []
         """Exchanges whose first entry about a citizen is in the batch, each with the commitment to her."""
 
@@ -96,13 +94,12 @@ class BatchWriter:
                 # One of them is at fault, whichever it is: nobody else's answer is withheld for it.
                 return [outcome for job in jobs for outcome in self.write([job])]
             return [unwritten()] * len(jobs)
-        written = sum(isinstance(outcome, int) for outcome in outcomes)
+        written = [job for job, outcome in zip(jobs, outcomes, strict=True) if isinstance(outcome, int)]
         if written:
             self._appender.committed()
-            self._on_batch(written)
-            for job, outcome in zip(jobs, outcomes, strict=True):
-                if job.then is not None and isinstance(outcome, int):
-                    job.then()
+        for job in written:
+            if job.then is not None:
+                job.then()
         return outcomes
 
     def _is_database_failing(self, error: Exception) -> bool:

@@ -63,8 +63,9 @@ class LogWriter:
         on_batch: Callable[[int], None] = lambda _entries: None,
         calls: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`on_batch` hears the size of each batch, in the thread that writes it; `calls` counts those under way."""
-        self._batches = BatchWriter(engine, appender, on_batch)
+        """`on_batch` hears the size of each batch, once all have been told; `calls` counts those under way."""
+        self._batches = BatchWriter(engine, appender)
+        self._on_batch = on_batch
         self._calls = calls
         self._writing = threading.Lock()
         self._last_s = 0.0
@@ -115,11 +116,12 @@ class LogWriter:
         Refused: what the job's change or check refuses, and then nothing of it is stored; EXCHANGE_LOG_UNAVAILABLE, if
         the log cannot be written, or not in time; in that case the entry may still be written later.
         """
+        loop = asyncio.get_running_loop()
         if self._is_alone(job) and (outcome := self._write_here(job)) is not None:
             if isinstance(outcome, Refusal):
                 raise outcome
+            loop.call_soon(self._on_batch, 1)
             return outcome
-        loop = asyncio.get_running_loop()
         done: asyncio.Future[int] = loop.create_future()
         over = loop.call_later(_LONGEST_S, _give_up, done)
         self._hand_in(_Waiting(job, done))
@@ -159,6 +161,8 @@ class LogWriter:
                 with self._counting:
                     self._unsettled -= len(batch)
                 _deliver(batch, outcomes)
+                if written := sum(isinstance(outcome, int) for outcome in outcomes):
+                    self._on_batch(written)
         self._batches.close()
 
     def _write(self, jobs: Sequence[Job], *, wait: bool) -> Sequence[Outcome]:

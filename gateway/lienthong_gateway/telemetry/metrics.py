@@ -20,7 +20,7 @@ _OTHER = "other"
 
 
 class Metrics:
-    """What is counted and timed. `observe` is called in the event loop, `observe_batch` in whichever thread writes."""
+    """What is counted and timed. `observe` is called in the event loop, `observe_batch` in any thread."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

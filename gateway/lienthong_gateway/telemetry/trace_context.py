@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lienthong_core.metadata import CallHeaders
 
@@ -18,8 +18,7 @@ _LONGEST_STATE = 512
 _SAMPLED = 1
 
 
-@dataclass(frozen=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """Where in which trace a call stands: ids in lower-case hex, and what the caller's vendors added."""
 
     trace_id: str
