@@ -166,12 +166,13 @@ def test_a_right_that_was_granted_for_some_days_ends_with_the_last(world: Gatewa
 @pytest.mark.parametrize(
     ("system", "metadata", "reason", "status"),
     [
-        (members.SHOP, BY_OFFICER, "CALLER_NOT_ALLOWED", DENIED),
-        (members.AUDITOR, BY_OFFICER, "CALLER_NOT_ALLOWED", DENIED),
+        (members.SHOP, (), "CALLER_NOT_ALLOWED", DENIED),
+        (members.AUDITOR, (), "CALLER_NOT_ALLOWED", DENIED),
+        (members.SHOP, BY_OFFICER, "OFFICER_NOT_ALLOWED", DENIED),
         (members.ADMINISTRATION, (), "OFFICER_MISSING", INVALID),
         (members.ADMINISTRATION, CallContext("", officer="officer-1").metadata(), "OFFICER_NOT_ALLOWED", DENIED),
     ],
-    ids=["a consumer", "an auditor", "no officer", "an officer of another system"],
+    ids=["a consumer", "an auditor", "a consumer in her name", "no officer", "an officer of another system"],
 )
 def test_only_an_administrators_officer_changes_what_is_registered(
     world: GatewayWorld,
