@@ -42,7 +42,7 @@ class Job(NamedTuple):
     touches: Touches = Touches.NOTHING
     """What the change can invalidate."""
     check: Check | None = None
-    """Refuses what no longer holds at this place of the log, so that nothing is written; or has the entry not say it."""
+    """Refuses what no longer holds at this place of the log: nothing is written then. Or has the entry not say so."""
     then: Callable[[], None] | None = None
     """Called once it is durable, whoever waits for that, by the thread that wrote it: for what takes no time."""
 
