@@ -202,7 +202,7 @@ def _append(writer: LogWriter, clock: Clock, *, groups: int, size: int) -> float
 def _entry(clock: Clock, number: int) -> Entry:
     """Return an entry like that of a consented read."""
     digests = Digests(number.to_bytes(14, "big"))
-    digests.prepare()
+    digests.of_request()
     digests.answered(bytes(200))
     trace = Trace(
         exchange_id=str(uuid.uuid4()),

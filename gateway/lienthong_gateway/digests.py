@@ -3,9 +3,18 @@
 import hashlib
 import hmac
 import secrets
-from functools import cached_property
+from typing import NamedTuple
 
 _KEY_BYTES = 16
+
+
+class RequestDigests(NamedTuple):
+    """What is told of a request; each is empty if there is none."""
+
+    keyed: str
+    """HMAC-SHA256, hex, with the exchange's key; for the log."""
+    plain: str
+    """SHA-256, hex; for the caller, not for the log."""
 
 
 class Digests:
@@ -18,44 +27,33 @@ class Digests:
     def __init__(self, request: bytes | None = None) -> None:
         """None: the entry is about no request in particular, and has no digests."""
         self._request = request
-        self.request_bytes = len(request or b"")
-        self.response = ""
-        """HMAC-SHA256 of the last answer, hex, with `key`; empty: there was none. For nobody unless it is released."""
-        self.response_bytes = 0
-
-    @cached_property
-    def key(self) -> bytes:
+        self._of_request: RequestDigests | None = None
+        # Now, because two threads that ask for it at once must be given the same.
+        self.key = secrets.token_bytes(_KEY_BYTES)
         """Key of the digests in the log. The caller is told it, the log is not.
 
         A request may hold little but a personal number, and anybody could find the number that has a given hash by
         trying them all.
         """
-        return secrets.token_bytes(_KEY_BYTES)
+        self.request_bytes = len(request or b"")
+        self.response = ""
+        """HMAC-SHA256 of the last answer, hex, with `key`; empty: there was none. For nobody unless it is released."""
+        self.response_bytes = 0
 
-    @cached_property
-    def request(self) -> str:
-        """HMAC-SHA256 of the request, hex, with `key`."""
-        return "" if self._request is None else self._of(self._request)
-
-    @cached_property
-    def request_hash(self) -> str:
-        """SHA-256 of the request, hex; for the caller, not for the log."""
-        return "" if self._request is None else hashlib.sha256(self._request).hexdigest()
+    def of_request(self) -> RequestDigests:
+        """Return what is told of the request."""
+        known, request = self._of_request, self._request
+        if known is None:
+            known = RequestDigests("", "")
+            if request is not None:
+                known = RequestDigests(self._keyed(request), hashlib.sha256(request).hexdigest())
+            self._of_request = known
+        return known
 
     def answered(self, message: bytes) -> None:
         """Note what is about to be released."""
-        self.response = self._of(message)
+        self.response = self._keyed(message)
         self.response_bytes = len(message)
 
-    def prepare(self) -> None:
-        """Work out now what does not need the answer."""
-        _ = self.request, self.request_hash
-
-    def _of(self, message: bytes) -> str:
-        keyed = self._keyed.copy()
-        keyed.update(message)
-        return keyed.hexdigest()
-
-    @cached_property
-    def _keyed(self) -> hmac.HMAC:
-        return hmac.new(self.key, digestmod="sha256")
+    def _keyed(self, message: bytes) -> str:
+        return hmac.digest(self.key, message, "sha256").hex()

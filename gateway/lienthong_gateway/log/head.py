@@ -43,7 +43,7 @@ class HeadLock:
 
     def __init__(self, engine: Engine) -> None:
         # SQLite has no such lock and needs none: a transaction that writes is alone from its start.
-        self._locked = PreparedSelect(engine, _COLUMNS.with_for_update())
+        self._locked = PreparedSelect(engine.dialect, _COLUMNS.with_for_update())
 
     def take(self, connection: Connection) -> Head:
         """Return the head and keep everybody else from changing it until the transaction ends."""

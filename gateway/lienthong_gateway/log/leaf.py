@@ -61,7 +61,7 @@ class Entry:
                 "datasets_released": self.datasets_released,
                 "datasets_withheld": self.datasets_withheld,
                 "fields_released": self.fields_released,
-                "request_digest": digests.request,
+                "request_digest": digests.of_request().keyed,
                 "request_bytes": digests.request_bytes,
                 "response_digest": digests.response if released else "",
                 "response_bytes": digests.response_bytes if released else 0,

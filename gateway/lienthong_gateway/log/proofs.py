@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH
-from lienthong_gateway.log.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
+from lienthong_gateway.log.merkle import EMPTY_ROOT, HASH_BYTES, full_root, node_hash
 
 
 class ProofFault(Exception):  # noqa: N818 (names what is wrong)
@@ -103,10 +103,9 @@ class Prover:
         first = index << above
         tile = self._tile(level, first // TILE_WIDTH)
         at = first % TILE_WIDTH * HASH_BYTES
-        nodes = [tile[at + step : at + step + HASH_BYTES] for step in range(0, HASH_BYTES << above, HASH_BYTES)]
-        while len(nodes) > 1:
-            nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
-        return nodes[0]
+        return full_root(
+            [tile[at + step : at + step + HASH_BYTES] for step in range(0, HASH_BYTES << above, HASH_BYTES)]
+        )
 
     def _tile(self, level: int, index: int) -> bytes:
         known = self._tiles.get((level, index))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select, type_coerce
+from sqlalchemy import Connection, bindparam, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.rows import StoredRow
+from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
 
 _PAGE = 512
@@ -46,14 +47,14 @@ class DatabaseSource:
 
     def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
         """Give the entries."""
-        columns = (ENTRIES.c[name] for name in ("leaf", "leaf_hash", "subject", "consumer", "provider"))
         # As stored: values of another type than the column's must be read and judged, not converted.
-        query = select(ENTRIES.c.log_index, *(type_coerce(column, NullType()) for column in columns))
-        query = query.order_by(ENTRIES.c.log_index).limit(_PAGE)
-        page = self._connection.execute(query.where(ENTRIES.c.log_index >= start)).all()
+        columns = (ENTRIES.c[name] for name in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider"))
+        query = select(*columns).where(ENTRIES.c.log_index >= bindparam("first")).order_by(ENTRIES.c.log_index)
+        from_first = PreparedSelect(self._connection.dialect, query.limit(_PAGE))
+        page = from_first.all(self._connection, {"first": start})
         while page:
             yield page
-            page = self._connection.execute(query.where(ENTRIES.c.log_index > page[-1][0])).all()
+            page = from_first.all(self._connection, {"first": page[-1][0] + 1})
 
     def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
         """Give the checkpoints."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from lienthong_gateway.log.growth import TILE_WIDTH
-from lienthong_gateway.log.merkle import node_hash
+from lienthong_gateway.log.merkle import full_root
 
 StoredTile = Sequence[object]
 
@@ -71,14 +71,7 @@ class _Level:
         index, hashes, stored_root = next(self._stored, (None, None, None))
         if index != self._index:
             raise TileFault(self._level, self._index, "is not stored")
-        root = _root(tile)
+        root = full_root(tile)
         if hashes != b"".join(tile) or stored_root != root:
             raise TileFault(self._level, self._index, "was altered: the entries make another one")
         return root
-
-
-def _root(tile: list[bytes]) -> bytes:
-    """Return the root above a full tile."""
-    while len(tile) > 1:
-        tile = [node_hash(left, right) for left, right in zip(tile[::2], tile[1::2], strict=True)]
-    return tile[0]

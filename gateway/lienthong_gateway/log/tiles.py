@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from lienthong_core.database import snapshot
 from lienthong_core.errors import Refusal, not_found
@@ -27,6 +27,23 @@ _PATH = re.compile(
     r"/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})"
     r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
     re.ASCII,
+)
+
+# Made once: putting a statement together takes as long as running it, and a proof runs several.
+_FULL_TILE = select(TILES.c.hashes).where(TILES.c.level == bindparam("of_level"), TILES.c.tile_index == bindparam("at"))
+_LEAF_HASHES = (
+    select(ENTRIES.c.leaf_hash)
+    .where(ENTRIES.c.log_index >= bindparam("first"), ENTRIES.c.log_index < bindparam("beyond"))
+    .order_by(ENTRIES.c.log_index)
+)
+_ROOTS = (
+    select(TILES.c.root)
+    .where(
+        TILES.c.level == bindparam("of_level"),
+        TILES.c.tile_index >= bindparam("first"),
+        TILES.c.tile_index < bindparam("beyond"),
+    )
+    .order_by(TILES.c.tile_index)
 )
 
 
@@ -81,19 +98,16 @@ class StoredTiles:
         return hashes
 
     def _full(self, level: int, index: int) -> bytes | None:
-        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
-        hashes = self._connection.execute(query).scalar_one_or_none()
+        hashes = self._connection.execute(_FULL_TILE, {"of_level": level, "at": index}).scalar_one_or_none()
         return None if hashes is None else bytes(hashes)
 
     def _partial(self, level: int, index: int, width: int) -> bytes | None:
-        first = index * TILE_WIDTH
+        between: dict[str, int] = {"first": index * TILE_WIDTH, "beyond": index * TILE_WIDTH + width}
         if level == 0:
-            query = select(ENTRIES.c.leaf_hash).order_by(ENTRIES.c.log_index)
-            query = query.where(ENTRIES.c.log_index >= first, ENTRIES.c.log_index < first + width)
+            found = self._connection.execute(_LEAF_HASHES, between)
         else:
-            query = select(TILES.c.root).where(TILES.c.level == level - 1).order_by(TILES.c.tile_index)
-            query = query.where(TILES.c.tile_index >= first, TILES.c.tile_index < first + width)
-        hashes = [bytes(value) for value in self._connection.execute(query).scalars()]
+            found = self._connection.execute(_ROOTS, {**between, "of_level": level - 1})
+        hashes = [bytes(value) for value in found.scalars()]
         # What is no hash counts as none, so that hashes of wrong lengths cannot make up for one another.
         return b"".join(value for value in hashes if len(value) == HASH_BYTES) if len(hashes) == width else None
 

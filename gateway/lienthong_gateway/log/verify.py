@@ -80,8 +80,9 @@ def verify_log(
     try:
         with snapshot(engine) as connection:
             return verify_source(DatabaseSource(connection), key, seen, progress=progress)
-    except DBAPIError as error:
-        fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {error.orig}.")
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        why = error.orig if isinstance(error, DBAPIError) else error
+        fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {why}.")
         return Verification(0, EMPTY_ROOT, 0, fault, "")
 
 

@@ -26,6 +26,9 @@ STREAM_DEADLINE_S = 300.0
 _RESERVE_S = 1.0
 """What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
 
+_EXCHANGE_ID, _MESSAGE_ID = str(Header.EXCHANGE_ID), str(Header.MESSAGE_ID)
+_CONSUMER, _REPRESENTED_PARTY = str(Header.CONSUMER), str(Header.REPRESENTED_PARTY)
+_PURPOSE, _OFFICER = str(Header.PURPOSE), str(Header.OFFICER)
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -54,7 +57,7 @@ class Forwarder:
         method = self._method(contract)
         call = method(request, timeout=_timeout(remaining_s, DEADLINE_S), metadata=_metadata(trace))
         # The call has a task of its own, which comes first: this is done while the provider works.
-        asyncio.get_running_loop().call_soon(trace.digests.prepare)
+        asyncio.get_running_loop().call_soon(trace.digests.of_request)
         try:
             return await call
         except grpc.aio.AioRpcError as error:
@@ -99,14 +102,14 @@ def _timeout(remaining_s: float | None, longest_s: float) -> float:
 
 def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
     pairs = (
-        (Header.EXCHANGE_ID, trace.exchange_id),
-        (Header.CONSUMER, trace.consumer),
-        (Header.PURPOSE, trace.purpose),
-        (Header.OFFICER, trace.officer),
-        (Header.REPRESENTED_PARTY, trace.represented_party),
-        (Header.MESSAGE_ID, trace.message_id),
+        (_EXCHANGE_ID, trace.exchange_id),
+        (_CONSUMER, trace.consumer),
+        (_PURPOSE, trace.purpose),
+        (_OFFICER, trace.officer),
+        (_REPRESENTED_PARTY, trace.represented_party),
+        (_MESSAGE_ID, trace.message_id),
     )
-    return (*((str(key), value) for key, value in pairs if value), *trace.outgoing)
+    return (*[pair for pair in pairs if pair[1]], *trace.outgoing)
 
 
 def _refusal(error: grpc.aio.AioRpcError, contract: MethodContract, exchange_id: str) -> Refusal:

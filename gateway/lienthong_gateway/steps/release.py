@@ -11,9 +11,10 @@ _RELEASED, _WITHHELD = str(Header.DATASETS_RELEASED), str(Header.DATASETS_WITHHE
 
 def trailing_metadata(trace: Trace, log_index: int | None, released: Released | None) -> Trailer:
     """Return the receipt: exchange id, place in the log (unless it could not be written), request, datasets."""
+    request = trace.digests.of_request()
     trailer = (
         (_EXCHANGE_ID, trace.exchange_id),
-        (_REQUEST_HASH, trace.digests.request_hash),
+        (_REQUEST_HASH, request.plain),
         (_DIGEST_KEY, trace.digests.key.hex()),
         (_RELEASED, ",".join(released.datasets) if released else ""),
         (_WITHHELD, ",".join(released.withheld) if released else ""),
