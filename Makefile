@@ -32,7 +32,7 @@ up: $(RUNTIME) ## Start every service and stay until Ctrl-C
 	@$(BIN)/lienthong up $(ARGS)
 
 test: $(DEV) ## Run every test, warnings as errors, and report coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+	tools/test $(ARGS)
 
 test-lowest: $(DEV) ## Run every test on the oldest dependencies that pyproject.toml admits
 	tools/test-lowest $(ARGS)

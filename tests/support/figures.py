@@ -1,4 +1,4 @@
-"""Figures that tests have seen, told at the end of the run."""
+"""Figures that tests have seen, told at the end of the run. Nothing else may run beside a test that takes some."""
 
 from dataclasses import dataclass, field
 
@@ -23,6 +23,14 @@ _FIGURES = pytest.StashKey[Figures]()
 def figures(request: pytest.FixtureRequest) -> Figures:
     """Give what a test tells its figures to."""
     return request.config.stash.setdefault(_FIGURES, Figures())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that take figures; before `-m` selects by marks."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "figures" in item.fixturenames:
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

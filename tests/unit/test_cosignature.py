@@ -58,6 +58,7 @@ def test_a_witness_key_is_read_as_it_was_written() -> None:
         str(KEY.verifier).replace(NAME, "witness test"),
         f"+{KEY.verifier.hash.hex()}+AAAA",
     ],
+    ids=["nothing", "no key", "a log's key", "another name", "too short", "a space in its name", "no name"],
 )
 def test_what_is_no_witness_key_is_refused(text: str) -> None:
     with pytest.raises(CheckpointFault):
