@@ -1,7 +1,7 @@
 """Appending to the log within a transaction: entries, the tiles they fill, and the checkpoint that covers them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, insert
@@ -50,9 +50,9 @@ class Appender:
         """Go on from the last checkpoint; raises CheckpointFault if it was altered, or signed with another key."""
         self._key = key
         self._add_entry = PreparedInsert(
-            engine, ENTRIES, ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
+            engine.dialect, insert(ENTRIES), ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider")
         )
-        self._add_checkpoint = PreparedInsert(engine, CHECKPOINTS, ("tree_size", "note"))
+        self._add_checkpoint = PreparedInsert(engine.dialect, insert(CHECKPOINTS), ("tree_size", "note"))
         self._lock = HeadLock(engine)
         self._last_size = PreparedSelect(engine.dialect, LAST_SIZE)
         self._commitments: OrderedDict[str, str] = OrderedDict()
@@ -99,11 +99,12 @@ class Appender:
         if tree is None:
             raise RuntimeError("begin comes before append")
         first = tree.size
-        rows: list[tuple[int, bytes, bytes, str, str, str]] = []
+        rows: list[Mapping[str, object]] = []
         tiles: list[Tile] = []
         for leaf, subject, consumer, provider in lines:
             hashed = leaf_hash(leaf)
-            rows.append((tree.size, leaf, hashed, subject, consumer, provider))
+            found_by = {"subject": subject, "consumer": consumer, "provider": provider}
+            rows.append({"log_index": tree.size, "leaf": leaf, "leaf_hash": hashed, **found_by})
             tiles += tree.append(hashed)
         self._add_entry.run(connection, rows)
         if tiles:
@@ -130,4 +131,4 @@ class Appender:
 
     def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
         note = self._key.sign(Checkpoint(tree.size, tree.root()))
-        self._add_checkpoint.run(connection, [(tree.size, note)])
+        self._add_checkpoint.run(connection, [{"tree_size": tree.size, "note": note}])

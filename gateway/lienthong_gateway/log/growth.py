@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from lienthong_gateway.log.merkle import Tree
+from lienthong_gateway.log.merkle import Tree, full_root
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -58,7 +58,7 @@ class Growth:
             hashes.append(node)
             if len(hashes) < TILE_WIDTH:
                 break
-            node = Tree.of(hashes).root()
+            node = full_root(hashes)
             index = (self._tree.size >> (TILE_HEIGHT * (level + 1))) - 1
             filled.append(Tile(level, index, tuple(hashes), node))
             hashes.clear()

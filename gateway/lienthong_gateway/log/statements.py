@@ -1,50 +1,47 @@
 """Statements that much waits for: compiled once for the engine's driver and run on the driver's own connection.
 
 Putting them together anew at each exchange, or making objects of each entry that is verified, would take longer than
-running them.
+running them. What they give and raise is the driver's own.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Table, insert
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.selectable import SelectBase
 
 from lienthong_core.database import driver_of
 
 
 class PreparedInsert:
-    """An insert into some columns of a table, in the driver's own words."""
+    """An insert in the driver's own words."""
 
-    def __init__(self, engine: Engine, table: Table, columns: Sequence[str]) -> None:
-        """`columns` are those that are set, in the table's order."""
-        compiled = insert(table).compile(dialect=engine.dialect, column_keys=columns)
+    def __init__(self, dialect: Dialect, statement: Insert, columns: Sequence[str]) -> None:
+        """`columns` are those that are set."""
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
         self._sql = str(compiled)
-        self._names = None if compiled.positional else columns
+        self._positions = compiled.positiontup if compiled.positional else None
 
-    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert each row, its values in the order of the columns."""
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert each row."""
         cursor = driver_of(connection).cursor()
-        if self._names is None:
-            cursor.executemany(self._sql, rows)
-        else:
-            cursor.executemany(self._sql, [dict(zip(self._names, row, strict=True)) for row in rows])
+        cursor.executemany(self._sql, [_given(self._positions, row) for row in rows])
         cursor.close()
 
 
 class PreparedSelect:
-    """A select in the driver's own words; what it gives is as the driver gives it."""
+    """A select in the driver's own words."""
 
     def __init__(self, dialect: Dialect, statement: SelectBase) -> None:
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
-        self._values = compiled.params
+        self._constants = compiled.params
         self._positions = compiled.positiontup if compiled.positional else None
 
     def all(self, connection: Connection, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         """Return every row; `values` are those of its parameters, by name."""
-        every = {**self._values, **values}
-        given = every if self._positions is None else [every[name] for name in self._positions]
+        given = _given(self._positions, {**self._constants, **values})
         rows: Sequence[tuple[Any, ...]] = driver_of(connection).execute(self._sql, given).fetchall()
         return rows
 
@@ -54,3 +51,8 @@ class PreparedSelect:
         if row is None:
             raise LookupError("the row that every log has is missing")
         return tuple(row)
+
+
+def _given(positions: Sequence[str] | None, values: Mapping[str, object]) -> Mapping[str, object] | Sequence[object]:
+    """Return values as the driver takes them: in order, or by name where it knows of no `positions`."""
+    return values if positions is None else [values[name] for name in positions]

@@ -26,9 +26,6 @@ STREAM_DEADLINE_S = 300.0
 _RESERVE_S = 1.0
 """What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
 
-_EXCHANGE_ID, _MESSAGE_ID = str(Header.EXCHANGE_ID), str(Header.MESSAGE_ID)
-_CONSUMER, _REPRESENTED_PARTY = str(Header.CONSUMER), str(Header.REPRESENTED_PARTY)
-_PURPOSE, _OFFICER = str(Header.PURPOSE), str(Header.OFFICER)
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -102,14 +99,14 @@ def _timeout(remaining_s: float | None, longest_s: float) -> float:
 
 def _metadata(trace: Trace) -> tuple[tuple[str, str], ...]:
     pairs = (
-        (_EXCHANGE_ID, trace.exchange_id),
-        (_CONSUMER, trace.consumer),
-        (_PURPOSE, trace.purpose),
-        (_OFFICER, trace.officer),
-        (_REPRESENTED_PARTY, trace.represented_party),
-        (_MESSAGE_ID, trace.message_id),
+        (Header.EXCHANGE_ID, trace.exchange_id),
+        (Header.CONSUMER, trace.consumer),
+        (Header.PURPOSE, trace.purpose),
+        (Header.OFFICER, trace.officer),
+        (Header.REPRESENTED_PARTY, trace.represented_party),
+        (Header.MESSAGE_ID, trace.message_id),
     )
-    return (*[pair for pair in pairs if pair[1]], *trace.outgoing)
+    return (*((str(key), value) for key, value in pairs if value), *trace.outgoing)
 
 
 def _refusal(error: grpc.aio.AioRpcError, contract: MethodContract, exchange_id: str) -> Refusal:

@@ -37,23 +37,19 @@ class _Sieve:
 
     def reduce(self, message: Message, rules: MessageRules, above: str) -> None:
         """Clear what was not granted; `above` is the path of the message, with a dot at its end."""
-        # By local names: this goes through every field of every answer.
-        rule_of, granted, released = rules.fields.get, self.granted, self.fields
         for descriptor, value in message.ListFields():
-            rule = rule_of(descriptor.number)
+            rule = rules.fields.get(descriptor.number)
             if rule is None:
                 # What is set and known, but not by the message's own type, is an extension; the stubs know generated
                 # ones only.
                 message.ClearExtension(descriptor)  # type: ignore[arg-type]
-                continue
-            dataset = rule.dataset
-            if dataset and dataset not in granted:
+            elif rule.dataset and rule.dataset not in self.granted:
                 message.ClearField(rule.name)
-                self.withheld.add(dataset)
+                self.withheld.add(rule.dataset)
             else:
                 path = above + rule.name
-                if dataset:
-                    released.add(path)
+                if rule.dataset:
+                    self.fields.add(path)
                 if rule.inside is not None:
                     for part in rule.parts(value):
                         self.reduce(part, rule.inside, path + ".")
