@@ -2,6 +2,7 @@
 
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -80,18 +81,22 @@ def test_a_database_that_somebody_locks_withholds_answers_until_it_is_free(tmp_p
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder on a disk of its own, which is small."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def disk() -> Iterator[Path]:
+    """Give a folder on a disk of its own, which is small.
+
+    It is not among pytest's own folders: those of an earlier run are deleted at the end of a later one, which fails on
+    a disk that stayed mounted because the earlier run was killed.
+    """
+    folder = tempfile.mkdtemp(prefix="lienthong-disk-")
     size = f"size={DISK_BYTES}"
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("left out: nobody may mount a disk here, so none can be filled")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True)
+    try:
+        if mounted.returncode:
+            pytest.skip("left out: nobody may mount a disk here, so none can be filled")
+        yield Path(folder)
+        subprocess.run(["umount", folder], check=True)
+    finally:
+        Path(folder).rmdir()
 
 
 def fill(file: Path) -> None:
