@@ -163,8 +163,9 @@ def snapshot(engine: Engine) -> Generator[Connection]:
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
-        # SQLite in WAL mode keeps to the state of the first read by itself.
-        yield connection
+        # SQLite in WAL mode keeps to the state of the transaction's first read by itself.
+        with connection.begin():
+            yield connection
 
 
 def empty_write_ahead_log(engine: Engine) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, Executable, text, update
 
 from lienthong_core.database import sqlite_url, writing
 from lienthong_core.errors import Refusal
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import Prover, check_inclusion
 from lienthong_gateway.log.store import ENTRIES, TILES
-from lienthong_gateway.log.tiles import LogDamaged, StoredTiles, TilePath, TileSource, bundle, unbundle
+from lienthong_gateway.log.tiles import LogDamaged, StoredTiles, TilePath, TileSource, TileStatements, bundle, unbundle
 from tests.support.log import filled
 
 SIZE = 600
@@ -143,16 +143,18 @@ def test_an_empty_log_has_a_checkpoint_and_no_tiles(tmp_path: Path) -> None:
 def test_proofs_from_the_stored_tiles_hold_on_every_database(database_url: str, size: int) -> None:
     engine = filled(database_url, size)
     with engine.connect() as connection:
-        prover = Prover(StoredTiles(connection), size)
+        prover = Prover(StoredTiles(connection, TileStatements(connection.dialect)), size)
         root = prover.root()
         for index in {0, size // 2, size - 1}:
             check_inclusion(index, size, prover.leaf_hash(index), prover.inclusion(index), root)
     engine.dispose()
 
 
-DAMAGE = {
+DAMAGE: dict[str, Executable] = {
     "no hashes": update(TILES).values(hashes=b"short"),
     "too few": update(TILES).values(hashes=bytes(32)),
+    "text": text("UPDATE log_tile SET hashes = 'text'"),
+    "a number of bytes": text("UPDATE log_tile SET hashes = 8192"),
     "a root that is none": update(TILES).values(root=b"short"),
     "a leaf's hash that is none": update(ENTRIES).where(ENTRIES.c.log_index == 256).values(leaf_hash=b"short"),
 }
@@ -163,6 +165,8 @@ DAMAGE = {
     [
         ("no hashes", "tile/0/000"),
         ("too few", "tile/0/000"),
+        ("text", "tile/0/000"),
+        ("a number of bytes", "tile/0/000"),
         ("a root that is none", "tile/1/000.p/1"),
         ("a leaf's hash that is none", "tile/0/001.p/1"),
     ],

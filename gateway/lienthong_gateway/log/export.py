@@ -19,7 +19,7 @@ from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency
 from lienthong_gateway.log.store import ENTRIES
-from lienthong_gateway.log.tiles import StoredTiles
+from lienthong_gateway.log.tiles import StoredTiles, TileStatements
 
 FORMAT = "lienthong-log-export/1"
 _PAGE = 512
@@ -48,7 +48,7 @@ def write_export(connection: Connection, first: int, end: int, file: Path) -> No
     if not 0 <= first < end <= published.tree_size:
         message = f"The log has {published.tree_size} entries, from 0 on; there is no range from {first} to {end - 1}."
         raise IndexError(message)
-    tiles = StoredTiles(connection)
+    tiles = StoredTiles(connection, TileStatements(connection.dialect))
     header = {
         "format": FORMAT,
         "first": first,

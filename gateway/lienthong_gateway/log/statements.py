@@ -1,13 +1,14 @@
 """Statements that much waits for: compiled once for the engine's driver and run on the driver's own connection.
 
-Putting them together anew at each exchange, or making objects of each entry that is verified, would take longer than
-running them. What they give and raise is the driver's own.
+Putting them together anew at each exchange and each proof, or making objects of each entry that is verified, would take
+longer than running them. They begin no transaction: whoever runs them has one.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.selectable import SelectBase
 
@@ -15,7 +16,7 @@ from lienthong_core.database import driver_of
 
 
 class PreparedInsert:
-    """An insert in the driver's own words."""
+    """An insert in the driver's own words; raises the driver's errors as they are."""
 
     def __init__(self, dialect: Dialect, statement: Insert, columns: Sequence[str]) -> None:
         """`columns` are those that are set."""
@@ -31,23 +32,30 @@ class PreparedInsert:
 
 
 class PreparedSelect:
-    """A select in the driver's own words."""
+    """A select in the driver's own words; it gives what the driver gives, and raises OperationalError."""
 
     def __init__(self, dialect: Dialect, statement: SelectBase) -> None:
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
         self._constants = compiled.params
         self._positions = compiled.positiontup if compiled.positional else None
+        self._driver_error = dialect.loaded_dbapi.Error
 
     def all(self, connection: Connection, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         """Return every row; `values` are those of its parameters, by name."""
         given = _given(self._positions, {**self._constants, **values})
-        rows: Sequence[tuple[Any, ...]] = driver_of(connection).execute(self._sql, given).fetchall()
+        try:
+            rows: Sequence[tuple[Any, ...]] = driver_of(connection).execute(self._sql, given).fetchall()
+        except self._driver_error as error:
+            raise OperationalError(self._sql, None, error) from error
         return rows
 
     def one(self, connection: Connection) -> tuple[Any, ...]:
         """Return the row of a select without parameters; raises LookupError if there is none."""
-        row = driver_of(connection).execute(self._sql).fetchone()
+        try:
+            row = driver_of(connection).execute(self._sql).fetchone()
+        except self._driver_error as error:
+            raise OperationalError(self._sql, None, error) from error
         if row is None:
             raise LookupError("the row that every log has is missing")
         return tuple(row)

@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Dialect, Engine, bindparam, select
 
 from lienthong_core.database import snapshot
 from lienthong_core.errors import Refusal, not_found
 from lienthong_gateway.log.growth import TILE_WIDTH
 from lienthong_gateway.log.merkle import HASH_BYTES
 from lienthong_gateway.log.notes import read_newest_note
+from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import ENTRIES, TILES
 
 _LENGTH_BYTES = 2
@@ -29,7 +30,6 @@ _PATH = re.compile(
     re.ASCII,
 )
 
-# Made once: putting a statement together takes as long as running it, and a proof runs several.
 _FULL_TILE = select(TILES.c.hashes).where(TILES.c.level == bindparam("of_level"), TILES.c.tile_index == bindparam("at"))
 _LEAF_HASHES = (
     select(ENTRIES.c.leaf_hash)
@@ -79,11 +79,21 @@ class TilePath:
         return f"tile/{level}/{''.join(f'x{part}/' for part in above)}{last}{partial}"
 
 
+class TileStatements:
+    """What a stored tree is asked, in the words of one kind of database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.full_tile = PreparedSelect(dialect, _FULL_TILE)
+        self.leaf_hashes = PreparedSelect(dialect, _LEAF_HASHES)
+        self.roots = PreparedSelect(dialect, _ROOTS)
+
+
 class StoredTiles:
     """The hashes of the stored tree, within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, statements: TileStatements) -> None:
         self._connection = connection
+        self._statements = statements
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """Return the first `width` hashes of a tile, 32 bytes each.
@@ -98,18 +108,23 @@ class StoredTiles:
         return hashes
 
     def _full(self, level: int, index: int) -> bytes | None:
-        hashes = self._connection.execute(_FULL_TILE, {"of_level": level, "at": index}).scalar_one_or_none()
-        return None if hashes is None else bytes(hashes)
+        found = self._statements.full_tile.all(self._connection, {"of_level": level, "at": index})
+        return _stored(found[0]) if found else None
 
     def _partial(self, level: int, index: int, width: int) -> bytes | None:
         between: dict[str, int] = {"first": index * TILE_WIDTH, "beyond": index * TILE_WIDTH + width}
         if level == 0:
-            found = self._connection.execute(_LEAF_HASHES, between)
+            found = self._statements.leaf_hashes.all(self._connection, between)
         else:
-            found = self._connection.execute(_ROOTS, {**between, "of_level": level - 1})
-        hashes = [bytes(value) for value in found.scalars()]
+            found = self._statements.roots.all(self._connection, {**between, "of_level": level - 1})
+        hashes = [_stored(row) for row in found]
         # What is no hash counts as none, so that hashes of wrong lengths cannot make up for one another.
         return b"".join(value for value in hashes if len(value) == HASH_BYTES) if len(hashes) == width else None
+
+
+def _stored(row: Sequence[object]) -> bytes:
+    """Return the row's one value; of another kind it can be if somebody edited the database's file, and is no hash."""
+    return row[0] if isinstance(row[0], bytes) else b""
 
 
 class TileSource:
@@ -117,6 +132,7 @@ class TileSource:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._statements = TileStatements(engine.dialect)
 
     def read(self, path: str) -> bytes:
         """Return the file at a path without a leading slash: `checkpoint`, `tile/0/000`, `tile/entries/000.p/7`.
@@ -143,7 +159,7 @@ class TileSource:
         _check(level, index, width)
         try:
             with snapshot(self._engine) as connection:
-                return StoredTiles(connection).tile(level, index, width)
+                return StoredTiles(connection, self._statements).tile(level, index, width)
         except IndexError:
             raise _beyond() from None
 

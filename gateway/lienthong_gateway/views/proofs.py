@@ -14,7 +14,7 @@ from lienthong_gateway.log.cosignature import Cosignature, WitnessKey
 from lienthong_gateway.log.notes import PublishedNote, newest_size, save_cosignature
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.store import StoredEntry, read_entries
-from lienthong_gateway.log.tiles import StoredTiles
+from lienthong_gateway.log.tiles import StoredTiles, TileStatements
 from lienthong_gateway.views.reading import LogReading, published_note
 
 _MOST_CHARACTERS = 1_000
@@ -36,6 +36,7 @@ class ProofAnswers:
         self._reading = reading
         self._key = key
         self._witnesses = tuple(witnesses)
+        self._statements = TileStatements(reading.engine.dialect)
 
     async def get_receipt(self, call: LocalCall, request: pb.GetReceiptRequest) -> pb.GetReceiptResponse:
         """Answer a receipt, once it is sure that it is the caller's and that the reading is recorded."""
@@ -52,7 +53,7 @@ class ProofAnswers:
                 log_index=entry.log_index,
                 leaf=entry.leaf,
                 tree_size=published.tree_size,
-                inclusion_proof=_inclusion(connection, entry.log_index, published.tree_size)[1],
+                inclusion_proof=self._inclusion(connection, entry.log_index, published.tree_size)[1],
                 checkpoint=published.note,
                 verifier_key=str(self._key),
             )
@@ -79,7 +80,7 @@ class ProofAnswers:
 
         def proof(connection: Connection) -> pb.GetInclusionProofResponse:
             size = _size(connection, request.tree_size)
-            leaf_hash, hashes = _inclusion(connection, request.log_index, size)
+            leaf_hash, hashes = self._inclusion(connection, request.log_index, size)
             return pb.GetInclusionProofResponse(leaf_hash=leaf_hash, hashes=hashes, tree_size=size)
 
         return await self._reading.read(proof)
@@ -93,7 +94,7 @@ class ProofAnswers:
             size = _size(connection, request.second_size)
             if not 0 <= request.first_size <= size:
                 raise _no_tree(f"A tree of {size} entries does not begin with {request.first_size}.")
-            hashes = Prover(StoredTiles(connection), size).consistency(request.first_size)
+            hashes = self._prover(connection, size).consistency(request.first_size)
             return pb.GetConsistencyProofResponse(hashes=hashes, second_size=size)
 
         return await self._reading.read(proof)
@@ -128,6 +129,15 @@ class ProofAnswers:
         )
         raise invalid("COSIGNATURE_INVALID", message)
 
+    def _inclusion(self, connection: Connection, log_index: int, size: int) -> tuple[bytes, list[bytes]]:
+        if not 0 <= log_index < size:
+            raise _no_entry(log_index)
+        prover = self._prover(connection, size)
+        return prover.leaf_hash(log_index), prover.inclusion(log_index)
+
+    def _prover(self, connection: Connection, size: int) -> Prover:
+        return Prover(StoredTiles(connection, self._statements), size)
+
 
 def _kept(published: PublishedNote, witness: WitnessKey) -> Iterator[Cosignature]:
     """Give the cosignatures of a witness that are published with a checkpoint."""
@@ -152,13 +162,6 @@ def _size(connection: Connection, asked: int) -> int:
     if not 0 <= asked <= newest:
         raise _no_tree(f"The log has {newest} entries.")
     return asked or newest
-
-
-def _inclusion(connection: Connection, log_index: int, size: int) -> tuple[bytes, list[bytes]]:
-    if not 0 <= log_index < size:
-        raise _no_entry(log_index)
-    prover = Prover(StoredTiles(connection), size)
-    return prover.leaf_hash(log_index), prover.inclusion(log_index)
 
 
 def _no_entry(log_index: int) -> Refusal:
