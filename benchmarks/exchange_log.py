@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +22,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong_core.clock import Clock, SystemClock
 from lienthong_core.database import open_database, snapshot, sqlite_url
+from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
@@ -36,6 +38,7 @@ from lienthong_sandbox.client import SystemClient
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
+_FILE = "gateway.sqlite"
 _RUNS = 5
 _WARM_UP = 1_500
 """Entries appended first at each length: SQLite's write-ahead log grows to its size in these (benchmarks/read.py)."""
@@ -48,6 +51,7 @@ _LARGE_GROUP = 256
 _SUBJECTS = 1_000
 _PROOFS = 100
 _READS = 500
+_EACH_ALONE = 5_000
 _APPEND_S = 30.0
 _DEADLINE_S = 10.0
 _NOTES = (
@@ -56,7 +60,8 @@ _NOTES = (
     f"Two logs (SQLite) take turns, one of {_LONG:,} entries and one of {_SHORT:,}, which grows to {_SHORT_AT_END:,};",
     f"a ratio is that of two runs made one after the other. {_WARM_UP:,} entries came first that are not counted.",
     "inclusion proof: read from the database and made, for entries at random places; the median of 100.",
-    "verified: every entry's hash, the tree, its tiles and every signature, once over the whole log.",
+    "verified: as `lienthong log verify --data` does: every entry's hash, the tree, its tiles and every signature.",
+    "one by one: each such entry has a checkpoint of its own, so that verifying it means checking a signature.",
     f"memory: resident, of a gateway process with that log, after {_READS} consented reads and {_PROOFS} proofs.",
 )
 
@@ -66,6 +71,7 @@ class _Found:
     appended: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     proofs_ms: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
     verified: list[float] = field(default_factory=list[float])
+    verified_alone: list[float] = field(default_factory=list[float])
     resident_mb: list[float] = field(default_factory=list[float])
 
 
@@ -96,6 +102,7 @@ def _figures(found: _Found) -> list[Figure]:
     for size, values in found.proofs_ms.items():
         figures.append(Figure(f"inclusion proof at {size:,}", "ms", tuple(values), at_most=2.0))
     figures.append(Figure(f"verified, {_LONG:,}", "entries/s", tuple(found.verified), at_least=100_000))
+    figures.append(Figure(f"verified, {_EACH_ALONE:,} that came one by one", "entries/s", tuple(found.verified_alone)))
     figures.append(Figure(f"gateway's memory at {_LONG:,}", "MB", tuple(found.resident_mb), at_most=150))
     return figures
 
@@ -124,8 +131,11 @@ def _measure_log(world: World, found: _Found, tell: Tell) -> None:
                     found.appended.setdefault(f"{how}, at {size:,}", []).append(cost)
         for size, log in ((_SHORT, short), (_LONG, long)):
             found.proofs_ms[size] = [_proof_ms(log.engine, size, seed) for seed in range(_RUNS)]
-        tell("verifying")
-        found.verified.append(_verified(long.engine, key.verifier))
+        for number in range(1, _RUNS + 1):
+            tell(f"verifying, run {number} of {_RUNS}")
+            found.verified.append(_verified(folder / _FILE, key.verifier, _LONG))
+    tell("verifying entries that came one by one")
+    found.verified_alone += _verified_one_by_one(key, clock)
 
 
 def _proof_ms(engine: Engine, size: int, seed: int) -> float:
@@ -141,11 +151,23 @@ def _proof_ms(engine: Engine, size: int, seed: int) -> float:
     return median(times)
 
 
-def _verified(engine: Engine, key: VerifierKey) -> float:
+def _verified_one_by_one(key: CheckpointKey, clock: Clock) -> list[float]:
+    with tempfile.TemporaryDirectory(prefix="lienthong-bench-") as folder:
+        with _log(Path(folder), key) as log:
+            _append(log.writer, clock, groups=_EACH_ALONE, size=1)
+        return [_verified(Path(folder) / _FILE, key.verifier, _EACH_ALONE) for _ in range(_RUNS)]
+
+
+def _verified(file: Path, key: VerifierKey, entries: int) -> float:
+    open_log = partial(open_read_only, file, version=schema.VERSION)
     begun = time.perf_counter()
-    verification = verify_log(engine, key)
+    engine = open_log()
+    try:
+        verification = verify_log(engine, key, open_log=open_log)
+    finally:
+        engine.dispose()
     rate = verification.size / (time.perf_counter() - begun)
-    if verification.fault is not None or verification.size < _LONG:
+    if verification.fault is not None or verification.size < entries:
         raise RuntimeError(f"the log that was just written does not verify: {verification}")
     return rate
 
@@ -180,7 +202,7 @@ class _Log:
 
 @contextmanager
 def _log(folder: Path, key: CheckpointKey) -> Generator[_Log]:
-    engine = open_database(sqlite_url(folder / "gateway.sqlite"), schema.metadata(), version=schema.VERSION)
+    engine = open_database(sqlite_url(folder / _FILE), schema.metadata(), version=schema.VERSION)
     writer = LogWriter(engine, Appender(engine, key))
     writer.start()
     try:

@@ -30,24 +30,36 @@ class RowFault(Exception):  # noqa: N818 (names what is wrong)
         """If the entry is missing: the index of the one stored next."""
 
 
-class Rows:
-    """Rows that come in pages, taken in other portions."""
+class Portions:
+    """Hashes that come in pages, taken in other portions."""
 
-    def __init__(self, pages: Iterator[Sequence[StoredRow]]) -> None:
+    def __init__(self, pages: Iterator[Sequence[bytes]]) -> None:
         self._pages = pages
-        self._page: Sequence[StoredRow] = ()
+        self._page: Sequence[bytes] = ()
 
-    def take(self, most: int) -> Sequence[StoredRow]:
-        """Return the next rows, at most so many; none only at the end."""
+    def take(self, most: int) -> Sequence[bytes]:
+        """Return the next hashes, at most so many; none only at the end. Raises RowFault in place of a bad entry's."""
         if not self._page:
             self._page = next(self._pages, ())
         taken, self._page = self._page[:most], self._page[most:]
         return taken
 
 
-def checked_hashes(rows: Sequence[StoredRow], first: int) -> list[bytes]:
-    """Return the hashes of entries that should be those from index `first` on; raises RowFault at one that is not."""
-    hashes: list[bytes] = []
+def hashes_of(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[list[bytes]]:
+    """Give the hashes of entries that should be those from index `first` on; then raises RowFault, if one is not."""
+    for rows in pages:
+        hashes: list[bytes] = []
+        try:
+            _add_checked(rows, first, hashes)
+        except RowFault:
+            if hashes:
+                yield hashes
+            raise
+        yield hashes
+        first += len(hashes)
+
+
+def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes]) -> None:
     for index, (log_index, leaf, stored, subject, consumer, provider) in enumerate(rows, first):
         if log_index != index:
             raise RowFault(index, f"Entry {index} is missing: the next one stored is {log_index}.", log_index)
@@ -62,7 +74,6 @@ def checked_hashes(rows: Sequence[StoredRow], first: int) -> list[bytes]:
             message = f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
             raise RowFault(index, message)
         hashes.append(hashed)
-    return hashes
 
 
 @lru_cache(_CACHED)

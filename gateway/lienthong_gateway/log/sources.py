@@ -6,7 +6,8 @@ from typing import Protocol
 from sqlalchemy import Connection, bindparam, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from lienthong_gateway.log.rows import StoredRow
+from lienthong_gateway.log.checkpoint import Checkpoint
+from lienthong_gateway.log.rows import StoredRow, hashes_of
 from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
 
@@ -21,12 +22,15 @@ class LogSource(Protocol):
         """Return how many entries are to be verified, as far as is known before they are."""
         ...
 
-    def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
-        """Give the entries from an index on, in pages of any size."""
+    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
+        """Give the hashes of the entries from an index on, in pages of any size, also of those that nobody has signed.
+
+        Raises RowFault after the last sound one, if there is one that is not.
+        """
         ...
 
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
-        """Give size and signed note of the checkpoints from a size on."""
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
+        """Give size and note of the checkpoints from a size on, and what a note says whose signature was checked."""
         ...
 
     def tiles(self, level: int) -> "Iterator[Sequence[object]] | None":
@@ -45,8 +49,12 @@ class DatabaseSource:
         size = self._connection.execute(select(func.max(CHECKPOINTS.c.tree_size))).scalar_one()
         return size if isinstance(size, int) else 0
 
+    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
+        """Give the hashes of the entries."""
+        return hashes_of(self.entries(start), start)
+
     def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
-        """Give the entries."""
+        """Give the entries from an index on, in pages."""
         # As stored: values of another type than the column's must be read and judged, not converted.
         columns = (ENTRIES.c[name] for name in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider"))
         query = select(*columns).where(ENTRIES.c.log_index >= bindparam("first")).order_by(ENTRIES.c.log_index)
@@ -56,10 +64,10 @@ class DatabaseSource:
             yield page
             page = from_first.all(self._connection, {"first": page[-1][0] + 1})
 
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
         """Give the checkpoints."""
         while page := read_checkpoints(self._connection, start_size, _CHECKPOINTS):
-            yield from page
+            yield from ((size, note, None) for size, note in page)
             start_size = page[-1][0] + 1
 
     def tiles(self, level: int) -> Iterator[Sequence[object]] | None:

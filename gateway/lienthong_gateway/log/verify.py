@@ -13,13 +13,17 @@ from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import snapshot
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.helpers import HelpedSource, Helpers, OpenLog
 from lienthong_gateway.log.merkle import EMPTY_ROOT, Tree
-from lienthong_gateway.log.rows import RowFault, Rows, checked_hashes
+from lienthong_gateway.log.rows import Portions, RowFault
 from lienthong_gateway.log.sources import DatabaseSource, LogSource
 from lienthong_gateway.log.tile_check import TileCheck, TileFault
 
 Progress = Callable[[int, int], None]
 """Told how many entries have been checked, and how many there are."""
+
+_ALONE_UP_TO = 100_000
+"""Entries that are checked sooner than helpers are ready."""
 
 
 class FaultKind(StrEnum):
@@ -74,15 +78,27 @@ class _Found(Exception):  # noqa: N818 (carries a fault out of the walk)
 
 
 def verify_log(
-    engine: Engine, key: VerifierKey, progress: Progress = lambda _entries, _all: None, seen: Checkpoint | None = None
+    engine: Engine,
+    key: VerifierKey,
+    progress: Progress = lambda _entries, _all: None,
+    seen: Checkpoint | None = None,
+    *,
+    open_log: OpenLog | None = None,
+    alone_up_to: int = _ALONE_UP_TO,
 ) -> Verification:
-    """Check a whole stored log; `seen` is a checkpoint that was kept elsewhere, which it must continue."""
+    """Check a whole stored log; `seen` is a checkpoint that was kept elsewhere, which it must continue.
+
+    With `open_log` a log of more than `alone_up_to` entries is checked by several processes.
+    """
     try:
         with snapshot(engine) as connection:
-            return verify_source(DatabaseSource(connection), key, seen, progress=progress)
-    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
-        why = error.orig if isinstance(error, DBAPIError) else error
-        fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {why}.")
+            source = DatabaseSource(connection)
+            if open_log is None or source.size() <= alone_up_to:
+                return verify_source(source, key, seen, progress=progress)
+            with Helpers(open_log, key) as helpers:
+                return verify_source(HelpedSource(connection, helpers), key, seen, progress=progress)
+    except DBAPIError as error:
+        fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {error.orig}.")
         return Verification(0, EMPTY_ROOT, 0, fault, "")
 
 
@@ -119,7 +135,7 @@ class _Walk:
         self._key = key
         self._seen = seen
         self._tree = Tree(beginning.checkpoint.size, beginning.peaks)
-        self._rows = Rows(source.entries(self._tree.size))
+        self._hashes = Portions(source.hashes(self._tree.size))
         self._checkpoints = source.checkpoints(self._tree.size)
         self._tiles = TileCheck(source.tiles)
         self._held = beginning.checkpoint
@@ -143,9 +159,9 @@ class _Walk:
 
     def _opened(self) -> Iterator[tuple[Checkpoint, str]]:
         before = -1
-        for size, note in self._checkpoints:
+        for size, note, opened in self._checkpoints:
             try:
-                checkpoint = self._key.open(note)
+                checkpoint = opened or self._key.open(note)
             except CheckpointFault as fault:
                 message = f"Checkpoint {size}: {fault}."
                 raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message) from fault
@@ -181,21 +197,27 @@ class _Walk:
     def _read(self, size: int, checkpoint: Checkpoint) -> list[bytes]:
         hashes: list[bytes] = []
         while self._tree.size < size:
-            rows = self._rows.take(size - self._tree.size)
-            if not rows:
+            taken = self._hashes.take(size - self._tree.size)
+            if not taken:
                 message = f"A signed checkpoint covers {checkpoint.size} entries, but only {self._tree.size} are left."
                 raise _Found(FaultKind.LOG_TRUNCATED, self._tree.size, checkpoint.size - 1, message)
-            checked = checked_hashes(rows, self._tree.size)
-            self._tree.extend(checked)
-            hashes += checked
+            self._tree.extend(taken)
+            hashes += taken
         return hashes
 
     def _check_end(self) -> None:
         size = self._held.size
-        for row in self._rows.take(1):
-            index = row[0] if isinstance(row[0], int) else size
+        index = self._next_index()
+        if index is not None:
             message = f"Entry {index} lies beyond the last signed checkpoint of {size} entries."
             raise _Found(FaultKind.ENTRIES_UNSIGNED, size, max(size, index), message)
         if self._seen is not None and self._seen.size > size:
             message = f"The log was seen with {self._seen.size} entries and has {size} now."
             raise _Found(FaultKind.LOG_TRUNCATED, size, self._seen.size - 1, message)
+
+    def _next_index(self) -> int | None:
+        """Return the index of the entry that is stored next, whatever it is; None if there is none."""
+        try:
+            return self._tree.size if self._hashes.take(1) else None
+        except RowFault as row:
+            return row.index if row.missing_up_to is None else row.missing_up_to

@@ -14,7 +14,7 @@ from lienthong_gateway.log.export import ExportFault, verify_export, write_expor
 from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.verify import Verification, verify_log
 from lienthong_sandbox.cli import log_witness
-from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
+from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, opening, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, fail, tell_export, tell_verification
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
@@ -89,7 +89,7 @@ def _verification(console: Console, place: LogPlace) -> Verification:
     if place.data is not None:
         with stored_log(place.data) as engine, checking(console) as progress:
             key = key or stored_key(place.data)
-            return verify_log(engine, key, progress, place.seen(key))
+            return verify_log(engine, key, progress, place.seen(key), open_log=opening(place.data))
     if place.gateway is None or place.certificate is None:
         raise typer.BadParameter("name one of --data, --gateway and --export")
     with gateway_channel(place.gateway, place.certificate) as channel, checking(console) as progress:

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
+from lienthong_gateway.log.helpers import OpenLog
 from lienthong_sandbox.containers import DATABASE_URL_FILE
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
@@ -60,16 +62,21 @@ def stored_log(data: Path) -> Generator[Engine]:
 
     Raises FileNotFoundError, DatabaseUnreadable or SchemaMismatch.
     """
+    engine = opening(data)()
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def opening(data: Path) -> OpenLog:
+    """Return what opens a data folder's log to look at it; raises FileNotFoundError."""
     file = _gateway_folder(data) / "gateway.sqlite"
     if file.with_name(DATABASE_URL_FILE).exists():
         raise FileNotFoundError(f"the gateway of {data} keeps its log in PostgreSQL; verify it with --gateway instead")
     if not file.exists():
         raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
-    engine = open_read_only(file, version=schema.VERSION)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    return partial(open_read_only, file, version=schema.VERSION)
 
 
 @contextmanager
