@@ -2,6 +2,9 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -15,8 +18,10 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
+from lienthong_gateway.log.helpers import Helpers
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
 from tests.support.log import filled
+from tests.support.waiting import wait_until
 
 SIZE = 9_000
 """More than two of the stretches of 4,096 entries that helpers are given."""
@@ -120,3 +125,33 @@ def test_one_goes_on_alone_where_they_fail_and_says_so_once(
     assert len(caplog.records) == 1
     file = altered(stored, tmp_path, FORGED.format(5_000))
     assert together(file, open_log=open_log) == alone(file)
+
+
+def _stays(said: Path) -> Engine:
+    said.write_text(str(os.getpid()), encoding="ascii")
+    threading.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+def _is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text(encoding="ascii").rpartition(") ")[2][0] != "Z"
+
+
+def ask_one_that_stays(said: Path) -> None:
+    with Helpers(partial(_stays, said), KEY.verifier) as helpers:
+        next(helpers.hashes(0, 1))
+
+
+def test_they_end_with_whoever_verifies_however_that_ends(tmp_path: Path) -> None:
+    said = tmp_path / "process"
+    program = (
+        "import pathlib, tests.integration.test_log_helpers as here\n"
+        f"here.ask_one_that_stays(pathlib.Path({str(said)!r}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as asking:
+        wait_until(lambda: said.exists() and said.read_text(encoding="ascii"))
+        helper = int(said.read_text(encoding="ascii"))
+        assert _is_running(helper)
+        asking.kill()
+    wait_until(lambda: not _is_running(helper))

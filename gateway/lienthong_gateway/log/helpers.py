@@ -7,13 +7,14 @@ judges: neither the verdict nor what is told of a fault depends on helpers.
 import logging
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice, repeat
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -47,7 +48,7 @@ class Helpers:
         self._count = min(os.cpu_count() or 1, _MOST)
         # Forking would copy threads' locks in whatever state they are.
         self._failed = False
-        self._pool = ProcessPoolExecutor(self._count, get_context("spawn"), initializer=_leave_interrupts_to_the_walk)
+        self._pool = ProcessPoolExecutor(self._count, get_context("spawn"), initializer=_belong_to_the_walk)
 
     def __enter__(self) -> Self:
         """Begin; the processes are started when there is something to do."""
@@ -126,8 +127,17 @@ class HelpedSource(DatabaseSource):
         return self._helpers.opened((size, note) for size, note, _ in stored)
 
 
-def _leave_interrupts_to_the_walk() -> None:
+def _belong_to_the_walk() -> None:
+    """Have a helper leave interrupts to the process that started it, and end with it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_walk, daemon=True).start()
+
+
+def _end_with_the_walk() -> None:
+    walk = parent_process()
+    if walk is not None:
+        walk.join()
+        os._exit(1)
 
 
 def _sound_hashes(open_log: OpenLog, stretch: tuple[int, int]) -> list[bytes]:
