@@ -46,8 +46,8 @@ class Helpers:
         self._open_log = open_log
         self._key = str(key)
         self._count = min(os.cpu_count() or 1, _MOST)
-        # Forking would copy threads' locks in whatever state they are.
         self._failed = False
+        # Forking would copy threads' locks in whatever state they are.
         self._pool = ProcessPoolExecutor(self._count, get_context("spawn"), initializer=_belong_to_the_walk)
 
     def __enter__(self) -> Self:
