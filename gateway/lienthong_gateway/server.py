@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from sqlalchemy import Engine
 
@@ -88,7 +89,7 @@ class GatewayServer:
         except BaseException:
             self.engine.dispose()
             raise
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._loop.set_exception_handler(log_failure_in_loop)
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._running: _Running | None = None
