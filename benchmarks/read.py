@@ -37,7 +37,8 @@ _PROMISED_RATE = 0.75
 _PROMISED_ADDED = 0.6
 _NOTES = (
     "gateway: mutual TLS, token, consent, minimisation, and a signed log that is durable before each answer.",
-    "proxy: the same mutual TLS on both sides, and nothing else. Both forward to the same population database.",
+    "proxy: the same mutual TLS on both sides, and nothing else, in asyncio's own loop (the gateway's is uvloop's).",
+    "Both forward to the same population database.",
     "The two take turns; a ratio is that of two runs made one after the other.",
     "ceiling: the same load over the same TLS against a listener that answers at once: load generator and Envoy alone.",
     "Load generator, Envoy, the side measured and its provider are four processes on this machine's cores.",
