@@ -1,15 +1,12 @@
 """Several processes verify a long log: they come to the verdict of one, whatever is wrong with it or with them."""
 
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 from sqlalchemy import Engine
@@ -20,7 +17,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.helpers import Helpers
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
-from tests.support.log import filled
+from tests.support.log import altered, filled
 from tests.support.waiting import wait_until
 
 SIZE = 9_000
@@ -35,16 +32,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("stored") / "gateway.sqlite"
     filled(sqlite_url(file), SIZE, KEY, batch=20).dispose()
     return file
-
-
-def altered(file: Path, folder: Path, statement: str) -> Path:
-    copy = folder / "gateway.sqlite"
-    copyfile(file, copy)
-    with closing(sqlite3.connect(copy)) as database:
-        assert database.execute(statement).rowcount > 0
-        database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return copy
 
 
 def opening(file: Path) -> Callable[[], Engine]:

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 from sqlalchemy import Engine
@@ -16,7 +15,7 @@ from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
-from tests.support.log import entry, extend, filled
+from tests.support.log import altered, entry, extend, filled
 
 SIZE = 700
 KEY = CheckpointKey.create()
@@ -36,17 +35,6 @@ def verified(file: Path, seen: Checkpoint | None = None, key: CheckpointKey = KE
         return verify_log(engine, key.verifier, seen=seen)
     finally:
         engine.dispose()
-
-
-def altered(file: Path, folder: Path, *statements: str) -> Path:
-    copy = folder / "gateway.sqlite"
-    copyfile(file, copy)
-    with closing(sqlite3.connect(copy)) as database:
-        for statement in statements:
-            assert database.execute(statement).rowcount > 0
-        database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return copy
 
 
 def found(verification: Verification) -> tuple[FaultKind, int, int]:

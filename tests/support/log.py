@@ -1,7 +1,11 @@
 """Logs to look into, written as the gateway writes them but without a gateway."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copyfile
 
 from sqlalchemy import Engine
 
@@ -59,3 +63,15 @@ def extend(
             lines = [Line.of(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
             appender.append(connection, lines, head)
         appender.committed()
+
+
+def altered(file: Path, folder: Path, *statements: str) -> Path:
+    """Return a copy of a closed SQLite log, in `folder`, with what each statement does to it."""
+    copy = folder / "gateway.sqlite"
+    copyfile(file, copy)
+    with closing(sqlite3.connect(copy)) as database:
+        for statement in statements:
+            assert database.execute(statement).rowcount > 0
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return copy

@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from lienthong_core.database import snapshot
 from lienthong_core.failures import log_failure
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.rows import RowFault, hashes_of
@@ -146,7 +147,7 @@ def _sound_hashes(open_log: OpenLog, stretch: tuple[int, int]) -> list[bytes]:
     found: list[bytes] = []
     engine = open_log()
     try:
-        with engine.connect() as connection:
+        with snapshot(engine) as connection:
             for hashes in hashes_of(DatabaseSource(connection).entries(first), first):
                 found += hashes
                 if len(found) >= beyond - first:

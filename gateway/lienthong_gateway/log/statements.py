@@ -52,13 +52,9 @@ class PreparedSelect:
 
     def one(self, connection: Connection) -> tuple[Any, ...]:
         """Return the row of a select without parameters; raises LookupError if there is none."""
-        try:
-            row = driver_of(connection).execute(self._sql).fetchone()
-        except self._driver_error as error:
-            raise OperationalError(self._sql, None, error) from error
-        if row is None:
-            raise LookupError("the row that every log has is missing")
-        return tuple(row)
+        for row in self.all(connection, {}):
+            return tuple(row)
+        raise LookupError("the row that every log has is missing")
 
 
 def _given(positions: Sequence[str] | None, values: Mapping[str, object]) -> Mapping[str, object] | Sequence[object]:
