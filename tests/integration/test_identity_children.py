@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from lienthong_seeds import members
 from lienthong_services.identity import register
 from tests.support.browser import Browser, Page
 from tests.support.consents import REQUEST_ID
-from tests.support.identity import CHILD, MAI, SMALL_CHILD, IdentityWorld, identity_world
+from tests.support.identity import CHILD, LEVEL_ONE, MAI, SMALL_CHILD, IdentityWorld, identity_world
 
 ASKED = f'[{{"type":"lienthong_consent","consent_request_id":"{REQUEST_ID}"}}]'
 SUBJECT, REPRESENTATIVE = (
@@ -152,6 +153,24 @@ def test_who_is_no_representative_learns_nothing_about_the_child(world: Identity
     assert page.response.status_code == 403
     assert CHILD not in page.response.text
     assert [call.method for call in world.register.calls] == ["VerifyRelationship"]
+
+
+def test_who_logs_in_after_a_representative_sees_nothing_of_the_child_and_decides_nothing(world: IdentityWorld) -> None:
+    world.consents.ask(subject_number=SMALL_CHILD)
+    born(world, 2024, 6, 1)
+    browser, page = visit(world)
+    assert SMALL_CHILD in page.response.text
+    world.register.answer("VerifyRelationship", VerifyRelationshipResponse(confirmed=False))
+
+    browser.log_in(browser.get(world.portal.authorize(prompt="login")), number=LEVEL_ONE)
+    after = browser.get(str(page.response.url))
+    if after.path == "/approve":
+        after = browser.submit(after, decision="approve")
+
+    assert after.response.status_code == HTTPStatus.FORBIDDEN
+    assert SMALL_CHILD not in after.response.text
+    assert "Lê Gia Hân" not in html.unescape(after.response.text)
+    assert not world.consents.decisions
 
 
 def test_a_number_that_the_register_does_not_know_has_no_representative(world: IdentityWorld) -> None:

@@ -119,12 +119,16 @@ class IdentityStore:
             return found
 
     def log_in(self, before: BrowserSession, after: BrowserSession, interaction_id: str) -> None:
-        """Exchange a browser's session for the one it has logged in with; its interactions go along."""
+        """Exchange a browser's session for the one it has logged in with; its interactions go along.
+
+        Without what they showed: it was meant for whoever was logged in before.
+        """
         with self._writing() as session:
             session.add(after)
             session.flush()
             of_browser = col(Interaction.session_digest) == before.session_digest
-            session.execute(update(Interaction).where(of_browser).values(session_digest=after.session_digest))
+            moved = {"session_digest": after.session_digest, "consent_terms": b"", "consent_part": {}}
+            session.execute(update(Interaction).where(of_browser).values(moved))
             this = col(Interaction.interaction_id) == interaction_id
             session.execute(update(Interaction).where(this).values(must_log_in=False))
             session.execute(_the_session(before.session_digest))
