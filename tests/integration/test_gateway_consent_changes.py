@@ -53,8 +53,13 @@ def pause(
     return service(world, system).PauseConsent(request, metadata=metadata, timeout=TIMEOUT_S).consent
 
 
-def resume(world: GatewayWorld, consent_id: str, system: SystemId = members.IDENTITY) -> pb.Consent:
-    request = pb.ResumeConsentRequest(consent_id=consent_id)
+def resume(
+    world: GatewayWorld,
+    consent_id: str,
+    system: SystemId = members.IDENTITY,
+    **more: Any,  # noqa: ANN401
+) -> pb.Consent:
+    request = pb.ResumeConsentRequest(consent_id=consent_id, **more)
     return service(world, system).ResumeConsent(request, timeout=TIMEOUT_S).consent
 
 
@@ -133,9 +138,46 @@ def test_a_consent_expires_while_it_is_paused(world: GatewayWorld) -> None:
     pause(world, consent_id)
     world.clock.advance(timedelta(hours=1))
 
+    assert service(world).GetConsent(pb.GetConsentRequest(consent_id=consent_id)).consent.state == EXPIRED
     assert refusal_of(lambda: resume(world, consent_id)).reason == "CONSENT_ENDED"
-    assert revoke(world, consent_id).state == EXPIRED
     assert refusal_of(world.read).reason == "CONSENT_EXPIRED"
+
+
+@pytest.mark.parametrize("behind", [timedelta(hours=2), timedelta(seconds=-5)], ids=["expired", "before its beginning"])
+def test_what_is_revoked_outside_its_period_stays_revoked_when_the_clock_comes_into_it(
+    world: GatewayWorld, behind: timedelta
+) -> None:
+    consent_id = world.consent().consent_id
+    world.clock.advance(behind)
+    assert refusal_of(world.read).reason == "CONSENT_EXPIRED"
+
+    assert revoke(world, consent_id).state == REVOKED
+    assert events(world)[-1] == "CONSENT_REVOKED"
+
+    world.clock.advance(-behind)
+    assert refusal_of(world.read).reason == "CONSENT_REVOKED"
+
+
+@pytest.mark.parametrize(
+    ("paused_by", "other"),
+    [
+        (pb.Capacity.CAPACITY_SUBJECT, pb.Capacity.CAPACITY_REPRESENTATIVE),
+        (pb.Capacity.CAPACITY_REPRESENTATIVE, pb.Capacity.CAPACITY_SUBJECT),
+    ],
+    ids=["the citizen paused", "the representative paused"],
+)
+def test_a_consent_is_resumed_in_the_capacity_that_paused_it(
+    world: GatewayWorld, paused_by: pb.Capacity.ValueType, other: pb.Capacity.ValueType
+) -> None:
+    consent_id = world.consent().consent_id
+    pause(world, consent_id, capacity=paused_by)
+
+    why = refusal_of(lambda: resume(world, consent_id, capacity=other))
+    assert (why.reason, why.status) == ("CONSENT_PAUSED", grpc.StatusCode.PERMISSION_DENIED)
+    assert refusal_of(world.read).reason == "CONSENT_PAUSED"
+
+    assert resume(world, consent_id, capacity=paused_by).state == ACTIVE
+    world.read()
 
 
 def test_a_consumer_pauses_with_the_citizens_token_alone_and_never_resumes(world: GatewayWorld) -> None:
@@ -155,7 +197,7 @@ def test_a_consumer_pauses_with_the_citizens_token_alone_and_never_resumes(world
 def test_every_change_is_a_revision_that_holds_the_digest_of_the_one_before(world: GatewayWorld) -> None:
     consent = world.consent(uses=3)
     pause(world, consent.consent_id, capacity=pb.Capacity.CAPACITY_REPRESENTATIVE)
-    resume(world, consent.consent_id)
+    resume(world, consent.consent_id, capacity=pb.Capacity.CAPACITY_REPRESENTATIVE)
     ended = revoke(world, consent.consent_id, members.PORTAL)
 
     chain = revisions(world, consent.consent_id)
@@ -171,7 +213,7 @@ def test_every_change_is_a_revision_that_holds_the_digest_of_the_one_before(worl
         before = revision.digest
     assert ended.revision_digest == before
     by = [json.loads(revision.document)["changed_by"]["capacity"] for revision in chain]
-    assert by == ["subject", "representative", "subject", "consumer"]
+    assert by == ["subject", "representative", "representative", "consumer"]
 
 
 def test_the_request_has_a_chain_of_its_own_which_the_consent_goes_on_from(world: GatewayWorld) -> None:

@@ -12,6 +12,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
 from lienthong.client import CallContext, explain
 from tests.support.citizens import LAN, citizen
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world, refusal_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -99,3 +100,42 @@ def test_a_second_consent_is_used_when_the_first_is_used_up(world: GatewayWorld)
     used = [entry["consent_id"] for entry in world.entries() if entry["event"] == "EXCHANGE"]
     assert second.consent_id in used
     assert len(set(used)) == 2
+
+
+def read_while_others_do(world: GatewayWorld, calls: int) -> list[str]:
+    """Make calls that are all decided before any of them is recorded; return how each ended."""
+
+    def read(_number: int) -> str:
+        try:
+            world.read()
+        except grpc.RpcError as error:
+            return explain(error).reason
+        return "released"
+
+    asked = len(world.population.calls)
+    with ThreadPoolExecutor(calls) as pool:
+        with world.population.hanging("GetCitizen"):
+            outcomes = [pool.submit(read, number) for number in range(calls)]
+            wait_until(lambda: len(world.population.calls) == asked + calls)
+        return sorted(outcome.result() for outcome in outcomes)
+
+
+def test_a_call_that_loses_the_last_use_can_be_made_again_if_another_consent_covers_it(world: GatewayWorld) -> None:
+    world.consent(uses=1)
+    world.consent(uses=1)
+
+    assert read_while_others_do(world, 2) == ["DECISION_OUTDATED", "released"]
+
+    world.read()
+    assert exchanges(world) == 2
+    assert refusal_of(world.read).reason == "CONSENT_USED_UP"
+
+
+def test_a_consent_for_once_is_not_used_up_while_one_without_limit_covers_the_calls(world: GatewayWorld) -> None:
+    unlimited = world.consent()
+    world.consent(uses=1)
+
+    assert read_while_others_do(world, 4) == ["released"] * 4
+
+    used = {entry["consent_id"] for entry in world.entries() if entry["event"] == "EXCHANGE"}
+    assert used == {unlimited.consent_id}

@@ -8,7 +8,7 @@ import grpc
 from sqlalchemy import Connection, insert, select, update
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentState
-from lienthong_core.errors import Refusal, not_found, precondition
+from lienthong_core.errors import Refusal, denied, not_found, precondition
 from lienthong_gateway.consents import revisions
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Actor, Revision
@@ -132,20 +132,30 @@ def give_consent(
 def change_consent(connection: Connection, consent_id: str, change: Change, actor: Actor, now: datetime) -> Revision:
     """Pause, resume, revoke or erase a consent.
 
-    Refused: CONSENT_ENDED, CONSENT_UNKNOWN, or as Unchanged says: an erasure alone is noted whatever the state.
+    Refused: CONSENT_ENDED, CONSENT_UNKNOWN, CONSENT_PAUSED (somebody else paused it than wants to resume it), or as
+    Unchanged says: an erasure alone is noted whatever the state.
     """
     consent = find_consent(connection, consent_id, lock=True)
     if consent is None:
         raise not_found("CONSENT_UNKNOWN", "There is no consent of this id; ListConsents lists those that are yours.")
     state = next_state(consent.state_at(now), change)
-    if state == consent.state_at(now) and change is not Change.ERASED:
+    if state == consent.state and change is not Change.ERASED:
         raise Unchanged
+    if change is Change.RESUMED:
+        _check_paused_by(actor, revisions.newest(connection, consent_id))
     revision = revisions.go_on(connection, consent_id, {"state": consent_state(state)}, change, actor, now)
     values: dict[str, object] = {"state": state, "revision": revision.revision, "digest": revision.digest}
     if state == ConsentState.CONSENT_STATE_REVOKED and consent.revoked_at is None:
         values["revoked_at"] = now
     connection.execute(update(CONSENTS).where(CONSENTS.c.consent_id == consent_id).values(values))
     return revision
+
+
+def _check_paused_by(actor: Actor, pause: Revision) -> None:
+    """Refuse that a representative undoes a citizen's own pause, or a child her representative's."""
+    if pause.capacity != capacity_name(actor.capacity):
+        message = f"The consent was paused by its {pause.capacity}; only who has paused it resumes it."
+        raise denied("CONSENT_PAUSED", message)
 
 
 def close_erased_request(connection: Connection, request: StoredRequest, actor: Actor, now: datetime) -> Revision:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import rfc8785
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Row, Table, insert, select
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong_gateway.consents.model import ConsentRevisionRow
@@ -43,6 +43,11 @@ class Revision:
     changed_at: datetime
     document: bytes
 
+    @property
+    def capacity(self) -> str:
+        """In which capacity somebody wanted the change, such as `representative`."""
+        return str(json.loads(self.document)["changed_by"]["capacity"])
+
 
 def begin(
     connection: Connection, record_id: str, what: Mapping[str, Any], change: Change, actor: Actor, now: datetime
@@ -55,21 +60,27 @@ def go_on(
     connection: Connection, record_id: str, differs: Mapping[str, Any], change: Change, actor: Actor, now: datetime
 ) -> Revision:
     """Store the next revision: what the last one said, but for what `differs`."""
-    newest = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision.desc())
-    before = connection.execute(newest.limit(1)).one()
+    before = newest(connection, record_id)
     what = {**json.loads(before.document), **differs}
     return _add(connection, record_id, before.revision + 1, before.digest, what, change, actor, now)
+
+
+def newest(connection: Connection, record_id: str) -> Revision:
+    """Return the last revision of a request or a consent that there is."""
+    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision.desc())
+    return _revision(connection.execute(query.limit(1)).one())
 
 
 def read_revisions(connection: Connection, record_id: str) -> list[Revision]:
     """Return every revision of a request or a consent, oldest first; none if there is no such record."""
     query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision)
-    return [
-        Revision(
-            row.record_id, row.revision, row.digest_before, row.digest, row.change, row.changed_at, bytes(row.document)
-        )
-        for row in connection.execute(query)
-    ]
+    return [_revision(row) for row in connection.execute(query)]
+
+
+def _revision(row: Row[Any]) -> Revision:
+    return Revision(
+        row.record_id, row.revision, row.digest_before, row.digest, row.change, row.changed_at, bytes(row.document)
+    )
 
 
 def _add(

@@ -1,6 +1,8 @@
 """What may become of a consent, and who must approve one. Pure.
 
 given → ACTIVE ⇄ PAUSED → REVOKED        EXPIRED follows from the clock, out of ACTIVE and out of PAUSED
+
+Clocks differ and can be set back, so what ends a consent for good is her word: it can be revoked when it has expired.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,14 +41,15 @@ _LEADS_TO: Mapping[Change, ConsentState.ValueType] = {
 def next_state(state: ConsentState.ValueType, change: Change) -> ConsentState.ValueType:
     """Return the state after a change of a consent that is in `state` now; the same one if there is nothing to change.
 
-    Refused: CONSENT_ENDED (pausing or resuming what was revoked or has expired).
+    Refused: CONSENT_ENDED (pausing or resuming what was revoked or is outside its period).
     """
-    if state not in ENDED:
-        return _LEADS_TO[change]
-    if change in (Change.PAUSED, Change.RESUMED):
-        message = "The consent was revoked or its period is over; ask the citizen for a new one with RequestConsent."
+    if state in ENDED and change in (Change.PAUSED, Change.RESUMED):
+        message = (
+            "The consent was revoked, or its period is over or has not begun; ask the citizen for a new one with "
+            "RequestConsent."
+        )
         raise precondition("CONSENT_ENDED", message)
-    return state
+    return _LEADS_TO[change]
 
 
 class SubjectAge(StrEnum):

@@ -76,7 +76,10 @@ def _covering(
         if consent.purpose == purpose and consent.in_force(now) and consent.datasets & wanted and not consent.used_up
     ]
     if usable:
-        return max(usable, key=lambda consent: (len(consent.datasets & wanted), consent.approved_at))
+        # Of those that allow as much, one that is not used up by it.
+        return max(
+            usable, key=lambda consent: (len(consent.datasets & wanted), consent.limit is None, consent.approved_at)
+        )
     raise _why_not(consents, contract, wanted, purpose, now)
 
 
@@ -95,7 +98,7 @@ def _why_not(
         return denied("CONSENT_USED_UP", message)
     paused = [consent for consent in for_purpose if consent.state_at(now) == ConsentState.CONSENT_STATE_PAUSED]
     if any(consent.datasets & wanted for consent in paused):
-        message = "The citizen has paused her consent; only she resumes it, on her account page."
+        message = "The consent is paused; who has paused it resumes it, on the account page at the identity provider."
         return denied("CONSENT_PAUSED", message)
     if in_force or paused:
         message = f"The citizen consented, but to none of what {contract.path} answers; ask for the datasets it needs."

@@ -65,7 +65,8 @@ class Decider:
         Refused: as the functions in `decisions/` say, and DECISION_OUTDATED if less or something else is allowed now.
         """
         question, now = decision.question, self._clock.now()
-        if decision.holds(head, now):
+        # A consent that is used up meanwhile leaves the head as it is, and another one may cover the call.
+        if decision.grant.consent_limit is None and decision.holds(head, now):
             return
         known = self._registration.known
         current = known.epoch == head.registration_epoch

@@ -70,7 +70,7 @@ class _ConsentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConsentS
     CONSENT_STATE_EXPIRED: _ConsentState.ValueType  # 3
     """Its period is over."""
     CONSENT_STATE_PAUSED: _ConsentState.ValueType  # 4
-    """Suspended by the citizen; she can resume it within its period."""
+    """Suspended by the citizen or her representative, who can resume it within its period."""
 
 class ConsentState(_ConsentState, metaclass=_ConsentStateEnumTypeWrapper):
     """States of a consent."""
@@ -84,7 +84,7 @@ CONSENT_STATE_REVOKED: ConsentState.ValueType  # 2
 CONSENT_STATE_EXPIRED: ConsentState.ValueType  # 3
 """Its period is over."""
 CONSENT_STATE_PAUSED: ConsentState.ValueType  # 4
-"""Suspended by the citizen; she can resume it within its period."""
+"""Suspended by the citizen or her representative, who can resume it within its period."""
 Global___ConsentState: _TypeAlias = ConsentState  # noqa: Y015
 
 class _Capacity:

@@ -148,9 +148,10 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResumeConsent(self, request, context):
-        """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
-        force changes nothing.
-        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
+        representative; resuming what is in force changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED,
+        CONSENT_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,8 +159,8 @@ class ConsentServiceServicer(object):
 
     def RevokeConsent(self, request, context):
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
-        token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
-        ending it twice changes nothing.
+        token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
+        whatever the clocks say; ending it twice changes nothing.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

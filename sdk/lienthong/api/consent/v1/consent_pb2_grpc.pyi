@@ -68,14 +68,15 @@ class ConsentServiceStub:
     PERMISSION_DENIED SUBJECT_MISMATCH.
     """
     ResumeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]
-    """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
-    force changes nothing.
-    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
+    representative; resuming what is in force changes nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED,
+    CONSENT_PAUSED.
     """
     RevokeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
-    token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
-    ending it twice changes nothing.
+    token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
+    whatever the clocks say; ending it twice changes nothing.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]
@@ -127,14 +128,15 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     PERMISSION_DENIED SUBJECT_MISMATCH.
     """
     ResumeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]  # type: ignore[assignment]
-    """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
-    force changes nothing.
-    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+    """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
+    representative; resuming what is in force changes nothing.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED,
+    CONSENT_PAUSED.
     """
     RevokeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]  # type: ignore[assignment]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
-    token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
-    ending it twice changes nothing.
+    token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
+    whatever the clocks say; ending it twice changes nothing.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]  # type: ignore[assignment]
@@ -225,9 +227,10 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.ResumeConsentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.ResumeConsentResponse, _abc.Awaitable[_consent_pb2.ResumeConsentResponse]]:
-        """Puts a paused consent back in force. For the identity provider on the citizen's word alone; resuming what is in
-        force changes nothing.
-        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED.
+        """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
+        representative; resuming what is in force changes nothing.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; PERMISSION_DENIED CALLER_NOT_ALLOWED,
+        CONSENT_PAUSED.
         """
 
     @_abc_1.abstractmethod
@@ -237,8 +240,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.RevokeConsentResponse, _abc.Awaitable[_consent_pb2.RevokeConsentResponse]]:
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
-        token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended;
-        ending it twice changes nothing.
+        token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
+        whatever the clocks say; ending it twice changes nothing.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
 

@@ -200,7 +200,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PURPOSE_REFERENCE_INVALID: _ErrorReason.ValueType  # 104
     """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
     ERROR_REASON_CONSENT_PAUSED: _ErrorReason.ValueType  # 105
-    """PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+    """PERMISSION_DENIED: the consent is paused; who has paused it, the citizen or her representative, resumes it at the identity
+    provider.
+    """
     ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
     """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
     ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
@@ -394,7 +396,9 @@ ERROR_REASON_RETENTION_INVALID: ErrorReason.ValueType  # 103
 ERROR_REASON_PURPOSE_REFERENCE_INVALID: ErrorReason.ValueType  # 104
 """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
 ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
-"""PERMISSION_DENIED: the citizen has paused the consent; only she resumes it, at the identity provider."""
+"""PERMISSION_DENIED: the consent is paused; who has paused it, the citizen or her representative, resumes it at the identity
+provider.
+"""
 ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
 """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
 ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
