@@ -145,6 +145,28 @@ def test_a_ground_an_officer_and_a_right_together_allow_a_call_without_consent(w
     assert refusal_of(lambda: read_by_contract(world)).reason == "LEGAL_GROUND_NOT_IN_FORCE"
 
 
+def test_nobody_is_asked_for_a_consent_on_which_no_right_rests(world: GatewayWorld) -> None:
+    grant(administration(world), legal_bases=[CONTRACT])
+
+    why = refusal_of(lambda: world.request_consent(members.SHOP, purpose=members.MARKETING.code))
+
+    assert (why.reason, why.status) == ("ACCESS_RIGHT_MISSING", DENIED)
+
+
+def test_a_ground_is_ended_within_its_period_and_never_made_to_last_longer(world: GatewayWorld) -> None:
+    stub = administration(world)
+    first, last = today(world) + timedelta(days=10), today(world) + timedelta(days=20)
+    register_ground(stub, effective_from=day(first), effective_until=day(last))
+
+    for outside in (first - timedelta(days=1), last + timedelta(days=1)):
+        why = refusal_of(lambda outside=outside: end_ground(stub, "loyalty-contract", day(outside)))
+        assert (why.reason, why.status) == ("REGISTRATION_INVALID", INVALID)
+
+    assert end_ground(stub, "loyalty-contract", day(first)).effective_until == day(first)
+    end_ground(stub, "loyalty-contract")
+    assert refusal_of(lambda: end_ground(stub, "loyalty-contract")).reason == "NOT_REGISTERED"
+
+
 def test_a_right_that_was_granted_for_some_days_ends_with_the_last(world: GatewayWorld) -> None:
     world.consent(members.BANK, purpose=members.EKYC.code, valid_for=timedelta(days=30))
     stub = administration(world)

@@ -169,3 +169,16 @@ def test_a_representative_finds_the_consents_she_gave_beside_her_own_where_she_a
 
     assert listed(all_of_them=False) == {own.terms.subject_number}
     assert listed(all_of_them=True) == {LAN, MAI}
+
+
+def test_who_has_turned_sixteen_since_the_representative_approved_counts_with_the_account_of_her_own(
+    world: GatewayWorld,
+) -> None:
+    request = world.request_consent()
+    world.decide(request.consent_request_id, by_mother(world, request))
+
+    given = world.decide(request.consent_request_id, world.approval(request, level=1))
+
+    assert given.consent_request.state == APPROVED
+    assert given.consent.account_level == 1
+    assert refusal_of(lambda: read(world)).reason == "ACCOUNT_LEVEL_TOO_LOW"

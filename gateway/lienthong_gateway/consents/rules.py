@@ -11,6 +11,7 @@ from lienthong.api.consent.v1.consent_pb2 import (
     ConsentRequestState,
     ConsentState,
 )
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.errors import denied, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
@@ -117,13 +118,16 @@ def check_terms(
             "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
         )
     _check_datasets(terms, provider_datasets, purpose)
-    rights = registration.access_rights.values()
     if not any(
-        str(right.consumer) == terms.consumer and right.purpose == terms.purpose and right.in_force(now)
-        for right in rights
+        str(right.consumer) == terms.consumer
+        and right.purpose == terms.purpose
+        and LegalBasis.LEGAL_BASIS_CONSENT in right.legal_bases
+        and right.in_force(now)
+        for right in registration.access_rights.values()
     ):
         message = (
-            f"{terms.consumer} has no right to call anything for purpose {terms.purpose}, so it may not ask either."
+            f"{terms.consumer} has no right to call anything on consent for purpose {terms.purpose}, so it may not ask "
+            "for consent either."
         )
         raise denied("ACCESS_RIGHT_MISSING", message)
 

@@ -66,7 +66,7 @@ def check_purpose(purpose: Purpose, facts: Facts) -> None:
     if unknown or not purpose.datasets:
         raise _datasets_unknown(unknown, facts.known_datasets)
     if purpose.code in facts.registration.purposes:
-        raise _registered_already(f"purpose {purpose.code}")
+        raise _registered_already(f"purpose {purpose.code}", "choose another code")
 
 
 def check_legal_ground(ground: LegalGround, facts: Facts) -> None:
@@ -85,7 +85,7 @@ def check_legal_ground(ground: LegalGround, facts: Facts) -> None:
         _purpose(purpose, facts)
     _check_period(ground.period)
     if ground.code in facts.registration.legal_grounds:
-        raise _registered_already(f"legal ground {ground.code}")
+        raise _registered_already(f"legal ground {ground.code}", "choose another code")
 
 
 def ended_ground(code: str, last_day: date | None, facts: Facts) -> LegalGround:
@@ -98,9 +98,17 @@ def ended_ground(code: str, last_day: date | None, facts: Facts) -> LegalGround:
         message = "No legal ground of this code is there to be ended; ListLegalGrounds lists all."
         raise not_found("NOT_REGISTERED", message)
     today = civil_date(facts.now)
-    if last_day is not None and last_day < today:
-        raise _malformed("last_day must be today or later; leave it out to end the ground at once")
+    if last_day is not None:
+        _check_last_day(last_day, ground.period, today)
     return replace(ground, period=Period(ground.period.first, last_day or today - ONE_DAY))
+
+
+def _check_last_day(last_day: date, period: Period, today: date) -> None:
+    if last_day < max(today, period.first):
+        message = "last_day must be today or later, and none before the ground's first; leave it out to end it at once"
+        raise _malformed(message)
+    if period.last is not None and last_day > period.last:
+        raise _malformed("last_day is after the day on which the ground ends anyway; register another one beside it")
 
 
 def granted_right(asked: AccessRight, facts: Facts) -> AccessRight:
@@ -115,7 +123,9 @@ def granted_right(asked: AccessRight, facts: Facts) -> AccessRight:
     _check_period(asked.period)
     known = facts.registration.access_rights.get((asked.consumer, asked.method, asked.purpose))
     if known is not None and known.withdrawn_at is None and not known.period.is_over(facts.now):
-        raise _registered_already(f"right of {asked.consumer} to call {asked.method} for {asked.purpose}")
+        raise _registered_already(
+            f"right of {asked.consumer} to call {asked.method} for {asked.purpose}", "withdraw it first"
+        )
     return replace(asked, datasets=_granted_datasets(asked.datasets, contract, purpose))
 
 
@@ -134,7 +144,7 @@ def check_new_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
     if not _OFFICER.fullmatch(officer_id):
         raise _malformed("officer.officer_id must be 1 to 64 letters, digits, dots and hyphens, such as can-bo-0107")
     if (system, officer_id) in facts.registration.officers:
-        raise _registered_already(f"officer for {system}")
+        raise _registered_already(f"officer for {system} with that identifier", "choose another identifier")
 
 
 def check_known_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
@@ -199,8 +209,8 @@ def _datasets_unknown(unknown: Iterable[str], known: Iterable[str]) -> Refusal:
     return invalid("DATASET_UNKNOWN", message)
 
 
-def _registered_already(what: str) -> Refusal:
-    message = f"There is a {what} already; end or withdraw it first."
+def _registered_already(what: str, what_to_do: str) -> Refusal:
+    message = f"There is a {what} already; {what_to_do}."
     return precondition("REGISTERED_ALREADY", message)
 
 

@@ -135,7 +135,7 @@ class SubjectRightsServiceServicer(object):
     def Fulfil(self, request, context):
         """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
         carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-        newest. A controller's call.
+        oldest of all. A controller's call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,7 +66,7 @@ class SubjectRightsServiceStub:
     Fulfil: _grpc.UnaryUnaryMultiCallable[_rights_pb2.FulfilRequest, _rights_pb2.FulfilResponse]
     """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
     carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-    newest. A controller's call.
+    oldest of all. A controller's call.
     """
     Refuse: _grpc.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]
     """Refuses with a reason. A controller's call."""
@@ -107,7 +107,7 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     Fulfil: _aio.UnaryUnaryMultiCallable[_rights_pb2.FulfilRequest, _rights_pb2.FulfilResponse]  # type: ignore[assignment]
     """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
     carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-    newest. A controller's call.
+    oldest of all. A controller's call.
     """
     Refuse: _aio.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]  # type: ignore[assignment]
     """Refuses with a reason. A controller's call."""
@@ -181,7 +181,7 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rights_pb2.FulfilResponse, _abc.Awaitable[_rights_pb2.FulfilResponse]]:
         """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
         carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-        newest. A controller's call.
+        oldest of all. A controller's call.
         """
 
     @_abc_1.abstractmethod
