@@ -1,5 +1,6 @@
 """What flows through the steps of one exchange."""
 
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -103,7 +104,13 @@ class Trace:
     outgoing: tuple[tuple[str, str], ...] = ()
     """`traceparent` and `tracestate` towards the provider."""
     step_us: dict[str, int] = field(default_factory=dict[str, int])
-    """Time spent in each step that was reached, microseconds."""
+    """Time spent in each step that was reached, microseconds; in a stream, for the message that it is about."""
+    steps_of_call: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """When each step was reached first, microseconds after the call was taken on, and the time spent in it in all."""
+    began_ns: int = field(default_factory=time.perf_counter_ns)
+    """When the call was taken on, by the clock that steps are timed with."""
+    released_bytes: int = 0
+    """Of all that was released."""
     commitments: set[str] = field(default_factory=set[str])
     """Those to the subject in its entries so far: none, or one. Copies of the trace share it."""
 

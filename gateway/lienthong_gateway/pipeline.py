@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from lienthong_gateway.steps.read_answer import read_answer
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
+from lienthong_gateway.telemetry.step_watch import StepWatch
 
 _log = logging.getLogger(__name__)
 
@@ -111,12 +111,11 @@ class Pipeline:
             raise await self._refused(_refusal(error, trace), trace) from error
 
     async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
-        watch = _StopWatch(trace)
+        watch = StepWatch(trace)
         try:
             decision, request = await self._decided(contract, call, trace, caller, watch)
-            with self.edge.admission.turns.away():
+            with self.edge.admission.turns.away(), watch.step("forward"):
                 message = await self.forwarder.forward(contract, request, trace, call.remaining_s())
-            watch.lap("forward")
             released = _minimised(decision, message, trace, watch)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
@@ -127,18 +126,19 @@ class Pipeline:
     async def _stream(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
     ) -> AsyncGenerator[Answer]:
-        watch = _StopWatch(trace)
+        watch = StepWatch(trace)
         try:
             async with self.edge.admission.turns.turn():
                 decision, request = await self._decided(contract, call, trace, caller, watch)
             messages = self.forwarder.stream(contract, request, trace, call.remaining_s())
             async with aclosing(messages):
-                async for message in messages:
-                    watch.lap("forward")
+                while (message := await _next(messages, watch)) is not None:
                     released = _minimised(decision, message, trace, watch)
                     answer = await self._released(decision, released, trace, watch)
                     # Before the answer is given: a caller may go away with it, and is then noted after it.
                     trace.sequence += 1
+                    # The next entry is not about how long recording this one took.
+                    trace.step_us.pop("record")
                     yield answer
             if not trace.sequence:
                 # An answer of nothing is an answer: the log says who was given it.
@@ -148,30 +148,32 @@ class Pipeline:
             raise
 
     async def _decided(
-        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: "_StopWatch"
+        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller, watch: StepWatch
     ) -> tuple[Decision, bytes]:
         """Return what was decided, and the request as it is forwarded; of a change, once the log says that it is."""
         trace.provider = str(contract.provider)
-        claim = _claimed(trace, call.headers)
-        holder = await self.authenticator.authenticate(caller, call.headers)
-        watch.lap("authenticate")
-        request = read_request(contract, call.request)
-        trace.subject = request.subject
-        decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
+        with watch.step("authenticate"):
+            claim = _claimed(trace, call.headers)
+            holder = await self.authenticator.authenticate(caller, call.headers)
+        with watch.step("decide"):
+            request = read_request(contract, call.request)
+            trace.subject = request.subject
+            decision = await self.decider.decide(Question(contract, caller, claim, holder, trace.subject))
         trace.consent_id, trace.consent_digest = decision.grant.consent_id, decision.grant.consent_digest
-        watch.lap("decide")
         if contract.changes:
-            await self.recorder.change_allowed(trace, self._confirming(decision, trace), decision.grant.consent_limit)
-            watch.lap("allow")
+            confirm = self._confirming(decision, trace)
+            with watch.step("allow"):
+                await self.recorder.change_allowed(trace, confirm, decision.grant.consent_limit)
         return decision, request.canonical
 
-    async def _released(self, decision: Decision, released: Released, trace: Trace, watch: "_StopWatch") -> Answer:
-        if decision.question.contract.changes:
-            log_index = await self.recorder.exchange(trace, released, confirm=None)
-        else:
-            confirm = self._confirming(decision, trace)
-            log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
-        watch.lap("record")
+    async def _released(self, decision: Decision, released: Released, trace: Trace, watch: StepWatch) -> Answer:
+        with watch.step("record"):
+            if decision.question.contract.changes:
+                log_index = await self.recorder.exchange(trace, released, confirm=None)
+            else:
+                confirm = self._confirming(decision, trace)
+                log_index = await self.recorder.exchange(trace, released, confirm, decision.grant.consent_limit)
+        trace.released_bytes += len(released.message)
         return Answer(released.message, trailing_metadata(trace, log_index, released))
 
     def _confirming(self, decision: Decision, trace: Trace) -> Check:
@@ -214,26 +216,18 @@ def _refusal(error: Exception, trace: Trace) -> Refusal:
     return refusal_of(error)
 
 
-def _minimised(decision: Decision, message: bytes, trace: Trace, watch: "_StopWatch") -> Released:
+async def _next(messages: AsyncGenerator[bytes], watch: StepWatch) -> bytes | None:
+    """Return the provider's next message; None: there is no other."""
+    with watch.step("forward"):
+        return await anext(messages, None)
+
+
+def _minimised(decision: Decision, message: bytes, trace: Trace, watch: StepWatch) -> Released:
     contract = decision.question.contract
-    released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
-    trace.digests.answered(released.message)
-    watch.lap("minimise")
+    with watch.step("minimise"):
+        released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
+        trace.digests.answered(released.message)
     return released
-
-
-class _StopWatch:
-    """Notes in the trace how long each step took."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-        self._at = time.perf_counter_ns()
-
-    def lap(self, step: str) -> None:
-        """Note the time since the step before."""
-        now = time.perf_counter_ns()
-        self._trace.step_us[step] = (now - self._at) // 1_000
-        self._at = now
 
 
 def _claimed(trace: Trace, headers: CallHeaders) -> Claim:

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -159,7 +160,7 @@ def test_a_ground_is_ended_within_its_period_and_never_made_to_last_longer(world
     register_ground(stub, effective_from=day(first), effective_until=day(last))
 
     for outside in (first - timedelta(days=1), last + timedelta(days=1)):
-        why = refusal_of(lambda outside=outside: end_ground(stub, "loyalty-contract", day(outside)))
+        why = refusal_of(partial(end_ground, stub, "loyalty-contract", day(outside)))
         assert (why.reason, why.status) == ("REGISTRATION_INVALID", INVALID)
 
     assert end_ground(stub, "loyalty-contract", day(first)).effective_until == day(first)

@@ -71,7 +71,29 @@ def test_the_end_of_a_stream_says_nothing_of_the_message_that_was_withheld_nor_o
     assert (refused["response_digest"], refused["response_bytes"]) == ("", 0)
     assert refused["request_digest"] == released["request_digest"]
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOGGER]
-    assert [line["response_bytes"] for line in lines if line["reason"] == "CONSENT_REVOKED"] == [0]
+    told = [line["response_bytes"] for line in lines if line["reason"] == "CONSENT_REVOKED"]
+    assert told == [released["response_bytes"]]
+
+
+def test_the_line_of_a_stream_is_about_all_its_messages_and_each_entry_about_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, LOGGER), following(tmp_path, two_answers()) as place:
+        place.double.go_on.set()
+        assert len(list(place.follow())) == 2
+        entries = [entry for entry in place.world.entries() if entry["method"] == FOLLOW]
+
+        def told() -> list[dict[str, Any]]:
+            written = (json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOGGER)
+            return [line for line in written if line["method"] == FOLLOW]
+
+        wait_until(told)
+        (line,) = told()
+
+    assert line["response_bytes"] == sum(entry["response_bytes"] for entry in entries)
+    assert "record" in line["step_us"]
+    assert not [entry for entry in entries if "record" in entry["step_us"]]
+    assert line["step_us"]["forward"] >= max(entry["step_us"]["forward"] for entry in entries)
 
 
 def test_a_consent_that_is_over_in_the_middle_ends_the_stream(tmp_path: Path) -> None:

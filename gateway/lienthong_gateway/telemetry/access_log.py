@@ -6,7 +6,7 @@ The logger `lienthong_gateway.access` writes at level INFO; `lienthong serve` sh
 import logging
 
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
+from lienthong_gateway.telemetry.outcome import Outcome
 
 LOGGER = "lienthong_gateway.access"
 
@@ -29,7 +29,7 @@ class AccessLog:
             "consumer": trace.consumer,
             "provider": trace.provider,
             "request_bytes": trace.digests.request_bytes,
-            "response_bytes": trace.digests.response_bytes if outcome.reason == RELEASED else 0,
-            "step_us": trace.step_us,
+            "response_bytes": trace.released_bytes,
+            "step_us": {step: microseconds for step, (_, microseconds) in trace.steps_of_call.items()},
         }
         _log.info("%s %s", outcome.reason, trace.exchange_id, extra={"fields": fields})

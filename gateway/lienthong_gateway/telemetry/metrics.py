@@ -62,16 +62,16 @@ class Metrics:
 
     def observe(self, trace: Trace, outcome: Outcome) -> None:
         """Count one call that is over, and the time of each step it reached."""
-        for step, microseconds in trace.step_us.items():
+        for step, (_, microseconds) in trace.steps_of_call.items():
             child = self._of_step.get(step)
             if child is None:
                 child = self._of_step[step] = self._steps.labels(step)
             child.observe(microseconds / 1e6)
-        if "forward" in trace.step_us:
+        if "forward" in trace.steps_of_call:
             provider = self._of_provider.get(trace.provider)
             if provider is None:
                 provider = self._of_provider[trace.provider] = self._providers.labels(trace.provider)
-            provider.observe(trace.step_us["forward"] / 1e6)
+            provider.observe(trace.steps_of_call["forward"][1] / 1e6)
         self._decided(outcome.reason, trace.legal_basis)
 
     def observe_batch(self, entries: int) -> None:

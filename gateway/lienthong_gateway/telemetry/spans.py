@@ -62,12 +62,11 @@ class OpenSpan:
         """Close it, with a span below it for each step, made from the times that the trace has."""
         span = self._span
         if isinstance(span, ReadableSpan) and span.start_time is not None:
-            at = span.start_time
             above = otel.set_span_in_context(span)
-            for step, microseconds in trace.step_us.items():
+            for step, (first, microseconds) in trace.steps_of_call.items():
+                at = span.start_time + first * 1_000
                 below = self._tracer.start_span(step, context=above, start_time=at)
-                at += microseconds * 1_000
-                below.end(at)
+                below.end(at + microseconds * 1_000)
         span.set_attributes(
             {
                 "lienthong.exchange_id": trace.exchange_id,
