@@ -1,7 +1,7 @@
 """A call as the pipeline sees it, whichever way it came in, and what goes back."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from lienthong_core.errors import Refusal
@@ -38,6 +38,8 @@ class IncomingCall(NamedTuple):
     """What was wrong already as it came in; the call is refused with it as soon as it is known who calls."""
     arriving: Arriving | None = None
     """What has the request in the end; None: `request` has it."""
+    write: Callable[[bytes], bytes] | None = None
+    """Writes an answer as the caller reads it, or refuses it; None: it is read as it is."""
 
     def whole(self) -> "IncomingCall":
         """Return the call with its request, which has arrived."""
@@ -46,13 +48,17 @@ class IncomingCall(NamedTuple):
         request, fault = self.arriving.read()
         return self._replace(request=request, fault=self.fault or fault, arriving=None)
 
+    def written(self, message: bytes) -> bytes:
+        """Return an answer as the caller reads it; refused: PROVIDER_ANSWER_INVALID, if its form has none for it."""
+        return message if self.write is None else self.write(message)
+
     def remaining_s(self) -> float | None:
         """Return how long the caller still waits, seconds; None: it did not say."""
         return None if self.expires_at is None else self.expires_at - asyncio.get_running_loop().time()
 
 
 class Answer(NamedTuple):
-    """What is released: the response's bytes, and what is said beside them."""
+    """What is released: the response's bytes, as the caller reads them, and what is said beside them."""
 
     message: bytes
     trailer: Trailer

@@ -117,11 +117,14 @@ class Pipeline:
             with self.edge.admission.turns.away(), watch.step("forward"):
                 message = await self.forwarder.forward(contract, request, trace, call.remaining_s())
             released = _minimised(decision, message, trace, watch)
+            # Before it is recorded: what cannot be written is not released.
+            written = call.written(released.message)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
             self.recorder.note(trace, _caller_gone())
             raise
-        return await self._released(decision, released, trace, watch)
+        answer = await self._released(decision, released, trace, watch)
+        return answer._replace(message=written)
 
     async def _stream(
         self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
@@ -190,7 +193,7 @@ class Pipeline:
         await self.identifier.check_officer(caller, trace.officer)
         holder = await self.authenticator.authenticate(caller, call.headers)
         answer = await method.answer(LocalCall(caller, holder, trace), method.read(call.request))
-        return Answer(answer.SerializeToString(), trailing_metadata(trace, None, None))
+        return Answer(call.written(answer.SerializeToString()), trailing_metadata(trace, None, None))
 
     async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:
         """Record a refusal and return it as what ends the call."""

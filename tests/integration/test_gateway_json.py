@@ -267,6 +267,24 @@ def test_a_call_ends_when_its_callers_time_is_over(world: GatewayWorld, portal: 
     assert answer.error_info.reason in {"PROVIDER_TIMEOUT", "DEADLINE_PASSED"}
 
 
+def test_an_answer_that_json_cannot_say_is_recorded_as_refused_and_not_as_released(
+    world: GatewayWorld, portal: Curl
+) -> None:
+    before_all_time = GetCitizenResponse(citizen=citizen())
+    before_all_time.citizen.updated_at.seconds = -62135596801
+    world.population.answer("GetCitizen", before_all_time)
+    try:
+        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, consented(world))
+    finally:
+        world.population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
+
+    assert (answer.status, answer.error_info.reason) == (500, "PROVIDER_ANSWER_INVALID")
+    entry = world.entries()[int(answer.error_info.metadata["log_index"])]
+    assert entry["exchange_id"] == answer.error_info.metadata["exchange_id"]
+    assert (entry["event"], entry["reason"]) == ("REFUSAL", "PROVIDER_ANSWER_INVALID")
+    assert (entry["datasets_released"], entry["response_digest"]) == ([], "")
+
+
 def test_what_a_provider_refuses_with_comes_through_unchanged(world: GatewayWorld, portal: Curl) -> None:
     world.population.answer("GetCitizen", not_found("CITIZEN_UNKNOWN", "No such citizen."))
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Coroutine, Mapping
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -56,19 +57,18 @@ class ConnectCalls:
             # Whoever comes without a certificate gets nothing recorded, or the log would grow for anybody.
             message = "Connect with the client certificate of a registered system; of yours, it is in its folder."
             return connect.error(unauthenticated("CERTIFICATE_MISSING", message), ())
-        body = CallBody(request, codec, self._types.get(str(request.scope["path"])))
+        types = self._types.get(str(request.scope["path"]))
+        body = CallBody(request, codec, types)
         call = self._incoming(request, body, peer)
+        if types is not None:
+            call = call._replace(write=partial(codec.answer, types))
         try:
             answer = await _unless_gone(request.receive, body.is_here, self._pipeline.answer(call))
         except ClientDisconnect:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
         except Refused as refused:
             return connect.error(refused.refusal, refused.trailer)
-        try:
-            answered = codec.answer(self._types[call.method], answer.message)
-        except Refusal as refusal:
-            return connect.error(refusal, answer.trailer)
-        return connect.answer(answered, codec.content_type, answer.trailer)
+        return connect.answer(answer.message, codec.content_type, answer.trailer)
 
     def _incoming(self, request: Request, body: CallBody, peer: Peer) -> IncomingCall:
         arrived = asyncio.get_running_loop().time()
