@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentState, GetConsentRequest
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.portal.v1.portal_pb2 import GetDossierRequest, PrefillDossierRequest, StartDossierRequest
 from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceStub
 from lienthong_sandbox import Sandbox
@@ -16,7 +19,7 @@ from lienthong_services.identity.rules import PASSCODE
 from tests.support.chromium import page_at
 
 DEADLINE_S = 20.0
-MAI = persona("nguyen-thi-mai")
+MAI, HOA = persona("nguyen-thi-mai"), persona("do-thuy-hoa")
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +36,8 @@ def page(vn: Sandbox, tmp_path: Path) -> Iterator[Page]:
         yield page
 
 
-def log_in(page: Page, passcode: str = PASSCODE) -> None:
-    page.get_by_label("Personal number").fill(MAI.personal_number)
+def log_in(page: Page, passcode: str = PASSCODE, number: str = MAI.personal_number) -> None:
+    page.get_by_label("Personal number").fill(number)
     page.get_by_label("Passcode").fill(passcode)
     page.get_by_role("button", name="Log in").click()
 
@@ -96,6 +99,27 @@ def test_she_logs_in_consents_pauses_resumes_takes_her_receipt_and_revokes(vn: S
     assert consent_id in download.value.path().read_text(encoding="utf-8")
     page.get_by_role("button", name="Revoke").click()
     expect(state).to_contain_text("Revoked")
+
+
+def test_she_ends_a_consent_that_is_too_old_for_the_first_page_of_her_account(vn: Sandbox, page: Page) -> None:
+    bank = vn.system("ekyc")
+    session = bank.login(HOA.key)
+    oldest = session.consent("ekyc", ["identity.basic"])
+    vn.clock.advance(timedelta(minutes=1))
+    for _ in range(50):
+        session.consent("ekyc", ["identity.basic"])
+
+    page.goto(f"{vn.endpoints.identity_url}/account")
+    log_in(page, number=HOA.personal_number)
+    expect(page.locator("article")).to_have_count(50)
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator("article")).to_have_count(1)
+    page.get_by_role("button", name="Revoke").click()
+
+    expect(page.locator("article")).to_have_count(50)
+    request = GetConsentRequest(consent_id=oldest.consent_id)
+    found = ConsentServiceStub(bank.channel).GetConsent(request, timeout=DEADLINE_S).consent
+    assert found.state == ConsentState.CONSENT_STATE_REVOKED
 
 
 def test_a_wrong_passcode_is_said_and_the_number_kept(page: Page) -> None:

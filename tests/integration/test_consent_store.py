@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import Connection, Engine, delete, inspect, select, table, text
+from sqlalchemy import Connection, Engine, delete, event, inspect, select, table, text
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentRevision, ConsentState
 from lienthong.client import chain_fault
@@ -112,6 +112,25 @@ def everything_stored(engine: Engine) -> str:
     return "\n".join(str(value) for row in rows for value in row)
 
 
+def test_a_long_page_of_consents_takes_no_more_statements_than_a_short_one(engine: Engine) -> None:
+    with writing(engine) as connection:
+        for _ in range(20):
+            given(connection, OTHER)
+    store, statements = ConsentStore(engine), list[str]()
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    taken: dict[int, int] = {}
+    for limit in (1, 20):
+        statements.clear()
+        assert len(store.consents_of(OTHER, None, None, limit, include_represented=True)) == limit
+        taken[limit] = len(statements)
+
+    assert taken[20] == taken[1]
+
+
 def test_a_chain_that_was_altered_anywhere_is_found(engine: Engine) -> None:
     with writing(engine) as connection:
         _, consent_id = given(connection, OTHER)
@@ -151,7 +170,7 @@ def test_erasing_a_citizen_ends_her_consents_and_leaves_nothing_that_names_her(e
     assert found is not None
     assert (found[0].state, found[0].terms.subject_number) == (REVOKED, "")
     assert [(who.approved_by, who.statement) for who in found[1]] == [("", "")]
-    assert not store.consents_of(OTHER, include_represented=True)
+    assert not store.consents_of(OTHER, None, None, 1, include_represented=True)
     closed = store.find_request(pending.consent_request_id)
     assert closed is not None
     assert closed[0].state == ConsentRequestState.CONSENT_REQUEST_STATE_DENIED

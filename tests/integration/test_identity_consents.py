@@ -1,6 +1,7 @@
 """Approving, denying and ending consents at the identity provider, with a gateway behind mutual TLS."""
 
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -217,6 +218,29 @@ def test_the_account_page_lists_her_consents_and_ends_one(world: IdentityWorld) 
     assert page.path == "/account"
     assert "Revoked" in page.response.text
     assert consent.state == consent_pb2.CONSENT_STATE_REVOKED
+
+
+def test_older_consents_are_behind_a_link_and_can_be_ended_there(world: IdentityWorld) -> None:
+    terms = world.consents.ask().terms
+    given = [world.consents.give(f"c-{number}", terms) for number in range(5)]
+    world.consents.page_size = 2
+    browser, page = signed_in_to_the_account_page(world)
+    pages = [page.response.text]
+    while older := re.search(r'href="([^"]+)">Cũ hơn <span lang="en">Older<', page.response.text):
+        page = browser.get(html.unescape(older[1]))
+        pages.append(page.response.text)
+    assert [re.findall(r"receipt\?consent_id=([^\"]+)", text) for text in pages] == [
+        ["c-0", "c-1"],
+        ["c-2", "c-3"],
+        ["c-4"],
+    ]
+    assert ['href="/account">Mới nhất <span lang="en">Newest<' in text for text in pages] == [False, True, True]
+
+    page = browser.submit(page)
+
+    assert page.path == "/account"
+    revoked = consent_pb2.CONSENT_STATE_REVOKED
+    assert [consent.consent_id for consent in given if consent.state == revoked] == ["c-4"]
 
 
 def test_nobody_ends_the_consent_of_another_citizen(world: IdentityWorld) -> None:

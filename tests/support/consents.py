@@ -28,6 +28,8 @@ class ConsentService(ConsentServiceServicer):
         """On whose word consents were revoked."""
         self.down = False
         self.loses_answers = False
+        self.page_size = 50
+        """How many consents a page has."""
         self._key = jwt.PyJWK(key.jwk)
         self._issuer = issuer
         self._audience = audience
@@ -112,7 +114,7 @@ class ConsentService(ConsentServiceServicer):
         self.give(asked.consent_id, asked.terms, decision["approved_by"])
 
     def give(self, consent_id: str, terms: messages.ConsentTerms, approved_by: str = "") -> messages.Consent:
-        """Keep a consent in force."""
+        """Keep a consent in force; those given later come later in lists."""
         approval = messages.ConsentApproval(approved_by=approved_by or terms.subject_number)
         state = messages.CONSENT_STATE_ACTIVE
         consent = messages.Consent(consent_id=consent_id, state=state, terms=terms, approvals=[approval])
@@ -132,7 +134,10 @@ class ConsentService(ConsentServiceServicer):
         number = request.subject_number
         assert request.include_represented
         hers = [c for c in self.consents.values() if number in (c.terms.subject_number, c.approvals[0].approved_by)]
-        return messages.ListConsentsResponse(consents=hers)
+        begin = int(request.cursor.removeprefix("from+") or 0)
+        end = begin + self.page_size
+        cursor = f"from+{end}" if len(hers) > end else ""
+        return messages.ListConsentsResponse(consents=hers[begin:end], next_cursor=cursor)
 
     def PauseConsent(
         self, request: messages.PauseConsentRequest, context: grpc.ServicerContext

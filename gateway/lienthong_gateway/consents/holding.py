@@ -15,6 +15,9 @@ from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.states import Change
 from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.paging import Place, page_size
+
+_USUAL, _MOST = 50, 100
 
 
 class HoldingAnswers:
@@ -38,16 +41,20 @@ class HoldingAnswers:
 
     async def _list_consents(self, call: LocalCall, request: pb.ListConsentsRequest) -> pb.ListConsentsResponse:
         rules.check_personal_number(request.subject_number)
-        now, store = self._records.now(), self._records.store
+        size, after = page_size(request.page_size, _USUAL, _MOST), Place.read(request.cursor)
+        consumer = None if self._records.is_identity_provider(call) else str(call.caller.system)
         found = await asyncio.to_thread(
-            store.consents_of, request.subject_number, include_represented=request.include_represented
+            self._records.store.consents_of,
+            request.subject_number,
+            consumer,
+            after,
+            size + 1,
+            include_represented=request.include_represented,
         )
-        visible = [
-            consent_message(consent, approvals, now)
-            for consent, approvals in found
-            if self._records.may_see(call, consent.terms)
-        ]
-        return pb.ListConsentsResponse(consents=visible)
+        now, page = self._records.now(), found[:size]
+        cursor = page[-1][0].place.cursor if len(found) > size else ""
+        consents = [consent_message(consent, approvals, now) for consent, approvals in page]
+        return pb.ListConsentsResponse(consents=consents, next_cursor=cursor)
 
     async def _pause_consent(self, call: LocalCall, request: pb.PauseConsentRequest) -> pb.PauseConsentResponse:
         consent, _ = await self._records.consent(call, request.consent_id)

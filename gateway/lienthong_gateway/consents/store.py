@@ -4,12 +4,13 @@ What changes them is in `changes.py`.
 """
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, insert, or_, select
+from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, func, insert, or_, select
 
 from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
@@ -19,6 +20,7 @@ from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
 from lienthong_gateway.consents.states import SubjectAge
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import UseLimit
+from lienthong_gateway.paging import Place
 
 REQUESTS = cast("Table", ConsentRequestRow.__table__)  # type: ignore[attr-defined]
 CONSENTS = cast("Table", ConsentRow.__table__)  # type: ignore[attr-defined]
@@ -68,17 +70,26 @@ class ConsentStore:
         return None if request is None else request[0].terms
 
     def consents_of(
-        self, personal_number: str, *, include_represented: bool
+        self, personal_number: str, consumer: str | None, after: Place | None, limit: int, *, include_represented: bool
     ) -> Sequence[tuple[StoredConsent, list[Approval]]]:
-        """Return every consent that a citizen gave, if asked with those she gave for children, newest first."""
+        """Return the newest consents that a citizen gave, if asked with those she gave for children.
+
+        Only those to one consumer, and only those after a place in the list, if given.
+        """
         whose = CONSENTS.c.subject_number == personal_number
         if include_represented:
             given = select(APPROVALS.c.consent_request_id).where(APPROVALS.c.approved_by == personal_number)
             whose = or_(whose, CONSENTS.c.consent_request_id.in_(given))
         query = select(CONSENTS).where(whose).order_by(CONSENTS.c.approved_at.desc(), CONSENTS.c.consent_id)
+        if consumer is not None:
+            query = query.where(CONSENTS.c.consumer == consumer)
+        if after is not None:
+            same_time = and_(CONSENTS.c.approved_at == after.time, CONSENTS.c.consent_id > after.id)
+            query = query.where(or_(CONSENTS.c.approved_at < after.time, same_time))
         with self._engine.connect() as connection:
-            consents = [_consent(row) for row in connection.execute(query)]
-            return [(consent, approvals_of(connection, consent.consent_request_id)) for consent in consents]
+            consents = [_consent(row) for row in connection.execute(query.limit(limit))]
+            approvals = _approvals(connection, [consent.consent_request_id for consent in consents])
+        return [(consent, approvals[consent.consent_request_id]) for consent in consents]
 
     def revisions_of(self, record_id: str) -> list[Revision]:
         """Return every revision of a request or a consent, oldest first."""
@@ -123,8 +134,15 @@ def requests_of(connection: Connection, personal_number: str) -> list[StoredRequ
 
 def approvals_of(connection: Connection, consent_request_id: str) -> list[Approval]:
     """Return who has approved a request, in the order of time."""
-    query = select(APPROVALS).where(APPROVALS.c.consent_request_id == consent_request_id)
-    return [_approval(row) for row in connection.execute(query.order_by(APPROVALS.c.approved_at, APPROVALS.c.capacity))]
+    return _approvals(connection, [consent_request_id])[consent_request_id]
+
+
+def _approvals(connection: Connection, consent_request_ids: Iterable[str]) -> Mapping[str, list[Approval]]:
+    query = select(APPROVALS).where(APPROVALS.c.consent_request_id.in_(consent_request_ids))
+    found = defaultdict[str, list[Approval]](list)
+    for row in connection.execute(query.order_by(APPROVALS.c.approved_at, APPROVALS.c.capacity)):
+        found[row.consent_request_id].append(_approval(row))
+    return found
 
 
 def take_use(connection: Connection, limit: UseLimit, exchange_id: str, now: datetime) -> None:

@@ -1,18 +1,16 @@
 """Consents at the gateway: what a citizen is asked, what she answered, and what she has paused and ended."""
 
-from collections.abc import Sequence
-
 import grpc
 
 from lienthong.api.consent.v1.consent_pb2 import (
     Capacity,
-    Consent,
     ConsentRequest,
     ConsentRequestState,
     FetchConsentRequestRequest,
     GetConsentReceiptRequest,
     GetConsentRequest,
     ListConsentsRequest,
+    ListConsentsResponse,
     PauseConsentRequest,
     RecordDecisionRequest,
     ResumeConsentRequest,
@@ -58,10 +56,10 @@ class ConsentDesk:
                 raise
             return recorded
 
-    def consents_of(self, personal_number: str) -> Sequence[Consent]:
-        """Return all consents of a citizen, and those she gave for children, newest first."""
-        request = ListConsentsRequest(subject_number=personal_number, include_represented=True)
-        return ask(self._stub.ListConsents, request).consents
+    def consents_of(self, personal_number: str, cursor: str) -> ListConsentsResponse:
+        """Return a page of a citizen's consents, and those she gave for children; an empty cursor is the newest's."""
+        request = ListConsentsRequest(subject_number=personal_number, include_represented=True, cursor=cursor)
+        return ask(self._stub.ListConsents, request)
 
     def pause(self, consent_id: str, personal_number: str) -> None:
         """Suspend a consent of this citizen, or of a child she represents."""

@@ -68,12 +68,13 @@ class ConsentRow:
 
 
 def show_account(provider: Provider, request: Request) -> Response:
-    """Show the citizen her consents, after login."""
+    """Show the citizen a page of her consents, after login."""
     session = citizen_session(provider, request)
     if session is None:
         return _log_in_first(provider, request)
+    cursor = request.query_params.get("cursor", "")
     try:
-        consents = provider.consents.consents_of(session.personal_number)
+        page = provider.consents.consents_of(session.personal_number, cursor)
     except Refusal as refusal:
         raise gateway_problem(refusal, "/account") from refusal
     return provider.pages.page(
@@ -81,7 +82,9 @@ def show_account(provider: Provider, request: Request) -> Response:
         csrf=session.csrf_token,
         account=provider.store.account(session.personal_number),
         level=session.level,
-        rows=[_row(provider, consent, session.personal_number) for consent in consents],
+        rows=[_row(provider, consent, session.personal_number) for consent in page.consents],
+        is_newest=not cursor,
+        older=page.next_cursor,
     )
 
 

@@ -639,19 +639,27 @@ class ListConsentsRequest(_message.Message):
 
     SUBJECT_NUMBER_FIELD_NUMBER: _builtins.int
     INCLUDE_REPRESENTED_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
     subject_number: _builtins.str
     """Personal number of the citizen, 12 digits."""
     include_represented: _builtins.bool
     """Whether to list, beside her own, the consents that she gave for children whom she represents."""
+    cursor: _builtins.str
+    """`next_cursor` of the page before; empty: from the newest."""
+    page_size: _builtins.int
+    """Most consents to return, 1 to 100; 0: 50."""
     def __init__(
         self,
         *,
         subject_number: _builtins.str = ...,
         include_represented: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
+        page_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_represented", b"include_represented", "subject_number", b"subject_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "include_represented", b"include_represented", "page_size", b"page_size", "subject_number", b"subject_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -659,23 +667,27 @@ Global___ListConsentsRequest: _TypeAlias = ListConsentsRequest  # noqa: Y015
 
 @_typing.final
 class ListConsentsResponse(_message.Message):
-    """A citizen's consents."""
+    """One page of a citizen's consents, newest first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONSENTS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page begins; empty on the last."""
     @_builtins.property
     def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consent]:
-        """The consents, newest first."""
+        """The consents."""
 
     def __init__(
         self,
         *,
         consents: _abc.Iterable[Global___Consent] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "next_cursor", b"next_cursor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,138 @@
+"""ListConsents at a real gateway: every consent once, newest first, however many there are."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import grpc
+import pytest
+
+from lienthong.api.consent.v1 import consent_pb2 as pb
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong_core.database import sqlite_url
+from lienthong_core.systems import SystemId
+from lienthong_seeds import members
+from tests.support.citizens import LAN, MAI
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+SECONDS_AGO = (9, 4, 4, 20, 4, 0)
+A_PLACE = "1795249800000000-7a3f0a54-1f2b-4f7e-9d0a-000000000000"
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[GatewayWorld]:
+    with gateway_world(database_url) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
+    """Give one gateway to the tests that change nothing at it."""
+    with gateway_world(sqlite_url(tmp_path_factory.mktemp("pages") / "gateway.sqlite")) as world:
+        yield world
+
+
+def service(world: GatewayWorld, system: SystemId) -> ConsentServiceStub:
+    return ConsentServiceStub(world.channel(system))
+
+
+def given(world: GatewayWorld, seconds_ago: Sequence[int] = SECONDS_AGO, child: str = "") -> list[pb.Consent]:
+    """Have Lan consent that many seconds ago, for herself or a small child; return the consents, newest first."""
+    now = int(world.clock.now().timestamp())
+    represents = {"subject_age": "child_under_7", "approves_as": "representative", "approved_by": LAN} if child else {}
+    consents: list[pb.Consent] = []
+    for ago in seconds_ago:
+        request = world.request_consent(number=child or LAN)
+        statement = world.approval(request, 2, iat=now - ago, auth_time=now - ago, **represents)
+        consents.append(world.decide(request.consent_request_id, statement).consent)
+    return newest_first(consents)
+
+
+def newest_first(consents: Sequence[pb.Consent]) -> list[pb.Consent]:
+    return sorted(consents, key=lambda consent: (-consent.approved_at.ToSeconds(), consent.consent_id))
+
+
+def page_of(
+    world: GatewayWorld, size: int = 0, cursor: str = "", system: SystemId = members.IDENTITY
+) -> pb.ListConsentsResponse:
+    request = pb.ListConsentsRequest(subject_number=LAN, include_represented=True, cursor=cursor, page_size=size)
+    return service(world, system).ListConsents(request, timeout=TIMEOUT_S)
+
+
+def pages_after(
+    world: GatewayWorld, page: pb.ListConsentsResponse, size: int = 0, system: SystemId = members.IDENTITY
+) -> list[list[pb.Consent]]:
+    """Return the consents of a page and of all that follow it."""
+    pages = [list(page.consents)]
+    while page.next_cursor:
+        page = page_of(world, size, page.next_cursor, system)
+        pages.append(list(page.consents))
+    return pages
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_every_consent_is_on_one_page_newest_first_also_those_of_one_second(world: GatewayWorld, size: int) -> None:
+    expected = newest_first([*given(world), *given(world, (4, 30), child=MAI)])
+
+    pages = pages_after(world, page_of(world, size), size)
+
+    assert [consent for page in pages for consent in page] == expected
+    assert {len(page) for page in pages[:-1]} == {size}
+    assert all(pages)
+
+
+def test_a_consumers_pages_are_filled_with_its_own_consents(world: GatewayWorld) -> None:
+    banks: list[pb.Consent] = []
+    for _ in range(3):
+        banks.append(world.consent(members.BANK, purpose="ekyc"))
+        world.consent(members.PORTAL)
+
+    pages = pages_after(world, page_of(world, 2, system=members.BANK), 2, members.BANK)
+
+    assert [consent for page in pages for consent in page] == newest_first(banks)
+    assert [len(page) for page in pages] == [2, 1]
+
+
+def test_a_consent_that_is_given_while_pages_are_read_moves_none_of_the_others(world: GatewayWorld) -> None:
+    expected = given(world)
+    first = page_of(world, 2)
+    world.clock.advance(timedelta(seconds=1))
+    world.consent()
+
+    pages = pages_after(world, first, 2)
+
+    assert [consent for page in pages for consent in page] == expected
+
+
+def test_without_a_page_size_a_page_has_fifty_consents(world: GatewayWorld) -> None:
+    given(world, [0] * 51)
+
+    assert [len(page) for page in pages_after(world, page_of(world))] == [50, 1]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "5",
+        "-1",
+        A_PLACE[17:],
+        A_PLACE.upper(),
+        f" {A_PLACE}",
+        f"{A_PLACE}\n",
+        f"9{A_PLACE}9",
+        "9" * 30 + A_PLACE[16:],
+        "٣" + A_PLACE[1:],
+    ],
+)
+def test_a_cursor_that_was_never_given_is_refused(shared_world: GatewayWorld, cursor: str) -> None:
+    why = refusal_of(lambda: page_of(shared_world, cursor=cursor))
+
+    assert (why.status, why.reason) == (INVALID, "CURSOR_INVALID")
+
+
+@pytest.mark.parametrize("size", [-1, 101, (1 << 31) - 1])
+def test_a_page_size_out_of_its_range_is_refused(shared_world: GatewayWorld, size: int) -> None:
+    why = refusal_of(lambda: page_of(shared_world, size))
+
+    assert (why.status, why.reason) == (INVALID, "PAGE_SIZE_INVALID")
