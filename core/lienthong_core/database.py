@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     insert,
     select,
 )
@@ -25,6 +26,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 _VERSION_TABLE = "schema_version"
+# Replicas that start at once would make the same tables. The number is this lock's name, and nobody else's.
+_OPENING = 0x4C69_656E
 _WRITES = "lienthong_writes"
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
 _BUSY_TIMEOUT_MS = 5_000
@@ -187,6 +190,8 @@ def empty_write_ahead_log(engine: Engine) -> bool:
 
 
 def _create_or_check(connection: Connection, metadata: MetaData, version: int) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
     own = MetaData()
     table = Table(_VERSION_TABLE, own, Column("version", Integer, primary_key=True))
     if not connection.dialect.has_table(connection, _VERSION_TABLE):

@@ -76,8 +76,9 @@ class GatewayServer:
         self._metrics = Metrics()
         try:
             with writing(self.engine) as connection:
-                fill_if_empty(connection, config.registration)
+                # First, because a replica that starts at the same moment waits here, and then finds it filled.
                 create_head(connection)
+                fill_if_empty(connection, config.registration)
             self._registration = CurrentRegistration.of(self.engine)
             self._contracts = load_contracts(self._registration.value, config.contracts)
             appender = Appender(self.engine, config.checkpoint_key)

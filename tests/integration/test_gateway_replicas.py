@@ -2,9 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 import pytest
@@ -14,10 +14,15 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_core.database import open_database, snapshot
 from lienthong_gateway import schema
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
+from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.store import all_entries
 from lienthong_gateway.log.verify import verify_log
+from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.log import entry, filled
 from tests.support.replicas import two_replicas
 from tests.support.waiting import wait_until
 
@@ -25,6 +30,7 @@ CALLERS = 4
 """Callers at each replica."""
 ANSWERS = 60
 """Answers that reach the callers of each replica before the consent is revoked."""
+STARTS = 20
 
 
 @pytest.fixture
@@ -104,6 +110,47 @@ def test_a_consent_given_at_one_replica_is_known_to_the_other(replicas: tuple[Ga
     first.consent()
 
     assert second.read()[0].citizen.personal_number
+
+
+def test_replicas_that_start_at_once_make_one_new_database(new_database: Callable[[], str]) -> None:
+    with gateway_world(new_database()) as world:
+        config = replace(world.config, database_url=new_database())
+    ready = threading.Barrier(2)
+
+    def start() -> GatewayServer:
+        ready.wait()
+        return GatewayServer(config, world.clock)
+
+    with ThreadPoolExecutor(2) as pool:
+        started = [pool.submit(start) for _ in range(2)]
+    for replica in started:
+        assert verify_log(replica.result().engine, config.checkpoint_key.verifier).fault is None
+        replica.result().stop()
+
+
+def test_a_replica_starts_while_another_writes(database_url: str) -> None:
+    key = CheckpointKey.create()
+    engine = filled(database_url, 0, key)
+    other = BatchWriter(engine, Appender(engine, key))
+    started = threading.Event()
+    written: list[Outcome] = []
+
+    def write() -> None:
+        while not started.is_set():
+            written.extend(other.write([Job(entry(len(written)))]))
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            for _ in range(STARTS):
+                Appender(engine, key)
+        finally:
+            started.set()
+        writing.result()
+    other.close()
+
+    assert written == list(range(len(written)))
+    engine.dispose()
 
 
 def leaves_of(world: GatewayWorld) -> list[bytes]:

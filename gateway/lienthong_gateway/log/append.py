@@ -59,11 +59,12 @@ class Appender:
         self._commitments_epoch = -1
         with writing(engine) as connection:
             create_head(connection)
+            # Before anything is read: in between two reads another replica could write.
+            self.head: Head = self._lock.take(connection)
+            """The head as this replica saw it last."""
             if not read_checkpoints(connection, 0, 1):
                 self._save_checkpoint(connection, Growth.of_partial(()))
             self._tree: Growth | None = load_growth(connection, key.verifier)
-            self.head: Head = self._lock.take(connection)
-            """The head as this replica saw it last."""
         self._pending = self.head
 
     def begin(self, connection: Connection) -> Head:

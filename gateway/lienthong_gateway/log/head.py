@@ -7,13 +7,17 @@ exchange, whether any replica has changed consents or registrations since the ex
 from enum import Flag, auto
 from typing import NamedTuple, cast
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, select, text, update
 
 from lienthong_gateway.log.model import LogHeadRow
 from lienthong_gateway.log.statements import PreparedSelect
 
 HEAD = cast("Table", LogHeadRow.__table__)  # type: ignore[attr-defined]
 _COLUMNS = select(HEAD.c.consent_epoch, HEAD.c.registration_epoch)
+# Another replica that starts at the same moment may be making it: the insert waits for that, and does nothing then.
+_CREATE = text(
+    "INSERT INTO log_head (head_id, consent_epoch, registration_epoch) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"
+)
 
 
 class Touches(Flag):
@@ -56,12 +60,11 @@ def read_head(connection: Connection) -> Head:
 
 
 def save_head(connection: Connection, head: Head) -> None:
-    """Store the head that `lock_head` gave, with what has been changed since."""
+    """Store the head that `HeadLock.take` gave, with what has been changed since."""
     values = {"consent_epoch": head.consent_epoch, "registration_epoch": head.registration_epoch}
     connection.execute(update(HEAD).values(values))
 
 
 def create_head(connection: Connection) -> None:
     """Make the head of a log that has none yet."""
-    if connection.execute(_COLUMNS).one_or_none() is None:
-        connection.execute(insert(HEAD).values(head_id=1))
+    connection.execute(_CREATE)
