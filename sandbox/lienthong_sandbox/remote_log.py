@@ -8,7 +8,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.proofs import shown_peaks
-from lienthong_gateway.log.rows import StoredRow, hashes_of
+from lienthong_gateway.log.rows import NO_COLUMN, StoredRow, hashes_of
 from lienthong_gateway.log.verify import Beginning, Fault, FaultKind, Progress, Verification, verify_source
 from lienthong_gateway.log.witness import NotConsistent, check_growth
 
@@ -51,7 +51,8 @@ class GatewaySource:
         while start < self._size:
             request = pb.ListEntriesRequest(start=start, page_size=min(_PAGE, self._size - start))
             found = self._stub.ListEntries(request, timeout=_DEADLINE_S).entries
-            page = [(e.log_index, e.leaf, e.leaf_hash, None, None, None) for e in found if e.log_index < self._size]
+            keys = (NO_COLUMN, NO_COLUMN, NO_COLUMN)
+            page = [(e.log_index, e.leaf, e.leaf_hash, *keys) for e in found if e.log_index < self._size]
             if not page:
                 return
             yield page

@@ -48,6 +48,17 @@ def checkpoint_of(file: Path, size: int) -> Checkpoint:
         return Checkpoint(size, Tree.of(row[0] for row in rows).root())
 
 
+def untyped(file: Path, folder: Path, table: str, statement: str) -> Path:
+    """Return a copy of a closed log whose table takes any value, with what a statement does to it."""
+    copy = altered(file, folder)
+    with closing(sqlite3.connect(copy)) as database:
+        database.executescript(
+            f"CREATE TABLE other AS SELECT * FROM {table}; DROP TABLE {table}; ALTER TABLE other RENAME TO {table};"  # noqa: S608
+        )
+    (folder / "altered").mkdir()
+    return altered(copy, folder / "altered", statement)
+
+
 def test_a_log_with_full_and_partial_tiles_verifies_and_gives_its_last_checkpoint(stored: Path) -> None:
     verification = verified(stored)
     assert (verification.fault, verification.size) == (None, SIZE)
@@ -147,6 +158,15 @@ def test_a_column_cannot_reach_over_the_end_of_the_value_that_it_stands_for(stor
         assert f'"{column}":"{longer}"' in leaf.decode()
         file = altered(stored, folder, f"UPDATE log_entry SET {column} = '{longer}' WHERE log_index = 7")  # noqa: S608
         assert found(verified(file)) == (FaultKind.ENTRY_ALTERED, 7, 7)
+
+
+@pytest.mark.parametrize("column", ["subject", "consumer", "provider"])
+def test_an_entry_is_not_taken_away_from_whom_it_is_about_by_storing_nothing(
+    stored: Path, tmp_path: Path, column: str
+) -> None:
+    statement = f"UPDATE log_entry SET {column} = NULL WHERE log_index = 7"  # noqa: S608
+    file = untyped(stored, tmp_path, "log_entry", statement)
+    assert found(verified(file)) == (FaultKind.ENTRY_ALTERED, 7, 7)
 
 
 def test_every_entry_altered_with_its_hash_is_found_by_the_tree_before_the_tiles(stored: Path, tmp_path: Path) -> None:

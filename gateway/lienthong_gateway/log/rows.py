@@ -13,9 +13,11 @@ from typing import TypeAlias
 StoredRow: TypeAlias = "Sequence[object]"
 """Index, leaf, hash, then the columns that the entry is looked up by: subject, consumer, provider.
 
-Whoever edits a SQLite file by hand can store anything anywhere, so nothing is known of the values' types. None in place
-of such a column: the source has no such column.
+Whoever edits a SQLite file by hand can store anything anywhere, so nothing is known of the values' types.
 """
+
+NO_COLUMN = object()
+"""In place of such a column: the source has none. None is what a database has stored in it."""
 
 _CACHED = 1_024
 
@@ -67,9 +69,9 @@ def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes]) -> 
             message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
             raise RowFault(index, message)
         if (
-            (subject is not None and (f'"subject":"{subject}"'.encode() not in leaf or '"' in str(subject)))
-            or (consumer is not None and _member("consumer", consumer) not in leaf)
-            or (provider is not None and _member("provider", provider) not in leaf)
+            (subject is not NO_COLUMN and (f'"subject":"{subject}"'.encode() not in leaf or '"' in str(subject)))
+            or (consumer is not NO_COLUMN and _member("consumer", consumer) not in leaf)
+            or (provider is not NO_COLUMN and _member("provider", provider) not in leaf)
         ):
             message = f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
             raise RowFault(index, message)
