@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
@@ -20,7 +20,7 @@ from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import leaf_hash
 from lienthong_gateway.log.proofs import check_consistency, check_inclusion
-from lienthong_gateway.log.store import ENTRIES
+from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.verify import FaultKind, Verification
 from lienthong_gateway.log.witness import Witness
@@ -141,6 +141,22 @@ def test_there_is_no_consistency_proof_between_sizes_that_the_log_does_not_have(
 ) -> None:
     why = refusal_of(lambda: consistency(world, first, second))
     assert (why.status, why.reason) == (grpc.StatusCode.NOT_FOUND, "TREE_SIZE_UNKNOWN")
+
+
+def test_what_is_stored_before_the_log_begins_is_not_served(tmp_path: Path) -> None:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
+        assert isinstance(world.gateway, GatewayServer)
+        with writing(world.gateway.engine) as connection:
+            nobody = {"subject": "", "consumer": "", "provider": ""}
+            connection.execute(insert(ENTRIES), {"log_index": -1, "leaf": b"{}", "leaf_hash": b"", **nobody})
+            connection.execute(insert(CHECKPOINTS), {"tree_size": -1, "note": "forged"})
+
+        entries = stub(world).ListEntries(pb.ListEntriesRequest(start=-5), timeout=TIMEOUT_S).entries
+        checkpoints = stub(world).ListCheckpoints(pb.ListCheckpointsRequest(start_size=-5), timeout=TIMEOUT_S)
+
+        assert entries[0].log_index == 0
+        assert checkpoints.checkpoints[0].tree_size == 0
+        assert refusal_of(lambda: newest(world, tree_size=-1)).reason == "TREE_SIZE_UNKNOWN"
 
 
 @pytest.mark.parametrize("size", [36, -37])

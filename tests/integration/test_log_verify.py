@@ -136,6 +136,11 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         ),
         ("UPDATE log_entry SET leaf = 3.5 WHERE log_index = 8", (FaultKind.ENTRY_ALTERED, 8, 8)),
         ("UPDATE log_entry SET leaf_hash = 'x' WHERE log_index = 9", (FaultKind.ENTRY_ALTERED, 9, 9)),
+        (
+            "INSERT INTO log_entry SELECT -1, leaf, leaf_hash, subject, consumer, provider FROM log_entry LIMIT 1",
+            (FaultKind.ENTRY_MISSING, 0, 0),
+        ),
+        ("INSERT INTO checkpoint SELECT -1, note FROM checkpoint LIMIT 1", (FaultKind.CHECKPOINT_INVALID, 0, 0)),
         ("UPDATE log_entry SET subject = CAST(x'ff' AS TEXT) WHERE log_index = 10", (FaultKind.UNREADABLE, 0, 0)),
     ],
 )
@@ -167,6 +172,22 @@ def test_an_entry_is_not_taken_away_from_whom_it_is_about_by_storing_nothing(
     statement = f"UPDATE log_entry SET {column} = NULL WHERE log_index = 7"  # noqa: S608
     file = untyped(stored, tmp_path, "log_entry", statement)
     assert found(verified(file)) == (FaultKind.ENTRY_ALTERED, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ("NULL", (FaultKind.ENTRY_ALTERED, 0, 0)),
+        ("-0.5", (FaultKind.ENTRY_ALTERED, 0, 0)),
+        ("511.5", (FaultKind.ENTRY_ALTERED, 512, 512)),
+    ],
+)
+def test_an_entry_is_found_wherever_it_was_put_between_the_others(
+    stored: Path, tmp_path: Path, index: str, expected: tuple[FaultKind, int, int]
+) -> None:
+    rest = "leaf, leaf_hash, subject, consumer, provider FROM log_entry LIMIT 1"
+    file = untyped(stored, tmp_path, "log_entry", f"INSERT INTO log_entry SELECT {index}, {rest}")
+    assert found(verified(file)) == expected
 
 
 def test_every_entry_altered_with_its_hash_is_found_by_the_tree_before_the_tiles(stored: Path, tmp_path: Path) -> None:

@@ -57,18 +57,24 @@ class DatabaseSource:
         """Give the entries from an index on, in pages."""
         # As stored: values of another type than the column's must be read and judged, not converted.
         columns = (ENTRIES.c[name] for name in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider"))
-        query = select(*columns).where(ENTRIES.c.log_index >= bindparam("first")).order_by(ENTRIES.c.log_index)
-        from_first = PreparedSelect(self._connection.dialect, query.limit(_PAGE))
-        page = from_first.all(self._connection, {"first": start})
+        query = select(*columns).order_by(ENTRIES.c.log_index).limit(_PAGE)
+        after = PreparedSelect(self._connection.dialect, query.where(ENTRIES.c.log_index > bindparam("last")))
+        if start == 0:
+            # Nothing belongs before entry 0; what is stored there is to be found.
+            page = PreparedSelect(self._connection.dialect, query).all(self._connection, {})
+        else:
+            page = after.all(self._connection, {"last": start - 1})
         while page:
             yield page
-            page = from_first.all(self._connection, {"first": page[-1][0] + 1})
+            page = after.all(self._connection, {"last": page[-1][0]})
 
     def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
         """Give the checkpoints."""
-        while page := read_checkpoints(self._connection, start_size, _CHECKPOINTS):
+        # Nothing belongs before the empty log's; what is stored there is to be found.
+        first = start_size or None
+        while page := read_checkpoints(self._connection, first, _CHECKPOINTS):
             yield from ((size, note, None) for size, note in page)
-            start_size = page[-1][0] + 1
+            first = page[-1][0] + 1
 
     def tiles(self, level: int) -> Iterator[Sequence[object]] | None:
         """Give the tiles of a level."""

@@ -65,10 +65,11 @@ def read_entries(connection: Connection, start: int, limit: int) -> list[StoredE
     return [StoredEntry(_number(row[0]), _bytes(row[1]), _bytes(row[2]), *map(str, row[3:])) for row in rows]
 
 
-def read_checkpoints(connection: Connection, start_size: int, limit: int) -> list[tuple[int, str]]:
-    """Return size and signed note of up to `limit` checkpoints from size `start_size` on."""
-    columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
-    query = columns.where(CHECKPOINTS.c.tree_size >= start_size).order_by(CHECKPOINTS.c.tree_size).limit(limit)
+def read_checkpoints(connection: Connection, start_size: int | None, limit: int) -> list[tuple[int, str]]:
+    """Return size and signed note of up to `limit` checkpoints from a size on; None: from the first that is stored."""
+    query = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.tree_size).limit(limit)
+    if start_size is not None:
+        query = query.where(CHECKPOINTS.c.tree_size >= start_size)
     return [(_number(row.tree_size), str(row.note)) for row in connection.execute(query)]
 
 
@@ -78,14 +79,6 @@ def all_entries(connection: Connection) -> Iterator[StoredEntry]:
     while page := read_entries(connection, start, _PAGE):
         yield from page
         start = page[-1].log_index + 1
-
-
-def all_checkpoints(connection: Connection) -> Iterator[tuple[int, str]]:
-    """Give every checkpoint, a page at a time."""
-    start = 0
-    while page := read_checkpoints(connection, start, _PAGE):
-        yield from page
-        start = page[-1][0] + 1
 
 
 # SQLite lets anybody who edits the file by hand store values of other kinds than the columns'; a log that was tampered

@@ -164,10 +164,10 @@ class _Walk:
                 checkpoint = opened or self._key.open(note)
             except CheckpointFault as fault:
                 message = f"Checkpoint {size}: {fault}."
-                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message) from fault
+                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message) from fault
             if checkpoint.size != size:
                 message = f"The checkpoint stored for size {size} is signed for size {checkpoint.size}."
-                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), size - 1, message)
+                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message)
             before = size
             yield checkpoint, note
         if before < 0:

@@ -60,7 +60,8 @@ class LogAnswers:
         self._reading.check_auditor(call)
         size = page_size(request.page_size, _USUAL, _MOST)
         await self._reading.record(call)
-        found = await self._reading.read(lambda connection: store.read_entries(connection, request.start, size))
+        start = max(request.start, 0)
+        found = await self._reading.read(lambda connection: store.read_entries(connection, start, size))
         page = _page(found)
         entries = [pb.LogEntry(log_index=e.log_index, leaf=e.leaf, leaf_hash=e.leaf_hash) for e in page]
         return pb.ListEntriesResponse(entries=entries)
@@ -71,9 +72,8 @@ class LogAnswers:
         self._reading.check_auditor(call)
         size = page_size(request.page_size, _USUAL, _MOST)
         await self._reading.record(call)
-        found = await self._reading.read(
-            lambda connection: store.read_checkpoints(connection, request.start_size, size)
-        )
+        start = max(request.start_size, 0)
+        found = await self._reading.read(lambda connection: store.read_checkpoints(connection, start, size))
         checkpoints = [pb.Checkpoint(tree_size=tree_size, note=note) for tree_size, note in found]
         return pb.ListCheckpointsResponse(checkpoints=checkpoints, verifier_key=str(self._key))
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.database import snapshot
-from lienthong_core.errors import denied, not_found
+from lienthong_core.errors import Refusal, denied, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
@@ -65,8 +65,18 @@ class LogReading:
 def published_note(connection: Connection, tree_size: int, *, cosigned: bool = False) -> PublishedNote:
     """Return the checkpoint of a size, or the newest for 0. Refused: TREE_SIZE_UNKNOWN."""
     size = tree_size or newest_size(connection, cosigned=cosigned)
-    note = None if size is None else read_note(connection, size)
+    if size is None:
+        raise _no_checkpoint("which a witness has cosigned")
+    return note_of(connection, size)
+
+
+def note_of(connection: Connection, size: int) -> PublishedNote:
+    """Return the checkpoint of exactly a size, also of 0. Refused: TREE_SIZE_UNKNOWN."""
+    note = read_note(connection, size) if size >= 0 else None
     if note is None:
-        which = "which a witness has cosigned" if size is None else f"of {size} entries"
-        raise not_found("TREE_SIZE_UNKNOWN", f"There is no checkpoint {which}; GetCheckpoint gives the newest.")
+        raise _no_checkpoint(f"of {size} entries")
     return note
+
+
+def _no_checkpoint(which: str) -> Refusal:
+    return not_found("TREE_SIZE_UNKNOWN", f"There is no checkpoint {which}; GetCheckpoint gives the newest.")
