@@ -16,7 +16,7 @@ from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.head import Head
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import SALTS, all_entries
+from lienthong_gateway.log.store import SALTS, all_entries, find_salt
 from lienthong_gateway.log.verify import verify_log
 from tests.support.log import entry
 
@@ -153,9 +153,33 @@ def of_somebody(number: int, trace: Trace) -> Job:
     return Job(replace(entry(number), trace=trace))
 
 
+def erasing(appender: Appender) -> Callable[[Connection], None]:
+    """Return the change that erases somebody."""
+
+    def erase(connection: Connection) -> None:
+        connection.execute(delete(SALTS).where(SALTS.c.personal_number == SOMEBODY))
+        appender.forget(SOMEBODY)
+
+    return erase
+
+
 def subjects(engine: Engine) -> list[str]:
     with engine.connect() as connection:
         return [stored.subject for stored in all_entries(connection)]
+
+
+def test_an_exchange_that_ends_after_an_erasure_gives_her_number_no_salt_again(engine: Engine) -> None:
+    appender = Appender(engine, KEY)
+    batches = BatchWriter(engine, appender)
+    trace = about(SOMEBODY).trace
+
+    batches.write([of_somebody(0, trace), Job(about(""), erasing(appender))])
+    ended = batches.write([of_somebody(1, trace)])
+    batches.close()
+
+    assert ended == [2]
+    with engine.connect() as connection:
+        assert find_salt(connection, SOMEBODY) is None
 
 
 def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(engine: Engine) -> None:
@@ -163,11 +187,8 @@ def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(en
     batches = BatchWriter(engine, appender)
     trace, later = about(SOMEBODY).trace, about(SOMEBODY).trace
 
-    def erase(connection: Connection) -> None:
-        connection.execute(delete(SALTS).where(SALTS.c.personal_number == SOMEBODY))
-        appender.forget(SOMEBODY)
-
-    batches.write([of_somebody(0, trace), Job(about(""), erase), of_somebody(1, trace), of_somebody(2, later)])
+    erasure = Job(about(""), erasing(appender))
+    batches.write([of_somebody(0, trace), erasure, of_somebody(1, trace), of_somebody(2, later)])
     batches.close()
 
     before, _, under_way, after = subjects(engine)

@@ -19,6 +19,7 @@ from lienthong_gateway.log.store import (
     LAST_SIZE,
     TILES,
     commitment_to,
+    find_salt,
     go_on,
     load_growth,
     read_checkpoints,
@@ -90,6 +91,11 @@ class Appender:
             if len(self._commitments) > _CACHED_COMMITMENTS:
                 self._commitments.popitem(last=False)
         return known
+
+    def known_commitment(self, connection: Connection, personal_number: str) -> str:
+        """Return the commitment as `commitment` does, but make no salt; empty if there is none."""
+        has_salt = personal_number in self._commitments or find_salt(connection, personal_number) is not None
+        return self.commitment(connection, personal_number) if has_salt else ""
 
     def append(self, connection: Connection, lines: Sequence[Line], head: Head) -> range:
         """Append entries, and the checkpoint that covers them; return their indexes.

@@ -140,8 +140,10 @@ class BatchWriter:
         Empty also if she was erased after an earlier entry of the exchange: the two have its id in common, and her new
         commitment would lead to the old one.
         """
-        subject = self._appender.commitment(connection, trace.subject)
-        return subject if not trace.commitments or subject in trace.commitments else ""
+        if not trace.commitments:
+            return self._appender.commitment(connection, trace.subject)
+        subject = self._appender.known_commitment(connection, trace.subject)
+        return subject if subject in trace.commitments else ""
 
 
 def unwritten() -> Refusal:
