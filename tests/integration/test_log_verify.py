@@ -137,6 +137,18 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         ("UPDATE log_entry SET leaf = 3.5 WHERE log_index = 8", (FaultKind.ENTRY_ALTERED, 8, 8)),
         ("UPDATE log_entry SET leaf_hash = 'x' WHERE log_index = 9", (FaultKind.ENTRY_ALTERED, 9, 9)),
         (
+            "INSERT INTO log_tile SELECT 2, 0, root, hashes FROM log_tile WHERE tile_index = 1",
+            (FaultKind.TREE_ALTERED, 0, SIZE - 1),
+        ),
+        (
+            "INSERT INTO log_tile SELECT -1, 7, root, hashes FROM log_tile WHERE tile_index = 1",
+            (FaultKind.TREE_ALTERED, 0, SIZE - 1),
+        ),
+        (
+            "INSERT INTO log_tile SELECT 'text', 0, root, hashes FROM log_tile WHERE tile_index = 1",
+            (FaultKind.TREE_ALTERED, 0, SIZE - 1),
+        ),
+        (
             "INSERT INTO log_entry SELECT -1, leaf, leaf_hash, subject, consumer, provider FROM log_entry LIMIT 1",
             (FaultKind.ENTRY_MISSING, 0, 0),
         ),

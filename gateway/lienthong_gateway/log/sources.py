@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, bindparam, func, select, type_coerce
+from sqlalchemy import Connection, bindparam, func, select, true, type_coerce
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.checkpoint import Checkpoint
+from lienthong_gateway.log.growth import TILE_HEIGHT
 from lienthong_gateway.log.rows import StoredRow, hashes_of
 from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
@@ -79,6 +80,12 @@ class DatabaseSource:
     def tiles(self, level: int) -> Iterator[Sequence[object]] | None:
         """Give the tiles of a level."""
         return self._tiles(level)
+
+    def misplaced_tile(self, size: int) -> Sequence[object] | None:
+        """Return level and index of a tile at a level of which a log of this size fills none; None: there is none."""
+        filled = range((size.bit_length() - 1) // TILE_HEIGHT)
+        query = select(type_coerce(TILES.c.level, NullType()), type_coerce(TILES.c.tile_index, NullType()))
+        return self._connection.execute(query.where(TILES.c.level.in_(filled).is_not(true())).limit(1)).first()
 
     def _tiles(self, level: int) -> Iterator[Sequence[object]]:
         columns = (type_coerce(TILES.c[name], NullType()) for name in ("hashes", "root"))

@@ -5,7 +5,7 @@ a checkpoint that does not hold, or a log that is consistent in itself and is no
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Engine
@@ -94,12 +94,25 @@ def verify_log(
         with snapshot(engine) as connection:
             source = DatabaseSource(connection)
             if open_log is None or source.size() <= alone_up_to:
-                return verify_source(source, key, seen, progress=progress)
+                return _verify_stored(source, key, seen, progress)
             with Helpers(open_log, key) as helpers:
-                return verify_source(HelpedSource(connection, helpers), key, seen, progress=progress)
+                return _verify_stored(HelpedSource(connection, helpers), key, seen, progress)
     except DBAPIError as error:
         fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {error.orig}.")
         return Verification(0, EMPTY_ROOT, 0, fault, "")
+
+
+def _verify_stored(
+    source: DatabaseSource, key: VerifierKey, seen: Checkpoint | None, progress: Progress
+) -> Verification:
+    """Check a log, and that it stores no tile at a level that it has not reached: appending would fail there."""
+    verification = verify_source(source, key, seen, progress=progress)
+    misplaced = source.misplaced_tile(verification.size) if verification.fault is None else None
+    if misplaced is None:
+        return verification
+    level, index = misplaced
+    message = f"Tile {index} of level {level} is stored, but {verification.size} entries fill no tile of that level."
+    return replace(verification, fault=Fault(FaultKind.TREE_ALTERED, 0, max(verification.size - 1, 0), message))
 
 
 def verify_source(
