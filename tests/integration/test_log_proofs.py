@@ -110,11 +110,15 @@ def test_a_receipt_is_recorded_before_it_is_given(world: GatewayWorld) -> None:
 
 @pytest.mark.parametrize("size", [36, 1 << 40, -1])
 def test_there_is_no_receipt_against_a_checkpoint_that_does_not_exist(world: GatewayWorld, size: int) -> None:
+    before = newest(world).checkpoint.tree_size
     assert refusal_of(lambda: receipt(world, 1, members.PORTAL, size)).reason == "TREE_SIZE_UNKNOWN"
+    assert newest(world).checkpoint.tree_size == before + 1, "the refusal alone is recorded"
 
 
 def test_an_entry_is_not_in_a_tree_that_is_older_than_it(world: GatewayWorld) -> None:
+    before = newest(world).checkpoint.tree_size
     assert refusal_of(lambda: receipt(world, 41, members.PORTAL, 37)).reason == "LOG_ENTRY_UNKNOWN"
+    assert newest(world).checkpoint.tree_size == before + 1, "the refusal alone is recorded"
 
 
 def test_every_registered_system_gets_proofs_about_every_entry_and_size(world: GatewayWorld) -> None:
@@ -194,6 +198,19 @@ def test_a_cosignature_that_is_there_already_changes_nothing(world: GatewayWorld
     assert newest(world).checkpoint.tree_size == size
     later = WITNESS.sign(checkpoint.note.partition("\n\n")[0] + "\n", datetime(2026, 4, 1, tzinfo=UTC))
     assert cosign(world, 74, later).checkpoint.note == f"{checkpoint.note}{later}\n"
+
+
+def test_the_empty_logs_checkpoint_is_cosigned_and_stays_the_one_that_0_is_about(tmp_path: Path) -> None:
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), witnesses=(WITNESS.verifier,)) as world:
+        checkpoint = newest(world).checkpoint
+        line = WITNESS.sign(checkpoint.note.partition("\n\n")[0] + "\n", TIME)
+
+        stored = cosign(world, 0, line).checkpoint
+        again = cosign(world, 0, line).checkpoint
+
+        assert (stored.tree_size, stored.note) == (0, f"{checkpoint.note}{line}\n")
+        assert again == stored
+        assert [leaf["event"] for leaf in world.entries()].count("COSIGNATURE") == 1
 
 
 def test_an_older_cosignature_does_not_take_the_place_of_a_newer_one(world: GatewayWorld) -> None:

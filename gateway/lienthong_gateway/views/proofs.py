@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import grpc
 from sqlalchemy import Connection
@@ -11,11 +12,11 @@ from lienthong_core.errors import Refusal, invalid, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import Cosignature, WitnessKey
-from lienthong_gateway.log.notes import PublishedNote, newest_size, save_cosignature
+from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note, save_cosignature
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.store import StoredEntry, read_entries
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
-from lienthong_gateway.views.reading import LogReading, published_note
+from lienthong_gateway.views.reading import LogReading, note_of, published_note
 
 _MOST_CHARACTERS = 1_000
 
@@ -44,7 +45,7 @@ class ProofAnswers:
 
         def check(connection: Connection) -> None:
             _own_entry(connection, request.log_index, own)
-            _size(connection, request.tree_size)
+            _check_place(request.log_index, published_note(connection, request.tree_size).tree_size)
 
         def receipt(connection: Connection) -> pb.GetReceiptResponse:
             entry = _own_entry(connection, request.log_index, own)
@@ -101,28 +102,29 @@ class ProofAnswers:
 
     async def add_cosignature(self, call: LocalCall, request: pb.AddCosignatureRequest) -> pb.AddCosignatureResponse:
         """Keep a cosignature that holds, unless one of the same witness that is as new is there already."""
-        published = await self._reading.read(lambda connection: published_note(connection, request.tree_size))
-        line, size = request.cosignature, published.tree_size
-        witness, made = self._opened(published, line)
+        line = request.cosignature
+        size, witness, made = await self._reading.read(lambda connection: self._opened(connection, request))
 
         def keep(connection: Connection) -> None:
             # Looked up where it is kept: another may have come since.
-            if any(kept.time >= made.time for kept in _kept(published_note(connection, size), witness)):
+            if any(kept.time >= made.time for kept in _kept(note_of(connection, size), witness)):
                 raise _Unchanged
             save_cosignature(connection, size, witness.name, line)
 
         with contextlib.suppress(_Unchanged):
             await self._reading.record(call, event=pb.LogEvent.LOG_EVENT_COSIGNATURE, change=keep)
-        published = await self._reading.read(lambda connection: published_note(connection, size))
+        published = await self._reading.read(lambda connection: note_of(connection, size))
         return pb.AddCosignatureResponse(checkpoint=_checkpoint(published))
 
-    def _opened(self, published: PublishedNote, line: str) -> tuple[WitnessKey, Cosignature]:
+    def _opened(self, connection: Connection, request: pb.AddCosignatureRequest) -> tuple[int, WitnessKey, Cosignature]:
+        """Return the size of the checkpoint that was cosigned, by whom, and what the cosignature says."""
+        published, line = published_note(connection, request.tree_size), request.cosignature
+        # 0 says the newest, and is also the size of the checkpoint that the empty log had.
+        of_empty = None if request.tree_size else read_note(connection, 0)
         if len(line) <= _MOST_CHARACTERS:
-            for witness in self._witnesses:
-                try:
-                    return witness, witness.open(published.text, line)
-                except CheckpointFault:
-                    continue
+            for note, witness in product(filter(None, (published, of_empty)), self._witnesses):
+                with contextlib.suppress(CheckpointFault):
+                    return note.tree_size, witness, witness.open(note.text, line)
         message = (
             f"The line is no cosignature/v1 of a registered witness on the checkpoint of {published.tree_size}; "
             "witnesses are those whose keys the gateway found in its file `witnesses` when it started."
@@ -130,8 +132,7 @@ class ProofAnswers:
         raise invalid("COSIGNATURE_INVALID", message)
 
     def _inclusion(self, connection: Connection, log_index: int, size: int) -> tuple[bytes, list[bytes]]:
-        if not 0 <= log_index < size:
-            raise _no_entry(log_index)
+        _check_place(log_index, size)
         prover = self._prover(connection, size)
         return prover.leaf_hash(log_index), prover.inclusion(log_index)
 
@@ -155,6 +156,11 @@ def _own_entry(connection: Connection, log_index: int, consumer: str | None) -> 
     if not entries or entries[0].log_index != log_index or consumer not in {None, entries[0].consumer}:
         raise _no_entry(log_index)
     return entries[0]
+
+
+def _check_place(log_index: int, size: int) -> None:
+    if not 0 <= log_index < size:
+        raise _no_entry(log_index)
 
 
 def _size(connection: Connection, asked: int) -> int:
