@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, CheckpointKey
-from lienthong_gateway.log.cosignature import CosigningKey, WitnessKey
+from lienthong_gateway.log.cosignature import CosigningKey, WitnessKey, read_witness_keys
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.witness import NotConsistent, Witness
@@ -63,6 +64,20 @@ def test_a_witness_key_is_read_as_it_was_written() -> None:
 def test_what_is_no_witness_key_is_refused(text: str) -> None:
     with pytest.raises(CheckpointFault):
         WitnessKey.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (f"{KEY.verifier}\n{CosigningKey.create(NAME).verifier}\n".encode(), f"two keys of the name '{NAME}'"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+    ids=["two keys of one name", "no text"],
+)
+def test_a_file_of_witnesses_keys_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "witnesses").write_bytes(content)
+    with pytest.raises(CheckpointFault, match=why):
+        read_witness_keys(tmp_path / "witnesses")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\n"])

@@ -28,9 +28,20 @@ class Cosignature:
 
 
 def read_witness_keys(file: Path) -> tuple["WitnessKey", ...]:
-    """Return the keys in a file, one a line; none if there is no file. Raises CheckpointFault for what is no key."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return tuple(WitnessKey.parse(line) for line in lines if line.strip())
+    """Return the keys in a file, one a line; none if there is no file.
+
+    Raises CheckpointFault for what is no key, and for two keys of one name: it is by name that cosignatures are kept.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    except UnicodeDecodeError as error:
+        raise CheckpointFault(f"{file} is not UTF-8 text: one key a line, of the form name+hash+key") from error
+    keys: dict[str, WitnessKey] = {}
+    for key in (WitnessKey.parse(line) for line in lines if line.strip()):
+        if key.name in keys:
+            raise CheckpointFault(f"{file} has two keys of the name {key.name!r}; a witness has one")
+        keys[key.name] = key
+    return tuple(keys.values())
 
 
 class WitnessKey:
