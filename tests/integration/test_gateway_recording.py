@@ -195,10 +195,11 @@ def test_a_log_signed_with_another_key_is_not_gone_on_with(file: Path) -> None:
     "statement",
     [
         "UPDATE log_entry SET leaf_hash = zeroblob(32) WHERE log_index = 1",
+        "UPDATE log_entry SET leaf_hash = 'text' WHERE log_index = 1",
         "DELETE FROM log_entry WHERE log_index = 0",
         "UPDATE checkpoint SET tree_size = tree_size + 4 WHERE tree_size > 0",
     ],
-    ids=["other hash", "no entry", "other size"],
+    ids=["other hash", "no hash", "no entry", "other size"],
 )
 def test_a_log_whose_end_was_altered_is_not_gone_on_with(file: Path, statement: str) -> None:
     with gateway_world(sqlite_url(file)) as world:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
-from lienthong_core.database import snapshot, sqlite_url
+from lienthong_core.database import snapshot, sqlite_url, writing
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.export import ExportFault, verify_export, write_export
+from lienthong_gateway.log.store import CHECKPOINTS
 from tests.support.log import filled
 
 SIZE = 300
@@ -65,6 +66,15 @@ def test_a_range_that_the_log_does_not_have_is_refused_and_leaves_no_file(
     with pytest.raises(IndexError, match=f"has {SIZE} entries"):
         exported(engine, first, end, tmp_path / "range.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_without_any_checkpoint_is_not_exported(tmp_path: Path) -> None:
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 3)
+    with writing(engine) as connection:
+        connection.execute(delete(CHECKPOINTS))
+    with pytest.raises(CheckpointFault, match="has no checkpoint"):
+        exported(engine, 0, 3, tmp_path / "range.jsonl")
+    engine.dispose()
 
 
 def test_a_file_is_not_begun_over_an_older_one_unless_it_is_whole(engine: Engine, tmp_path: Path) -> None:

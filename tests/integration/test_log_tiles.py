@@ -12,11 +12,13 @@ from sqlalchemy import Engine, Executable, text, update
 
 from lienthong_core.database import sqlite_url, writing
 from lienthong_core.errors import Refusal
+from lienthong_gateway.log.append import Appender
+from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import Prover, check_inclusion
 from lienthong_gateway.log.store import ENTRIES, TILES
 from lienthong_gateway.log.tiles import LogDamaged, StoredTiles, TilePath, TileSource, TileStatements, bundle, unbundle
-from tests.support.log import filled
+from tests.support.log import extend, filled
 
 SIZE = 600
 
@@ -178,4 +180,31 @@ def test_a_stored_value_that_is_no_hash_is_never_served(tmp_path: Path, damage: 
         connection.execute(DAMAGE[damage])
     with pytest.raises(LogDamaged, match="does not hold hashes of 32 bytes"):
         TileSource(engine).read(path)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE log_tile SET root = 'text'", "UPDATE log_entry SET leaf_hash = 'text' WHERE log_index = 256"],
+    ids=["a root", "a leaf's hash"],
+)
+def test_a_log_with_text_in_place_of_a_hash_is_not_gone_on_with(tmp_path: Path, damage: str) -> None:
+    key = CheckpointKey.create()
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 257, key)
+    with writing(engine) as connection:
+        connection.execute(text(damage))
+    with pytest.raises(CheckpointFault):
+        Appender(engine, key)
+    engine.dispose()
+
+
+def test_text_in_place_of_a_hash_that_another_replica_wrote_is_not_gone_on_with(tmp_path: Path) -> None:
+    key = CheckpointKey.create()
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 0, key)
+    appender = Appender(engine, key)
+    extend(engine, 0, 3, key)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE log_entry SET leaf_hash = 'text' WHERE log_index = 1"))
+        with pytest.raises(CheckpointFault):
+            appender.begin(connection)
     engine.dispose()

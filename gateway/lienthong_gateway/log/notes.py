@@ -5,6 +5,7 @@ from typing import cast
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
+from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_gateway.log.model import CosignatureRow
 from lienthong_gateway.log.store import CHECKPOINTS
 
@@ -42,10 +43,11 @@ def read_note(connection: Connection, tree_size: int) -> PublishedNote | None:
 
 
 def read_newest_note(connection: Connection) -> PublishedNote:
-    """Return the newest checkpoint; there always is one."""
-    size = connection.execute(select(func.max(CHECKPOINTS.c.tree_size))).scalar_one()
-    note = read_note(connection, size)
-    assert note is not None  # noqa: S101 (read by its own size in one transaction)
+    """Return the newest checkpoint; raises CheckpointFault if there is none, which no log that is sound is without."""
+    size = newest_size(connection)
+    note = None if size is None else read_note(connection, size)
+    if note is None:
+        raise CheckpointFault("the log has no checkpoint: verify it")
     return note
 
 

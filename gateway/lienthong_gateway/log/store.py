@@ -11,6 +11,7 @@ from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH, Growth, Tile
+from lienthong_gateway.log.merkle import HASH_BYTES
 from lienthong_gateway.log.model import CheckpointRow, LogEntryRow, LogTileRow, SubjectSalt
 
 ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
@@ -93,6 +94,12 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
+def _hash(value: object) -> bytes:
+    if not isinstance(value, bytes) or len(value) != HASH_BYTES:
+        raise CheckpointFault("something else than a hash is stored in the place of one: verify the log")
+    return value
+
+
 def _number(value: object) -> int:
     return value if isinstance(value, int) else -1
 
@@ -111,9 +118,9 @@ def load_growth(connection: Connection, key: VerifierKey) -> Growth:
 
 def go_on(connection: Connection, key: VerifierKey, tree: Growth) -> None:
     """Add to a tree the entries that somebody else has appended since; raises as `load_growth` does."""
-    hashes = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.log_index >= tree.size).order_by(ENTRIES.c.log_index)
+    hashes = select(_stored(ENTRIES.c.leaf_hash)).where(ENTRIES.c.log_index >= tree.size).order_by(ENTRIES.c.log_index)
     for hashed in connection.execute(hashes).scalars():
-        tree.append(bytes(hashed))
+        tree.append(_hash(hashed))
     _check_end(connection, key, tree)
 
 
@@ -134,10 +141,12 @@ def _last_checkpoint(connection: Connection, key: VerifierKey) -> Checkpoint:
 def _partial_tiles(connection: Connection, size: int) -> Iterator[list[bytes]]:
     """Give the hashes of each level's last tile, the one that is not full; level 0 first."""
     first = size - size % TILE_WIDTH
-    hashes = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.log_index >= first).order_by(ENTRIES.c.log_index)
-    yield [bytes(value) for value in connection.execute(hashes).scalars()]
+    hashes = select(_stored(ENTRIES.c.leaf_hash)).where(ENTRIES.c.log_index >= first).order_by(ENTRIES.c.log_index)
+    yield [_hash(value) for value in connection.execute(hashes).scalars()]
     level = 0
     while tiles := size >> TILE_HEIGHT * (level + 1):
-        roots = select(TILES.c.root).where(TILES.c.level == level, TILES.c.tile_index >= tiles - tiles % TILE_WIDTH)
-        yield [bytes(value) for value in connection.execute(roots.order_by(TILES.c.tile_index)).scalars()]
+        roots = select(_stored(TILES.c.root)).where(
+            TILES.c.level == level, TILES.c.tile_index >= tiles - tiles % TILE_WIDTH
+        )
+        yield [_hash(value) for value in connection.execute(roots.order_by(TILES.c.tile_index)).scalars()]
         level += 1
