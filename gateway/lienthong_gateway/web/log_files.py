@@ -39,7 +39,7 @@ class LogFiles:
         self._clock = clock
 
     async def checkpoint(self) -> Response:
-        """Answer the newest signed note. Refused: TILE_UNKNOWN."""
+        """Answer the newest signed note."""
         note = await asyncio.to_thread(self._source.read, "checkpoint")
         return Response(note, media_type="text/plain; charset=utf-8")
 

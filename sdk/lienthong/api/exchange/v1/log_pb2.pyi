@@ -478,7 +478,7 @@ class Checkpoint(_message.Message):
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     tree_size: _builtins.int
-    """Number of entries; one about calls that were turned away together counts as so many."""
+    """Number of entries."""
     note: _builtins.str
     """C2SP signed note holding origin, size and root."""
     def __init__(
@@ -850,7 +850,7 @@ class AddCosignatureRequest(_message.Message):
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     COSIGNATURE_FIELD_NUMBER: _builtins.int
     tree_size: _builtins.int
-    """Size of the checkpoint."""
+    """Size of the checkpoint; 0: the newest, or the empty log's if the line is about that."""
     cosignature: _builtins.str
     """Signature line of the note, C2SP `cosignature/v1`: `— NAME BASE64`, without a line break."""
     def __init__(
