@@ -10,14 +10,18 @@ import pytest
 
 from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest
+from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
 from lienthong_sandbox.folder_lock import FolderInUseError
+from lienthong_seeds.personas import persona
 from tests.support.threads import left_behind
 
 DEADLINE_S = 10.0
+MAI = persona("nguyen-thi-mai").personal_number
 
 
 def read(system: SystemClient, session: CitizenSession) -> GetCitizenResponse:
@@ -135,6 +139,21 @@ def test_the_persona_who_revoked_every_consent_is_refused_with_that_reason(vn: S
 def test_who_has_no_account_or_a_locked_one_cannot_log_in(vn: Sandbox, persona: str) -> None:
     with pytest.raises(LoginRefused):
         vn.system("ekyc").login(persona)
+
+
+def test_what_the_identity_provider_refuses_an_agency_with_reaches_it_in_the_contracts_words(vn: Sandbox) -> None:
+    accounts = IdentityServiceStub(vn.system("your-system").channel)
+    metadata = CallContext("integration-test", "", "state_19_1_c", "KT-2026-0001", "officer-1").metadata()
+    with pytest.raises(grpc.RpcError) as unknown:
+        accounts.GetAccount(GetAccountRequest(personal_number="099190000099"), metadata=metadata, timeout=DEADLINE_S)
+    with pytest.raises(grpc.RpcError) as unexplained:
+        accounts.LockAccount(LockAccountRequest(personal_number=MAI), metadata=metadata, timeout=DEADLINE_S)
+    whys = [explain(unknown.value), explain(unexplained.value)]
+    assert [(why.status, why.reason) for why in whys] == [
+        (grpc.StatusCode.NOT_FOUND, "ACCOUNT_UNKNOWN"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "REASON_MISSING"),
+    ]
+    assert whys[0].message == "This personal number has no e-identity account; check it."
 
 
 def test_tokens_and_consents_follow_the_sandboxs_clock() -> None:
