@@ -9,6 +9,8 @@ from pathlib import Path
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from lienthong_core.channels import DIRECT
+
 _DEADLINE_S = 3.0
 
 
@@ -16,7 +18,7 @@ def is_serving(folder: Path, port: int) -> bool:
     """Return whether a service on this machine serves on `port`, calling with the certificate in `folder`."""
     authority, key, certificate = ((folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt"))
     credentials = grpc.ssl_channel_credentials(authority, key, certificate)
-    with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+    with grpc.secure_channel(f"127.0.0.1:{port}", credentials, DIRECT) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=HealthCheckRequest.SerializeToString,

@@ -12,6 +12,7 @@ from lienthong.api.consent.v1.consent_pb2 import Consent, ConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext
 from lienthong_core.certificates import TlsIdentity
+from lienthong_core.channels import DIRECT
 from lienthong_core.systems import SystemId
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.login import Citizen, ClientRegistration, LoginRefused, OidcLogin
@@ -64,7 +65,7 @@ class SystemClient:
 
     def channel_to(self, address: str) -> grpc.Channel:
         """Return a channel with this system's certificate to another address, closed with this client."""
-        return self._undo.enter_context(grpc.secure_channel(address, self.tls.channel_credentials()))
+        return self._undo.enter_context(grpc.secure_channel(address, self.tls.channel_credentials(), DIRECT))
 
     def close(self) -> None:
         """Close every channel and connection."""

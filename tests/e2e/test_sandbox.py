@@ -87,6 +87,14 @@ def test_two_sandboxes_at_once_do_not_disturb_each_other() -> None:
         assert explain(refused.value).reason == "CONNECTION_FAILED"
 
 
+@pytest.mark.parametrize("variable", ["https_proxy", "http_proxy", "grpc_proxy"])
+def test_a_proxy_that_the_environment_names_is_not_asked(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    # Nobody listens there, so that whatever is sent to it is lost.
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with Sandbox(citizens=100) as sandbox:
+        assert consented_name(sandbox) == "Nguyễn Thị Mai"
+
+
 def test_a_test_asserts_what_the_gateway_logged(vn: Sandbox) -> None:
     bank = vn.system("ekyc")
     citizen = bank.login("truong-bich-loc")

@@ -10,6 +10,7 @@ import grpc.aio
 from lienthong.client.context import Header
 from lienthong.client.outcome import Explanation, explain
 from lienthong_core.certificates import TlsIdentity
+from lienthong_core.channels import DIRECT
 from lienthong_core.errors import SHARED_REASONS, Refusal, unavailable
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import MethodContract
@@ -27,6 +28,7 @@ _RESERVE_S = 1.0
 """What is kept of the caller's time to record how it went and to tell the caller so; of short times, a quarter."""
 
 _CHANNEL_OPTIONS = (
+    *DIRECT,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.max_receive_message_length", 16 << 20),

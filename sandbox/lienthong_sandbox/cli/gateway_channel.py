@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lienthong.client import explain
 from lienthong_core.certificates import TlsIdentity
+from lienthong_core.channels import DIRECT
 from lienthong_core.systems import SystemId
 from lienthong_sandbox.cli.log_report import fail
 from lienthong_sandbox.endpoints import Endpoints
@@ -27,7 +28,7 @@ def gateway_channel(
     """
     try:
         address, tls = _address(data, gateway), _identity(data, certificate, system)
-        with grpc.secure_channel(address, tls.channel_credentials()) as channel:
+        with grpc.secure_channel(address, tls.channel_credentials(), DIRECT) as channel:
             yield channel
     except OSError as error:
         fail("Not connected", error)

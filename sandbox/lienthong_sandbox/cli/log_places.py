@@ -11,6 +11,7 @@ import typer
 from sqlalchemy import Engine
 
 from lienthong_core.certificates import TlsIdentity
+from lienthong_core.channels import DIRECT
 from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
@@ -83,7 +84,7 @@ def opening(data: Path) -> OpenLog:
 def gateway_channel(address: str, certificate: Path) -> Generator[grpc.Channel]:
     """Open a channel to a gateway with a system's certificate; raises OSError if the folder does not hold one."""
     credentials = TlsIdentity.load(certificate).channel_credentials()
-    with grpc.secure_channel(address, credentials) as channel:
+    with grpc.secure_channel(address, credentials, DIRECT) as channel:
         yield channel
 
 

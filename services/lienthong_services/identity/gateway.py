@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import grpc
 
+from lienthong_core.channels import DIRECT
 from lienthong_core.errors import refusal_from
 
 _Request = TypeVar("_Request")
@@ -12,7 +13,7 @@ _Response = TypeVar("_Response")
 _DEADLINE_S = 5.0
 # A citizen who tries again a moment after the gateway came back should find it back.
 _CHANNEL_OPTIONS = (
-    ("grpc.enable_http_proxy", 0),
+    *DIRECT,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
