@@ -136,9 +136,10 @@ def refusal_from(error: grpc.RpcError) -> Refusal:
 
 
 def _shortened(message: str) -> str:
-    encoded = message.encode()
+    # What is quoted may hold half of a surrogate pair, which no answer can.
+    encoded = message.encode(errors="replace")
     if len(encoded) <= _LONGEST_MESSAGE:
-        return message
+        return encoded.decode()
     return encoded[: _LONGEST_MESSAGE - len(_ELLIPSIS.encode())].decode(errors="ignore") + _ELLIPSIS
 
 

@@ -69,3 +69,7 @@ def test_a_message_that_is_cut_says_so_and_a_short_one_is_left_as_it_is() -> Non
     assert cut.endswith("\u2026")
     assert (short * 20).startswith(cut[:-1])
     assert 1_390 < len(cut.encode()) <= 1_400
+
+
+def test_half_a_character_in_what_is_quoted_is_said_as_a_question_mark() -> None:
+    assert Refusal(INVALID, "REQUEST_MALFORMED", "There is no \ud800.").message == "There is no ?."

@@ -107,6 +107,34 @@ def test_only_an_object_stands_for_a_message(empty: str) -> None:
     assert read_or_refused(body) == ("read" if empty in {"{}", "null"} else "REQUEST_MALFORMED")
 
 
+NO_JSON = {
+    "half a surrogate pair in a name": (r'{"\ud800": 1}', "half of a surrogate pair"),
+    "half a surrogate pair in a text": (r'{"citizen": {"personalNumber": "\udfff"}}', "half of a surrogate pair"),
+    "half a surrogate pair where a list stands": (
+        r'{"citizen": {"formerNumbers": "\ud800"}}',
+        "half of a surrogate pair",
+    ),
+    "an infinite number": ('{"citizen": {"sex": 1e400}}', "a number that is none or is too large"),
+    "what is no number": ('{"citizen": {"sex": NaN}}', "a number that is none or is too large"),
+    "a number of too many digits": (f'{{"citizen": {{"sex": {"9" * 5_000}}}}}', "a number that is none or is too"),
+}
+
+
+@pytest.mark.parametrize("what", NO_JSON)
+def test_what_json_has_no_room_for_is_refused_in_a_sentence_of_the_gateways_own(what: str) -> None:
+    body, said = NO_JSON[what]
+    with pytest.raises(Refusal) as caught:
+        JsonCodec().request(TYPES, body.encode())
+    assert caught.value.reason == "REQUEST_MALFORMED"
+    assert f"in JSON: it has {said}" in caught.value.message
+
+
+def test_both_halves_of_a_surrogate_pair_are_a_character() -> None:
+    types = MethodTypes(pb.VerifyCitizenRequest, pb.VerifyCitizenResponse)
+    read = pb.VerifyCitizenRequest.FromString(JsonCodec().request(types, rb'{"fullName": "\ud83d\ude00"}'))
+    assert read.full_name == "\U0001f600"
+
+
 TWICE = {
     "another value": (pb.GetCitizenRequest, '{"personalNumber": "1", "personal_number": "2"}', "personal_number"),
     "the same value": (pb.GetCitizenRequest, '{"personal_number": "1", "personalNumber": "1"}', "personal_number"),

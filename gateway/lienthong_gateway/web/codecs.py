@@ -87,9 +87,10 @@ class JsonCodec:
         message = types.request()
         try:
             text = body.decode()
+            value = _read(types, text)
             json_format.Parse(text, message, max_recursion_depth=_DEEPEST)
             # The library takes the field's other name for another value of it, and keeps the last.
-            twice = next(fields_named_twice(json.loads(text), types.request), None)
+            twice = next(fields_named_twice(value, types.request), None)
         except UnicodeDecodeError:
             raise _malformed(types, "it is not UTF-8") from None
         except RecursionError:
@@ -129,6 +130,21 @@ def method_types(
             request, response = (message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))
             types[f"/{service.full_name}/{method.name}"] = MethodTypes(request, response)
     return types
+
+
+def _read(types: MethodTypes, text: str) -> object:
+    """Return what is in a text of JSON; raises RecursionError. Refused: REQUEST_MALFORMED."""
+    try:
+        value: object = json.loads(text)
+        # Python reads what JSON has no room for, and the library then fails over it; nor can it be written again.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise _malformed(types, "it has half of a surrogate pair, which is no character") from None
+    except json.JSONDecodeError as error:
+        raise _malformed(types, str(error)) from None
+    except ValueError:
+        raise _malformed(types, "it has a number that is none or is too large") from None
+    return value
 
 
 def _malformed(types: MethodTypes, why: str) -> Refusal:
