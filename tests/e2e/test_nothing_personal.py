@@ -24,6 +24,8 @@ from tests.support.curl import Curl
 
 MAI = persona("nguyen-thi-mai")
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+UNSAMPLED = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
+"""A caller's trace whose spans are not exported: those carry its `tracestate` as it came (docs/observing.md)."""
 SHORTEST = 6
 """Of what is searched for: a shorter text could stand anywhere by chance."""
 QUERIES = (
@@ -91,6 +93,9 @@ def make_careless_calls(curl: Curl) -> None:
     """Put her number and name wherever a caller can put a text."""
     for place in ("x-road-id", "x-road-userid", "lienthong-purpose", "lienthong-legal-basis", "traceparent"):
         curl.call(GET_CITIZEN, {"personalNumber": MAI.personal_number}, [(place, MAI.personal_number)])
+    for key in ("vendor", "1abc"):
+        headers = [UNSAMPLED, ("tracestate", f"{key}={MAI.personal_number}")]
+        curl.call(GET_CITIZEN, {"personalNumber": MAI.personal_number}, headers)
     curl.call(GET_CITIZEN, {"personalNumber": MAI.personal_number, plain(MAI.full_name): 1})
     curl.call(f"/{MAI.personal_number}/{MAI.personal_number}", {})
     curl.get(f"/{MAI.personal_number}?name={MAI.personal_number}")

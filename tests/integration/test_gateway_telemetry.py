@@ -192,6 +192,17 @@ def test_a_caller_that_does_not_sample_is_followed(traced: tuple[GatewayWorld, I
     assert not exporter.get_finished_spans()
 
 
+@pytest.mark.parametrize("state", ["1abc=Nguyen", "a@b@c=Nguyen", "a=1,a=Nguyen"])
+def test_a_malformed_state_is_neither_carried_on_nor_written_down(
+    traced: tuple[GatewayWorld, InMemorySpanExporter], caplog: pytest.LogCaptureFixture, state: str
+) -> None:
+    world, exporter = traced
+    read_with(world, CALLER.headers()[0], ("tracestate", state))
+    assert finished(exporter)
+    assert "tracestate" not in world.population.calls[-1].metadata
+    assert "Nguyen" not in caplog.text
+
+
 def test_a_refused_exchange_is_a_span_in_error_with_the_reason(
     traced: tuple[GatewayWorld, InMemorySpanExporter],
 ) -> None:

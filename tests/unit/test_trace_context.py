@@ -56,9 +56,17 @@ def test_two_contexts_are_none() -> None:
     assert read(PARENT, PARENT) is None
 
 
-@pytest.mark.parametrize("state", ["novalue", "UPPER=1", "a=1," * 33, f"a={'x' * 600}", "a=b=c", "a=\x00"])
+BAD_KEYS = ["1abc=1", "a@b@c=1", "@a=1", "a@1b=1", f"a@{'b' * 15}=1", f"{'a' * 257}=1", "a=1,b=1,a=2"]
+
+
+@pytest.mark.parametrize("state", ["novalue", "UPPER=1", "a=1," * 33, f"a={'x' * 600}", "a=b=c", "a=\x00", *BAD_KEYS])
 def test_a_malformed_state_is_dropped_and_the_context_kept(state: str) -> None:
     assert read(PARENT, states=(state,)) == TraceContext(TRACE, SPAN, sampled=True)
+
+
+@pytest.mark.parametrize("key", ["a", "a1_-*/", "a" * 256, "a@b", "1a@b", f"{'1' * 241}@{'b' * 14}"])
+def test_a_key_is_a_vendors_or_a_tenants_at_one(key: str) -> None:
+    assert read(PARENT, states=(f"{key}=1",)) == TraceContext(TRACE, SPAN, sampled=True, state=f"{key}=1")
 
 
 def test_a_fresh_context_is_one_that_others_read() -> None:

@@ -4,12 +4,12 @@ A span's times are the machine's, as in every other program of the same trace, n
 """
 
 from opentelemetry import trace as otel
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
@@ -27,12 +27,10 @@ class OpenTelemetrySpans:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("lienthong_gateway")
-        self._propagator = TraceContextTextMapPropagator()
 
     def begin(self, name: str, caller: TraceContext | None) -> "OpenSpan":
         """Open the span of an exchange, below the caller's span if it has one."""
-        carrier = dict(caller.headers()) if caller else {}
-        above = self._propagator.extract(carrier)
+        above = otel.set_span_in_context(_span_of(caller), Context()) if caller else Context()
         return OpenSpan(self._tracer, self._tracer.start_span(name, context=above, kind=otel.SpanKind.SERVER))
 
     def close(self) -> None:
@@ -80,6 +78,18 @@ class OpenSpan:
         if outcome.reason != RELEASED:
             span.set_status(Status(StatusCode.ERROR, outcome.reason))
         span.end()
+
+
+def _span_of(caller: TraceContext) -> otel.Span:
+    members = [member.partition("=") for member in caller.state.split(",") if member]
+    context = SpanContext(
+        int(caller.trace_id, 16),
+        int(caller.span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED if caller.sampled else TraceFlags.DEFAULT),
+        trace_state=TraceState([(key, value) for key, _, value in members]),
+    )
+    return NonRecordingSpan(context)
 
 
 def otlp_spans(endpoint: str, service: str) -> OpenTelemetrySpans:

@@ -12,7 +12,10 @@ TRACESTATE = "tracestate"
 # https://www.w3.org/TR/trace-context/#traceparent-header: later versions may add fields, never change these.
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _INVALID_VERSION = "ff"
-_MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]")
+# https://www.w3.org/TR/trace-context-1/#key: a vendor's key, or tenant@system.
+_KEY = r"[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13}"
+_VALUE = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+_MEMBER = re.compile(f"({_KEY})={_VALUE}")
 _MOST_MEMBERS = 32
 _LONGEST_STATE = 512
 _SAMPLED = 1
@@ -54,5 +57,6 @@ def _state(headers: CallHeaders) -> str:
     values = [value for value in headers.every(TRACESTATE) if isinstance(value, str)]
     members = [member for member in (part.strip(" \t") for part in ",".join(values).split(",")) if member]
     state = ",".join(members)
-    whole = len(members) <= _MOST_MEMBERS and len(state) <= _LONGEST_STATE
-    return state if whole and all(_MEMBER.fullmatch(member) for member in members) else ""
+    keys = {match[1] for member in members if (match := _MEMBER.fullmatch(member))}
+    # Fewer keys than members: one is malformed, or comes twice.
+    return state if len(keys) == len(members) <= _MOST_MEMBERS and len(state) <= _LONGEST_STATE else ""
