@@ -1,5 +1,6 @@
 """Calls that a person makes from the gateway's own page, in a browser that shows a system's certificate."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,11 @@ def page(world: GatewayWorld, tmp_path: Path) -> Iterator[Page]:
 @pytest.fixture
 def page_of_nobody(world: GatewayWorld, tmp_path: Path) -> Iterator[Page]:
     yield from opened(world, tmp_path, None)
+
+
+@pytest.fixture
+def page_of_the_administration(world: GatewayWorld, tmp_path: Path) -> Iterator[Page]:
+    yield from opened(world, tmp_path, world.identity(members.ADMINISTRATION))
 
 
 def opened(world: GatewayWorld, folder: Path, tls: TlsIdentity | None) -> Iterator[Page]:
@@ -89,3 +95,21 @@ def test_the_form_begins_with_the_fields_of_the_chosen_method(page: Page) -> Non
 
     expect(page.get_by_label("Body")).to_have_value('{\n  "consentId": ""\n}')
     expect(page.get_by_label(Header.PURPOSE, exact=True)).to_have_count(0)
+
+
+def test_what_may_not_be_empty_is_left_out_of_the_body_that_the_form_begins_with(page: Page) -> None:
+    page.get_by_label("Method").select_option("/lienthong.api.consent.v1.ConsentService/RequestConsent")
+
+    body = page.get_by_label("Body")
+    expect(body).to_have_value(re.compile("subjectNumber"))
+    expect(body).not_to_have_value(re.compile("validFor|usesPer|retention"))
+
+
+def test_what_is_registered_is_changed_from_the_page_in_an_officers_name(page_of_the_administration: Page) -> None:
+    page = page_of_the_administration
+    page.get_by_label("Method").select_option("/lienthong.api.exchange.v1.AdministrationService/AdmitOfficer")
+    page.get_by_label(Header.OFFICER, exact=True).fill(members.ADMINISTRATOR)
+    page.get_by_label("Body").fill(f'{{"officer": {{"systemId": "{members.PORTAL}", "officerId": "officer-9"}}}}')
+    page.get_by_role("button", name="Call").click()
+
+    expect(page.locator("#outcome")).to_contain_text("200 OK")

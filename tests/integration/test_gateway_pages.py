@@ -105,6 +105,13 @@ def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: C
     assert set(Header) - {Header.AUTHORIZATION, Header.CONSUMER} <= sent | told
 
 
+def test_the_openapi_document_describes_what_the_gateway_reads_of_calls_to_itself(nobody: Curl) -> None:
+    paths = nobody.get("/openapi.json").json["paths"]
+    operation = paths["/lienthong.api.exchange.v1.AdministrationService/AdmitOfficer"]["post"]
+    headers = {header["name"] for header in operation["parameters"] if not header["required"]}
+    assert {Header.OFFICER, Header.MESSAGE_ID, Header.CLIENT} <= headers
+
+
 def test_the_openapi_document_describes_what_is_answered_to_what_is_no_call(auditor: Curl) -> None:
     document = auditor.get("/openapi.json").json
     answer = auditor.post(GET_CITIZEN, b"{}", content_type="text/plain")

@@ -17,14 +17,21 @@ _ABOUT = """\
 SIMULATION: every person in it is synthetic, and no real system is contacted. Each method is the Connect protocol's
 unary form of the gRPC method of the same name, with the same checks, errors and log. Connect with the client
 certificate of a registered system."""
+_CALLERS_HEADERS = (
+    (Header.MESSAGE_ID, False, "The caller's own id of the message; recorded."),
+    (Header.CLIENT, False, "The calling system's id; if sent, it must agree with the certificate."),
+)
 _EXCHANGE_HEADERS = (
     (Header.PURPOSE, True, "Purpose code."),
     (Header.LEGAL_BASIS, False, "Legal basis; left out: consent."),
     (Header.LEGAL_REFERENCE, False, "What the basis is invoked for, such as a dossier; required unless it is consent."),
     (Header.OFFICER, False, "The officer who acts; required unless the basis is consent."),
     (Header.REPRESENTED_PARTY, False, "Whom the calling system acts for, such as `GOV/G09`; left out: its own member."),
-    (Header.MESSAGE_ID, False, "The caller's own id of the message; recorded."),
-    (Header.CLIENT, False, "The calling system's id; if sent, it must agree with the certificate."),
+    *_CALLERS_HEADERS,
+)
+_LOCAL_HEADERS = (
+    (Header.OFFICER, False, "The officer who acts; required to change what is registered."),
+    *_CALLERS_HEADERS,
 )
 _PROTOCOL_HEADERS = (
     ("Connect-Protocol-Version", {"type": "string", "const": "1"}, "Version of the Connect protocol."),
@@ -100,7 +107,7 @@ def openapi_document(contracts: Mapping[str, MethodContract], types: Mapping[str
 
 def _operation(path: str, types: MethodTypes, contract: MethodContract | None, schemas: Schemas) -> dict[str, Any]:
     service, method = path.lstrip("/").split("/")
-    headers = _EXCHANGE_HEADERS if contract else ()
+    headers = _EXCHANGE_HEADERS if contract else _LOCAL_HEADERS
     operation: dict[str, Any] = {
         "operationId": f"{service}.{method}",
         "summary": re.sub("(?<!^)(?=[A-Z])", " ", method).capitalize(),

@@ -51,9 +51,10 @@ function headerInput({ name, description, required, schema }) {
   return [label, element("select", { id, name }, ...choices), about];
 }
 
-/** The texts that a request holds, empty, for whoever calls to fill in. */
+/** The texts that a request holds and that may be empty, for whoever calls to fill in. */
 function beginning(properties) {
-  const plain = Object.entries(properties).filter(([, schema]) => schema.type === "string" && !schema.format);
+  const mayBeEmpty = ({ type, format, pattern }) => type === "string" && !format && !pattern;
+  const plain = Object.entries(properties).filter(([, schema]) => mayBeEmpty(schema));
   return Object.fromEntries(plain.map(([name]) => [name, ""]));
 }
 
