@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
@@ -83,6 +84,17 @@ def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
     assert tuple(entry["datasets_withheld"]) == receipt.datasets_withheld
     assert "citizen.name" in entry["fields_released"]
     assert LAN not in str(entry)
+
+
+def test_a_refusal_has_a_receipt_that_leads_to_its_entry(world: GatewayWorld) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        world.read()
+
+    receipt = Receipt.of(cast("Iterable[tuple[str, str | bytes]]", caught.value.trailing_metadata()))
+    entry = world.entries()[receipt.log_index]
+    assert (entry["event"], entry["reason"]) == ("REFUSAL", "CONSENT_MISSING")
+    assert entry["exchange_id"] == receipt.exchange_id
+    assert (receipt.datasets_released, receipt.datasets_withheld) == ((), ())
 
 
 def test_the_provider_is_told_who_asks_for_what_and_not_the_citizens_token(world: GatewayWorld) -> None:

@@ -33,7 +33,8 @@ class Receipt:
     @classmethod
     def of(cls, trailing_metadata: Iterable[tuple[str, str | bytes]]) -> Self:
         """Read a call's trailing metadata; raises KeyError if it did not come from a gateway."""
-        values = {key: value if isinstance(value, str) else value.decode() for key, value in trailing_metadata}
+        # What is no text is gRPC's own, such as a refusal's details.
+        values = {key: value for key, value in trailing_metadata if isinstance(value, str)}
         return cls(
             exchange_id=values[Header.EXCHANGE_ID],
             log_index=int(values[Header.LOG_INDEX]),
