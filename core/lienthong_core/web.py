@@ -42,6 +42,8 @@ class WebServer:
             ws="none",
             log_config=None,
             access_log=False,
+            # Whoever calls from this machine would be believed about its address and scheme.
+            proxy_headers=False,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,

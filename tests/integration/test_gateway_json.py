@@ -77,10 +77,17 @@ def test_the_binary_form_is_spoken_as_well(world: GatewayWorld, portal: Curl) ->
     assert GetCitizenResponse.FromString(answer.body) == world.read()[0]
 
 
-def test_a_body_may_be_compressed_with_gzip(world: GatewayWorld, portal: Curl) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP"])
+def test_a_body_may_be_compressed_with_gzip(world: GatewayWorld, portal: Curl, encoding: str) -> None:
     body = gzip.compress(json.dumps({"personal_number": LAN}).encode())
-    answer = portal.post(GET_CITIZEN, body, [*consented(world), ("content-encoding", "gzip")])
+    answer = portal.post(GET_CITIZEN, body, [*consented(world), ("content-encoding", encoding)])
     assert answer.json["citizen"]["personalNumber"] == LAN
+
+
+@pytest.mark.parametrize("charset", ["utf-8", '"utf-8"', "UTF-8"])
+def test_the_character_set_may_be_named(portal: Curl, charset: str) -> None:
+    answer = portal.post(LIST_SYSTEMS, b"{}", content_type=f"application/json; charset={charset}")
+    assert answer.status == 200
 
 
 def test_the_gateways_own_methods_are_called_in_the_same_way(portal: Curl) -> None:
@@ -187,10 +194,12 @@ def test_a_body_that_fails_in_a_way_nobody_foresaw_is_refused_and_recorded(
     ("headers", "status", "reason"),
     [
         ([("connect-protocol-version", "2")], 400, "HEADER_INVALID"),
+        ([("connect-protocol-version", "1"), ("connect-protocol-version", "1")], 400, "HEADER_DUPLICATED"),
         ([("connect-timeout-ms", "soon")], 400, "HEADER_INVALID"),
         ([("connect-timeout-ms", "1"), ("connect-timeout-ms", "2")], 400, "HEADER_INVALID"),
         ([("content-encoding", "br")], 501, "ENCODING_UNKNOWN"),
         ([("content-encoding", "gzip")], 400, "REQUEST_MALFORMED"),
+        ([("content-encoding", "identity"), ("content-encoding", "gzip")], 400, "HEADER_DUPLICATED"),
     ],
 )
 def test_headers_of_the_protocol_are_held_to_their_form(

@@ -81,6 +81,12 @@ def test_the_openapi_document_can_be_imported_and_used_as_it_is(nobody: Curl) ->
     assert own["summary"] == "Get daily summary"
 
 
+def test_the_openapi_document_believes_no_header_about_where_it_is_served(nobody: Curl) -> None:
+    forwarded = ("--header", "X-Forwarded-Proto: http", "--header", "X-Forwarded-Host: elsewhere.test")
+    document = nobody.get("/openapi.json", *forwarded).json
+    assert [server["url"] for server in document["servers"]] == [nobody.url]
+
+
 def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobody: Curl) -> None:
     document = nobody.get("/openapi.json").json
     operation = document["paths"][GET_CITIZEN]["post"]

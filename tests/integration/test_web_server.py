@@ -40,7 +40,7 @@ def authority() -> Authority:
 
 @pytest.fixture
 def server(port: int, authority: Authority) -> Iterator[WebServer]:
-    pages = Starlette(routes=[Route("/", hello), Route("/fails", fail)])
+    pages = Starlette(routes=[Route("/", hello), Route("/fails", fail), Route("/address", address)])
     server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages)
     server.start()
     yield server
@@ -83,6 +83,10 @@ def hello(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("xin chào")
 
 
+def address(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(request.url))
+
+
 def fail(_request: Request) -> PlainTextResponse:
     raise LookupError(f"nobody has the number {LAN}")
 
@@ -98,6 +102,12 @@ async def more_and_more(over: threading.Event) -> AsyncIterator[bytes]:
 
 async def fill_in(request: Request) -> PlainTextResponse:
     return PlainTextResponse((await request.body()).decode())
+
+
+@pytest.mark.usefixtures("server")
+def test_no_header_is_believed_about_the_address_that_was_asked(client: httpx2.Client, port: int) -> None:
+    forwarded = {"x-forwarded-proto": "http", "x-forwarded-for": "203.0.113.1"}
+    assert client.get("/address", headers=forwarded).text == f"https://{HOST}:{port}/address"
 
 
 @pytest.mark.usefixtures("impatient")

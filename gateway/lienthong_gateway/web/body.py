@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_gateway.web.codecs import Codec, MethodTypes
-from lienthong_gateway.web.connect import decompressed
+from lienthong_gateway.web.connect import decompressed, encoding_of
 
 
 class CallBody:
@@ -31,7 +31,7 @@ class CallBody:
     def read(self) -> tuple[bytes, Refusal | None]:
         """Return the request in binary form, or what there is instead, and what is wrong with it.
 
-        Refused: MESSAGE_TOO_LARGE, ENCODING_UNKNOWN, REQUEST_MALFORMED.
+        Refused: MESSAGE_TOO_LARGE, ENCODING_UNKNOWN, REQUEST_MALFORMED, HEADER_INVALID, HEADER_DUPLICATED.
         """
         body = b""
         try:
@@ -43,7 +43,7 @@ class CallBody:
     def _plain(self) -> bytes:
         most = self._codec.most_bytes
         if len(self._came) <= most:
-            plain = decompressed(bytes(self._came), self._request.headers.get("content-encoding", ""), most)
+            plain = decompressed(bytes(self._came), encoding_of(self._request.headers), most)
             if len(plain) <= most:
                 return plain
         text = f"The message has more than the {most} bytes that are taken as {self._codec.content_type}; send less."

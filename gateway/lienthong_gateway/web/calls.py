@@ -24,6 +24,8 @@ from lienthong_gateway.web.server import certificate_chain
 
 _CLIENT_CLOSED_REQUEST = 499
 _METHOD = re.compile("/[^/]+/[^/]+")
+_PLAIN = {"", "charset=utf-8", 'charset="utf-8"'}
+"""What may stand beside a content type."""
 _ACCEPT_POST = {"Accept-Post": ", ".join(CODECS)}
 
 
@@ -85,7 +87,7 @@ class ConnectCalls:
 
 def _codec(headers: Headers) -> Codec | None:
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
-    return CODECS.get(kind.strip()) if parameters.replace(" ", "") in {"", "charset=utf-8"} else None
+    return CODECS.get(kind.strip()) if parameters.replace(" ", "") in _PLAIN else None
 
 
 async def _unless_gone(receive: Receive, is_here: asyncio.Event, answering: Coroutine[None, None, Answer]) -> Answer:

@@ -19,10 +19,12 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from lienthong_core.errors import Refusal, invalid
+from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.call import Metadata, Trailer
 
 TIMEOUT = "connect-timeout-ms"
 VERSION = "connect-protocol-version"
+ENCODING = "content-encoding"
 _TIMEOUT = re.compile(r"[0-9]{1,10}")
 _CLIENT_CLOSED_REQUEST = 499
 _HTTP_STATUS = {
@@ -64,9 +66,15 @@ def timeout_s(headers: Headers) -> float | None:
 
 
 def check_version(headers: Headers) -> None:
-    """Refuse another version of the protocol than 1, the only one; refused: HEADER_INVALID."""
-    if headers.get(VERSION, "1") != "1":
+    """Refuse another version of the protocol than 1, the only one; refused: HEADER_INVALID, HEADER_DUPLICATED."""
+    version = CallHeaders(metadata_of(headers)).single(VERSION)
+    if version != "1" and VERSION in headers:
         raise invalid("HEADER_INVALID", f"The header {VERSION} must be 1, or be left out.")
+
+
+def encoding_of(headers: Headers) -> str:
+    """Return how the body is compressed, empty: it is not; refused: HEADER_INVALID, HEADER_DUPLICATED."""
+    return CallHeaders(metadata_of(headers)).single(ENCODING).lower()
 
 
 def decompressed(body: bytes, encoding: str, most_bytes: int) -> bytes:

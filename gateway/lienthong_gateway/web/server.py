@@ -43,6 +43,8 @@ class GatewayWebServer:
             ws="none",
             log_config=None,
             access_log=False,
+            # Whoever calls from this machine would be believed about its address and scheme.
+            proxy_headers=False,
             limit_concurrency=limits.connections,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
