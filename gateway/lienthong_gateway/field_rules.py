@@ -54,7 +54,7 @@ def response_rules(response: Descriptor, path: str) -> ResponseRules:
     """Return the rules of the response of the method at `path`.
 
     Raises ContractFault if a field that the response can reach has neither a dataset nor `not_personal`, of its own or
-    from a field above, or if it can hold anything whatever and has no dataset of its own.
+    from a field above, if it can hold anything whatever and has no dataset of its own, or if it is required.
     """
     compiler = _Compiler(path)
     rules = compiler.message(response, covered=False)
@@ -102,6 +102,9 @@ class _Compiler:
 
     def _check(self, field: FieldDescriptor, policy: FieldPolicy | None, *, covered: bool) -> None:
         held = _held(field)
+        if field.is_required:
+            fault = f"{field.full_name}, which {self._path} can answer, is required; make it optional, to be withheld"
+            raise ContractFault(fault)
         if policy is not None and not policy.dataset and not policy.not_personal:
             raise ContractFault(f"{field.full_name} has a policy that neither names a dataset nor says not_personal")
         if policy is None and not covered and (held is None or _is_map(field)):

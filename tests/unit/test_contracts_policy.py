@@ -115,6 +115,14 @@ def test_a_personal_field_without_a_dataset_is_a_fault() -> None:
         load("test.unlabelled", WHOLE, answer)
 
 
+def test_a_field_of_the_answer_that_may_not_be_left_out_is_a_fault_because_it_could_not_be_withheld() -> None:
+    name = plain_field("name", BASIC)
+    name.label = FieldDescriptorProto.LABEL_REQUIRED
+
+    with pytest.raises(ContractFault, match=r"test\.required\.Answer\.name.*is required"):
+        load("test.required", WHOLE, DescriptorProto(name="Answer", field=[name]), syntax="proto2")
+
+
 def test_a_personal_field_without_a_dataset_deep_inside_the_answer_is_a_fault() -> None:
     inner = DescriptorProto(name="Inner", field=[plain_field("name", None)])
     answer = DescriptorProto(
