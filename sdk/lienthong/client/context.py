@@ -30,7 +30,7 @@ class Header(StrEnum):
     LOG_INDEX = "lienthong-log-index"
     """In every answer of an exchange: place of the entry in the exchange log, from 0."""
     REQUEST_HASH = "lienthong-request-hash"
-    """In every answer: SHA-256 of the request as received, hex."""
+    """In every answer: SHA-256 of the request as received (not as forwarded), in binary form, hex."""
     DIGEST_KEY = "lienthong-digest-key"
     """In every answer: the key, hex, with which the log's digests of this request and answer can be made again."""
     DATASETS_RELEASED = "lienthong-datasets-released"
