@@ -127,8 +127,8 @@ class IdentityStore:
             session.add(after)
             session.flush()
             of_browser = col(Interaction.session_digest) == before.session_digest
-            moved = {"session_digest": after.session_digest, "consent_terms": b"", "consent_part": {}}
-            session.execute(update(Interaction).where(of_browser).values(moved))
+            moved = update(Interaction).where(of_browser).values(session_digest=after.session_digest)
+            session.execute(moved.values(consent_terms=b"", consent_part={}))
             this = col(Interaction.interaction_id) == interaction_id
             session.execute(update(Interaction).where(this).values(must_log_in=False))
             session.execute(_the_session(before.session_digest))
