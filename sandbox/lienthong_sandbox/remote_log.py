@@ -1,6 +1,7 @@
 """Verifying the log of a running gateway, over gRPC, as an auditor does."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import grpc
 
@@ -71,7 +72,7 @@ def verify_gateway(
     seen: Checkpoint | None = None,
     progress: Progress = lambda _entries, _all: None,
 ) -> Verification:
-    """Check a gateway's log up to its newest checkpoint.
+    """Check a gateway's log up to its newest checkpoint, whose history it must be.
 
     With a checkpoint that was kept, only what came after it is read, once a consistency proof shows that the log
     continues it. Where none does, the whole log is read, to say why. Raises grpc.RpcError, and CheckpointFault if the
@@ -82,7 +83,7 @@ def verify_gateway(
     shown = key.open(note)
     source = GatewaySource(stub, shown.size)
     if seen is None or seen.size == 0:
-        return verify_source(source, key, progress=progress)
+        return verify_source(source, key, shown, progress=progress)
 
     def proofs(first: int, second: int) -> Sequence[bytes]:
         request = pb.GetConsistencyProofRequest(first_size=first, second_size=second)
@@ -91,16 +92,19 @@ def verify_gateway(
     try:
         proof = check_growth(seen, shown, proofs)
     except NotConsistent as refuted:
-        return _why(verify_source(source, key, seen, progress=progress), refuted)
+        return _why(source, key, refuted, progress)
     if shown.size == seen.size:
         return Verification(shown.size, shown.root, 0, None, note)
     beginning = Beginning(seen, shown_peaks(seen.size, shown.size, proof, seen.root))
-    return verify_source(source, key, beginning=beginning, progress=progress)
+    return verify_source(source, key, shown, beginning, progress)
 
 
-def _why(verification: Verification, refuted: NotConsistent) -> Verification:
+def _why(source: GatewaySource, key: VerifierKey, refuted: NotConsistent, progress: Progress) -> Verification:
+    verification = verify_source(source, key, refuted.seen, progress=progress)
+    if verification.fault is None:
+        verification = verify_source(source, key, refuted.shown, progress=progress)
     if verification.fault is not None:
         return verification
     message = f"{refuted} Its entries do, so its proofs are wrong."
     fault = Fault(FaultKind.PROOF_INVALID, 0, refuted.seen.size - 1, message)
-    return Verification(verification.size, verification.root, verification.checkpoints, fault, verification.note)
+    return replace(verification, fault=fault)

@@ -171,8 +171,11 @@ class _Walk:
         self._check_end()
 
     def _opened(self) -> Iterator[tuple[Checkpoint, str]]:
-        before = -1
+        before = self._tree.size - 1
         for size, note, opened in self._checkpoints:
+            if size <= before:
+                message = f"Checkpoint {size} is listed where only those beyond {before} entries can follow."
+                raise _Found(FaultKind.CHECKPOINT_INVALID, size, before, message)
             try:
                 checkpoint = opened or self._key.open(note)
             except CheckpointFault as fault:
@@ -183,7 +186,7 @@ class _Walk:
                 raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message)
             before = size
             yield checkpoint, note
-        if before < 0:
+        if self._count == 0:
             raise _Found(FaultKind.CHECKPOINT_INVALID, 0, 0, "The log has no checkpoint at all.")
 
     def _grown(self, checkpoint: Checkpoint) -> list[bytes]:
@@ -196,15 +199,13 @@ class _Walk:
         hashes += self._read(checkpoint.size, checkpoint)
         if self._tree.root() != checkpoint.root:
             first, last = self._held.size, checkpoint.size - 1
+            if first > last:
+                raise _forked(checkpoint.size)
             where = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
             message = f"The tree of {checkpoint.size} entries no longer has the signed root: {where} was altered."
             raise _Found(FaultKind.ENTRIES_DISAGREE, first, last, message)
         if seen is not None and seen_root not in {None, seen.root}:
-            message = (
-                f"At {seen.size} entries this log is not the one that was seen, though it is consistent in itself: "
-                "the log's key has signed two histories. Keep both checkpoints, they prove it."
-            )
-            raise _Found(FaultKind.FORK, 0, seen.size - 1, message)
+            raise _forked(seen.size)
         return hashes
 
     def _read(self, size: int, checkpoint: Checkpoint) -> list[bytes]:
@@ -234,3 +235,11 @@ class _Walk:
             return self._tree.size if self._hashes.take(1) else None
         except RowFault as row:
             return row.index if row.missing_up_to is None else row.missing_up_to
+
+
+def _forked(size: int) -> _Found:
+    message = (
+        f"At {size} entries this log is not the one that was seen, though it is consistent in itself: "
+        "the log's key has signed two histories. Keep both checkpoints, they prove it."
+    )
+    return _Found(FaultKind.FORK, 0, size - 1, message)
