@@ -2,7 +2,9 @@
 
 import base64
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
 from lienthong_core.database import snapshot, sqlite_url, writing
+from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.export import ExportFault, verify_export, write_export
 from lienthong_gateway.log.store import CHECKPOINTS
-from tests.support.log import filled
+from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_sandbox.stored_log import StoredLog
+from tests.support.log import altered, filled
 
 SIZE = 300
 KEY = CheckpointKey.create()
@@ -35,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(engine: Engine, first: int, end: int, file: Path) -> Path:
     with snapshot(engine) as connection:
-        write_export(connection, first, end, file)
+        write_export(connection, first, end, file, KEY.verifier)
     return file
 
 
@@ -83,6 +88,44 @@ def test_a_file_is_not_begun_over_an_older_one_unless_it_is_whole(engine: Engine
     with pytest.raises(IndexError):
         exported(engine, 0, SIZE + 1, file)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM log_entry WHERE log_index = 5", "not what was signed"),
+        ("DELETE FROM log_entry WHERE log_index < 10", "not what was signed"),
+        ("UPDATE log_entry SET leaf = x'00' WHERE log_index = 5", "not what was signed"),
+        ("UPDATE log_entry SET leaf = 'text' WHERE log_index = 5", "not what was signed"),
+        ("UPDATE log_tile SET hashes = x'00'", "does not hold hashes"),
+        ("INSERT INTO checkpoint VALUES (9223372036854775807, 'x')", "no valid signature"),
+        ("DELETE FROM checkpoint", "no checkpoint at all"),
+    ],
+)
+def test_what_is_not_as_it_was_signed_is_not_exported(tmp_path: Path, statement: str, said: str) -> None:
+    filled(sqlite_url(tmp_path / "log.sqlite"), SIZE, KEY).dispose()
+    out = tmp_path / "exports"
+    out.mkdir()
+    log = StoredLog(altered(tmp_path / "log.sqlite", tmp_path, statement))
+    with pytest.raises((ExportFault, LogDamaged, CheckpointFault), match=said):
+        log.export(0, 9, out / "range.jsonl", KEY.verifier)
+    log.close()
+    assert list(out.iterdir()) == []
+
+
+def test_a_log_whose_file_is_damaged_is_not_exported(tmp_path: Path) -> None:
+    file = tmp_path / "log.sqlite"
+    filled(sqlite_url(file), SIZE, KEY).dispose()
+    with closing(sqlite3.connect(file)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'checkpoint'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as damaged:
+        damaged.seek((page - 1) * size)
+        damaged.write(b"\x99" * 16)
+    log = StoredLog(file)
+    with pytest.raises(DatabaseUnreadable, match="The log cannot be read: database disk image is malformed"):
+        log.export(0, 9, tmp_path / "range.jsonl", KEY.verifier)
+    log.close()
 
 
 def with_header(**changes: object) -> Callable[[list[bytes]], list[bytes]]:

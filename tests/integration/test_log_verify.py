@@ -1,20 +1,21 @@
 """Verification of a stored log: what it can tell apart, and that it only looks."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from lienthong_core.database import SchemaMismatch, open_database, sqlite_url
+from lienthong_core.database import SchemaMismatch, empty_write_ahead_log, open_database, sqlite_url, writing
 from lienthong_core.read_only import DatabaseUnreadable, open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
+from lienthong_sandbox.stored_log import StoredLog
 from tests.support.log import altered, entry, extend, filled
 
 SIZE = 700
@@ -243,6 +244,41 @@ def test_the_log_of_a_running_gateway_verifies_up_to_its_last_entry(running: tup
     assert verified(file, checkpoint_of(file, 350)).size == 360
 
 
+def growing_once(file: Path, start: int) -> Callable[[int, int], None]:
+    """Return what has a gateway start, record twenty entries and stop while a log is being verified."""
+    starts = iter([start])
+
+    def told(_checked: int, _total: int) -> None:
+        for first in starts:
+            engine = open_database(sqlite_url(file), schema.metadata(), version=schema.VERSION)
+            extend(engine, first, first + 20, KEY)
+            empty_write_ahead_log(engine)
+            engine.dispose()
+
+    return told
+
+
+def test_a_log_is_not_accused_of_what_a_gateway_wrote_while_it_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    filled(sqlite_url(file), 6_000, KEY, batch=20).dispose()
+    log = StoredLog(file)
+    with pytest.raises(DatabaseUnreadable, match="wrote to it meanwhile; do it again"):
+        log.verify(KEY.verifier, None, growing_once(file, 6_000))
+    log.close()
+    assert verified(file).size == 6_020
+
+
+def test_what_is_wrong_with_a_running_gateways_log_is_told_though_it_goes_on_writing(
+    running: tuple[Path, Engine],
+) -> None:
+    file, engine = running
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE log_entry SET leaf = x'00' WHERE log_index = 340"))
+    log = StoredLog(file)
+    assert found(log.verify(KEY.verifier, None, growing_once(file, 350))) == (FaultKind.ENTRY_ALTERED, 340, 340)
+    log.close()
+
+
 def test_what_is_no_database_of_a_gateway_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_read_only(tmp_path / "gateway.sqlite", version=schema.VERSION)
@@ -252,6 +288,25 @@ def test_what_is_no_database_of_a_gateway_is_refused_with_what_to_do(tmp_path: P
     filled(sqlite_url(tmp_path / "gateway.sqlite"), 0).dispose()
     with pytest.raises(SchemaMismatch, match="this program reads version 999"):
         open_read_only(tmp_path / "gateway.sqlite", version=999)
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM schema_version", "INSERT INTO schema_version VALUES (999)"])
+def test_a_database_that_does_not_say_its_version_is_refused_in_words(
+    stored: Path, tmp_path: Path, statement: str
+) -> None:
+    with pytest.raises(DatabaseUnreadable, match="does not say which version"):
+        open_read_only(altered(stored, tmp_path, statement), version=schema.VERSION)
+
+
+def test_a_database_that_sqlite_quotes_as_what_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    filled(sqlite_url(file), 0).dispose()
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = CAST(x'ff' AS TEXT)")
+        database.commit()
+    with pytest.raises(DatabaseUnreadable, match="its schema is not UTF-8"):
+        open_read_only(file, version=schema.VERSION)
 
 
 def test_progress_is_told_with_the_total(stored: Path) -> None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, type_coerce
+from sqlalchemy.types import NullType
 
+from lienthong_core.whole_file import replacing
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.notes import read_newest_note
+from lienthong_gateway.log.notes import newest_size, read_newest_note
 from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency
 from lienthong_gateway.log.store import ENTRIES
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
@@ -24,6 +26,7 @@ from lienthong_gateway.log.tiles import StoredTiles, TileStatements
 FORMAT = "lienthong-log-export/1"
 _PAGE = 512
 _LONGEST_LINE = 1 << 20
+_ALTERED = "what is stored is not what was signed; `lienthong log verify` says what is wrong with it"
 
 
 class ExportFault(Exception):  # noqa: N818 (names what is wrong)
@@ -39,12 +42,16 @@ class Export:
     checkpoint: Checkpoint
 
 
-def write_export(connection: Connection, first: int, end: int, file: Path) -> None:
+def write_export(connection: Connection, first: int, end: int, file: Path, key: VerifierKey) -> None:
     """Write entries `first` up to `end`; raises IndexError unless the log has them.
 
-    The file appears under its name when it is whole.
+    The file appears under its name when it is whole and was verified with the log's key. Raises ExportFault,
+    CheckpointFault or LogDamaged if what is stored cannot be proved, OSError if the file cannot be written.
     """
+    if newest_size(connection) is None:
+        raise ExportFault("the log has no checkpoint at all")
     published = read_newest_note(connection)
+    key.open(published.note)
     if not 0 <= first < end <= published.tree_size:
         message = f"The log has {published.tree_size} entries, from 0 on; there is no range from {first} to {end - 1}."
         raise IndexError(message)
@@ -57,15 +64,15 @@ def write_export(connection: Connection, first: int, end: int, file: Path) -> No
         "before": _encoded(Prover(tiles, first).peaks()),
         "after": _encoded(Prover(tiles, published.tree_size).consistency(end)),
     }
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    try:
+    with replacing(file) as unfinished:
         with unfinished.open("wb") as out:
             out.write(json.dumps(header, ensure_ascii=False, sort_keys=True).encode() + b"\n")
             for leaf in _leaves(connection, first, end):
                 out.write(leaf + b"\n")
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        try:
+            verify_export(unfinished, key)
+        except ExportFault as fault:
+            raise ExportFault(_ALTERED) from fault
 
 
 def verify_export(
@@ -94,10 +101,17 @@ def verify_export(
 
 
 def _leaves(connection: Connection, first: int, end: int) -> Iterator[bytes]:
-    query = select(ENTRIES.c.leaf).order_by(ENTRIES.c.log_index)
+    # As stored: somebody who edits the file by hand can put anything there.
+    query = select(type_coerce(ENTRIES.c.leaf, NullType())).order_by(ENTRIES.c.log_index)
     for start in range(first, end, _PAGE):
         page = query.where(ENTRIES.c.log_index >= start, ENTRIES.c.log_index < min(end, start + _PAGE))
-        yield from map(bytes, connection.execute(page).scalars())
+        yield from map(_bytes, connection.execute(page).scalars())
+
+
+def _bytes(leaf: object) -> bytes:
+    if not isinstance(leaf, bytes):
+        raise ExportFault(_ALTERED)
+    return leaf
 
 
 def _header(lines: BinaryIO) -> tuple[int, int, str, list[bytes], list[bytes]]:

@@ -7,20 +7,29 @@ import grpc
 import typer
 from rich.console import Console
 
-from lienthong_core.database import SchemaMismatch, snapshot
+from lienthong_core.database import SchemaMismatch
 from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import CheckpointFault
-from lienthong_gateway.log.export import ExportFault, verify_export, write_export
-from lienthong_gateway.log.notes import read_newest_note
-from lienthong_gateway.log.verify import Verification, verify_log
+from lienthong_gateway.log.export import ExportFault, verify_export
+from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_gateway.log.verify import Verification
 from lienthong_sandbox.cli import log_witness
-from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, opening, stored_key, stored_log
+from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, fail, tell_export, tell_verification
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
 
-_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, IndexError, grpc.RpcError)
+_FAILURES = (
+    OSError,
+    CheckpointFault,
+    SchemaMismatch,
+    DatabaseUnreadable,
+    ExportFault,
+    LogDamaged,
+    IndexError,
+    grpc.RpcError,
+)
 
 
 app.command("witness")(log_witness.witness)
@@ -76,9 +85,8 @@ def export_range(
 ) -> None:
     """Write entries to a file that proves itself to whoever has the log's verifier key."""
     try:
-        with stored_log(data) as engine, snapshot(engine) as connection:
-            end = read_newest_note(connection).tree_size if last is None else last + 1
-            write_export(connection, first, end, out)
+        with stored_log(data) as log:
+            end = log.export(first, last, out, stored_key(data))
     except _FAILURES as error:
         fail("Not exported", error)
     Console().print(f"Entries {first} to {end - 1} are in {out}.", soft_wrap=True)
@@ -87,9 +95,9 @@ def export_range(
 def _verification(console: Console, place: LogPlace) -> Verification:
     key = place.named_key()
     if place.data is not None:
-        with stored_log(place.data) as engine, checking(console) as progress:
+        with stored_log(place.data) as log, checking(console) as progress:
             key = key or stored_key(place.data)
-            return verify_log(engine, key, progress, place.seen(key), open_log=opening(place.data))
+            return log.verify(key, place.seen(key), progress)
     if place.gateway is None or place.certificate is None:
         raise typer.BadParameter("name one of --data, --gateway and --export")
     with gateway_channel(place.gateway, place.certificate) as channel, checking(console) as progress:

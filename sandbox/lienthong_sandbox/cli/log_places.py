@@ -3,20 +3,16 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import grpc
 import typer
-from sqlalchemy import Engine
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
-from lienthong_core.read_only import open_read_only
-from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
-from lienthong_gateway.log.helpers import OpenLog
 from lienthong_sandbox.containers import DATABASE_URL_FILE
+from lienthong_sandbox.stored_log import StoredLog
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
@@ -58,26 +54,21 @@ def stored_key(data: Path) -> VerifierKey:
 
 
 @contextmanager
-def stored_log(data: Path) -> Generator[Engine]:
+def stored_log(data: Path) -> Generator[StoredLog]:
     """Open a data folder's log to look at it.
 
     Raises FileNotFoundError, DatabaseUnreadable or SchemaMismatch.
     """
-    engine = opening(data)()
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def opening(data: Path) -> OpenLog:
-    """Return what opens a data folder's log to look at it; raises FileNotFoundError."""
     file = _gateway_folder(data) / "gateway.sqlite"
     if file.with_name(DATABASE_URL_FILE).exists():
         raise FileNotFoundError(f"the gateway of {data} keeps its log in PostgreSQL; verify it with --gateway instead")
     if not file.exists():
         raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
-    return partial(open_read_only, file, version=schema.VERSION)
+    log = StoredLog(file)
+    try:
+        yield log
+    finally:
+        log.close()
 
 
 @contextmanager

@@ -1,0 +1,23 @@
+"""Files that are the old one or the new one at every moment."""
+
+import errno
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(file: Path) -> Generator[Path]:
+    """Give a file beside this one to write; it takes this one's place if the block ends without an error.
+
+    Raises OSError if it cannot.
+    """
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)

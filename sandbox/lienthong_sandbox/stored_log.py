@@ -1,0 +1,54 @@
+"""The log in a data folder, as an auditor looks at it: it is read, never written."""
+
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from lienthong_core.database import snapshot
+from lienthong_core.read_only import DatabaseUnreadable, Untouched, open_read_only
+from lienthong_gateway import schema
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.export import ExportFault, write_export
+from lienthong_gateway.log.notes import newest_size
+from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_gateway.log.verify import Progress, Verification, verify_log
+
+
+class StoredLog:
+    """An open log."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises FileNotFoundError, DatabaseUnreadable or SchemaMismatch."""
+        self._open = partial(open_read_only, file, version=schema.VERSION)
+        self._untouched = Untouched(file)
+        self._engine = self._open()
+
+    def verify(self, key: VerifierKey, seen: Checkpoint | None, progress: Progress) -> Verification:
+        """Check all of it; raises DatabaseUnreadable if what is wrong may be that somebody wrote meanwhile."""
+        verification = verify_log(self._engine, key, progress, seen, open_log=self._open)
+        if verification.fault is not None:
+            # Helpers open the file themselves, but none of them finds a fault.
+            self._untouched.check()
+        return verification
+
+    def export(self, first: int, last: int | None, file: Path, key: VerifierKey) -> int:
+        """Write entries up to `last`, None: the newest, to a file; return the index after the last.
+
+        Raises as `write_export` does, and DatabaseUnreadable.
+        """
+        try:
+            with snapshot(self._engine) as connection:
+                end = (newest_size(connection) or 0) if last is None else last + 1
+                write_export(connection, first, end, file, key)
+        except (ExportFault, LogDamaged, CheckpointFault, IndexError):
+            self._untouched.check()
+            raise
+        except DBAPIError as error:
+            self._untouched.check()
+            raise DatabaseUnreadable(f"The log cannot be read: {error.orig}.") from error
+        return end
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
