@@ -3,14 +3,18 @@
 import subprocess
 from io import StringIO
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from lienthong_gateway.log.verify import Fault, FaultKind, Verification
 from lienthong_sandbox import Sandbox
+from lienthong_sandbox.cli import app
 from lienthong_sandbox.cli.log_report import tell_verification
+from tests.support.log import altered
 
 DEADLINE_S = 40.0
 
@@ -32,6 +36,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("verify --gateway 127.0.0.1:1 --certificate [/nowhere]", "Not verified: [/nowhere]/"),
         ("export --data {world} --from 3 --to 2 --out range.jsonl", "there is no range from 3 to 2"),
         ("export --data {world} --out nowhere/range.jsonl", "Not exported: nowhere/"),
+        ("export --data {world} --out .", "Not exported: .: Is a directory"),
+        ("verify --data {world} --save .", "Not saved: .: Is a directory"),
+        ("verify --data {world} --save {world}", "Not saved: {world}: Is a directory"),
+        ("verify --data {world} --key {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
+        ("verify --data {world} --checkpoint {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("witness-key --name w --out {world}", "Not made: {world}: "),
     ],
 )
@@ -45,6 +54,48 @@ def test_what_it_cannot_do_is_said_without_a_traceback(
     assert "Traceback" not in done.stderr
     assert "PRIVATE KEY" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_kept_is_not_left_behind_unfinished(world: Path) -> None:
+    done = CliRunner().invoke(app, ["log", "verify", "--data", str(world), "--save", str(world)])
+    assert "Is a directory" in done.output
+    assert [file.name for file in world.parent.iterdir() if file.name.endswith(".unfinished")] == []
+
+
+def test_a_checkpoint_that_an_export_holds_is_not_said_to_be_kept(world: Path, tmp_path: Path) -> None:
+    key = f"{world}/gateway/log.vkey"
+    runner = CliRunner()
+    exported = runner.invoke(app, ["log", "export", "--data", str(world), "--out", f"{tmp_path}/range.jsonl"])
+    assert exported.exit_code == 0, exported.output
+    command = ["log", "verify", "--export", f"{tmp_path}/range.jsonl", "--key", key]
+    assert runner.invoke(app, command).exit_code == 0
+    refused = runner.invoke(app, [*command, "--save", f"{tmp_path}/seen.txt"])
+    assert (refused.exit_code, "--export holds the checkpoint" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [("ff5b2f785d", "[/x]'."), ("ff1b5b324a", "\\x1b[2J'."), (f"ff{'61' * 5_000}", "aaa")],
+)
+def test_what_somebody_stored_is_quoted_and_does_not_reach_the_terminal_raw(
+    world: Path, tmp_path: Path, subject: str, said: str
+) -> None:
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    copyfile(world / "gateway" / "log.vkey", folder / "log.vkey")
+    statement = f"UPDATE log_entry SET subject = CAST(x'{subject}' AS TEXT) WHERE log_index = 0"  # noqa: S608
+    altered(world / "gateway" / "gateway.sqlite", folder, statement)
+    done = CliRunner().invoke(app, ["log", "verify", "--data", str(tmp_path)])
+    assert (done.exit_code, done.output.startswith("log unreadable: "), said in done.output) == (1, True, True)
+    assert ("\x1b" in done.output, len(done.output) < 1_200) == (False, True)
+
+
+def test_a_file_is_named_as_it_was_named(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("verify --save a[bold].txt", "export --out a[bold].jsonl"):
+        name, *more = command.split()
+        done = CliRunner().invoke(app, ["log", name, "--data", str(world), *more])
+        assert f"in {more[1]}." in done.output
 
 
 def test_growth_that_is_verified_says_what_was_not_read_again(lienthong: str, world: Path, tmp_path: Path) -> None:

@@ -88,6 +88,27 @@ def test_what_up_cannot_do_is_said_without_a_traceback(lienthong: str, arguments
     assert "Traceback" not in done.stderr
 
 
+def test_what_up_cannot_start_with_is_said_without_a_traceback(lienthong: str, tmp_path: Path) -> None:
+    with running(lienthong, tmp_path):
+        pass
+    witnesses = tmp_path / "gateway" / "witnesses"
+    for line in (b"[/nonsense]\n", b"\xff\xfe"):
+        witnesses.write_bytes(line)
+        assert f"Not started: {witnesses} does not hold verifier keys" in refused(lienthong, tmp_path)
+    witnesses.unlink()
+    with contextlib.closing(sqlite3.connect(tmp_path / "gateway" / "gateway.sqlite")) as database:
+        database.execute("UPDATE checkpoint SET note = 'x'")
+        database.commit()
+    assert "Not started: the checkpoint carries no valid signature" in refused(lienthong, tmp_path)
+
+
+def refused(lienthong: str, data: Path) -> str:
+    command = [lienthong, "up", "--data", str(data), "--first-port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    return done.stderr
+
+
 def test_a_service_names_the_variable_that_it_does_not_understand(lienthong: str) -> None:
     environment = {**os.environ, "LIENTHONG_CITIZENS": "many"}
     command = [lienthong, "serve", "gateway"]

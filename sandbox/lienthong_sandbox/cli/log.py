@@ -6,6 +6,7 @@ from typing import Annotated
 import grpc
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lienthong_core.database import SchemaMismatch
 from lienthong_core.read_only import DatabaseUnreadable
@@ -15,7 +16,7 @@ from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verify import Verification
 from lienthong_sandbox.cli import log_witness
 from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
-from lienthong_sandbox.cli.log_report import checking, fail, tell_export, tell_verification
+from lienthong_sandbox.cli.log_report import checking, fail, plain, tell_export, tell_verification
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
@@ -59,7 +60,7 @@ def verify(
 ) -> None:
     """Check a log, stored, running or exported: exit 0, or 1 with what is wrong and where."""
     console = Console()
-    place = LogPlace(data, gateway, certificate, exported, key, checkpoint)
+    place = LogPlace(data, gateway, certificate, exported, key, checkpoint, save)
     place.check()
     try:
         if exported is not None:
@@ -89,7 +90,7 @@ def export_range(
             end = log.export(first, last, out, stored_key(data))
     except _FAILURES as error:
         fail("Not exported", error)
-    Console().print(f"Entries {first} to {end - 1} are in {out}.", soft_wrap=True)
+    Console().print(Text(f"Entries {first} to {end - 1} are in {plain(str(out))}."), soft_wrap=True)
 
 
 def _verification(console: Console, place: LogPlace) -> Verification:

@@ -10,7 +10,7 @@ import typer
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
-from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_sandbox.containers import DATABASE_URL_FILE
 from lienthong_sandbox.stored_log import StoredLog
 from lienthong_sandbox.world import World
@@ -27,6 +27,7 @@ class LogPlace:
     export: Path | None
     key: Path | None
     checkpoint: Path | None
+    save: Path | None
 
     def check(self) -> None:
         """Raise typer.BadParameter unless it names one log and what is needed to verify it."""
@@ -38,19 +39,29 @@ class LogPlace:
             raise typer.BadParameter("--export needs --key: a file cannot vouch for the key that it is checked with")
         if self.export is not None and self.checkpoint is not None:
             raise typer.BadParameter("--export holds its own checkpoint; leave --checkpoint out")
+        if self.export is not None and self.save is not None:
+            raise typer.BadParameter("--export holds the checkpoint that there is to keep; leave --save out")
 
     def named_key(self) -> VerifierKey | None:
         """Return the key that was named, None if none was; raises OSError or CheckpointFault."""
-        return None if self.key is None else VerifierKey.parse(self.key.read_text(encoding="utf-8"))
+        return None if self.key is None else VerifierKey.parse(text_of(self.key))
 
     def seen(self, key: VerifierKey) -> Checkpoint | None:
         """Return the checkpoint that was kept, None if none was named; raises OSError or CheckpointFault."""
-        return None if self.checkpoint is None else key.open(self.checkpoint.read_text(encoding="utf-8"))
+        return None if self.checkpoint is None else key.open(text_of(self.checkpoint))
+
+
+def text_of(file: Path) -> str:
+    """Return what a file with a key or a checkpoint says; raises OSError, or CheckpointFault if it is no text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointFault(f"{file} is not text in UTF-8, as keys and checkpoints are") from error
 
 
 def stored_key(data: Path) -> VerifierKey:
     """Return the key that a data folder's log is signed with; raises OSError or CheckpointFault."""
-    return VerifierKey.parse((_gateway_folder(data) / "log.vkey").read_text(encoding="utf-8"))
+    return VerifierKey.parse(text_of(_gateway_folder(data) / "log.vkey"))
 
 
 @contextmanager

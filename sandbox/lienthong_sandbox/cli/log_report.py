@@ -8,12 +8,15 @@ from typing import NoReturn
 import grpc
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from lienthong.client import explain
+from lienthong_core.whole_file import replacing
 from lienthong_gateway.log import verify
 from lienthong_gateway.log.export import Export
+
+_LONGEST = 1_000
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     """
     fault = verification.fault
     if fault is not None:
-        console.print(f"[bold red]{fault.kind}:[/] {fault.message}", soft_wrap=True)
+        console.print(_told(fault.kind, fault.message), soft_wrap=True)
         if fault.kind is not verify.FaultKind.FORK:
             # Where two histories part cannot be seen from their checkpoints.
             console.print(f"Up to {verification.size} entries the log is as it was signed.")
@@ -41,19 +44,18 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     console.print(f"root {verification.root.hex()}", style="dim", soft_wrap=True)
     if save is not None:
         write_whole(save, verification.note)
-        console.print(f"The checkpoint of {verification.size} entries is in {save}.", soft_wrap=True)
+        console.print(Text(f"The checkpoint of {verification.size} entries is in {plain(str(save))}."), soft_wrap=True)
 
 
 def write_whole(file: Path, text: str) -> None:
     """Write a file that is the old one or the new one at every moment; raises OSError."""
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
+    with replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def fail(what: str, error: Exception) -> NoReturn:
     """Say what was not done, and why; raises typer.Exit."""
-    Console(stderr=True).print(f"[bold red]{what}:[/] {escape(reason(error))}", soft_wrap=True)
+    Console(stderr=True).print(_told(what, reason(error)), soft_wrap=True)
     raise typer.Exit(1) from error
 
 
@@ -66,8 +68,18 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+def plain(text: str) -> str:
+    """Return text that somebody else may have written as a terminal can take it: no control characters, and an end."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in shown)
+
+
 def tell_export(console: Console, export: Export) -> None:
     """Say what a verified export holds."""
     entries, signed = export.end - export.first, export.checkpoint
     console.print(f"{entries} entries verified, {export.first} to {export.end - 1} of {signed.size}.")
     console.print(f"root {signed.root.hex()}", style="dim", soft_wrap=True)
+
+
+def _told(what: str, why: str) -> Text:
+    return Text.assemble((f"{what}:", "bold red"), f" {plain(why)}")

@@ -11,7 +11,7 @@ from lienthong_core.clock import SystemClock
 from lienthong_gateway.log.checkpoint import EMPTY, CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.witness import NotConsistent, Witness
-from lienthong_sandbox.cli.log_places import gateway_channel
+from lienthong_sandbox.cli.log_places import gateway_channel, text_of
 from lienthong_sandbox.cli.log_report import fail, write_whole
 from lienthong_sandbox.folder_lock import held_file
 from lienthong_sandbox.remote_witness import cosign_newest
@@ -40,11 +40,11 @@ def witness(
 ) -> None:
     """Cosign the newest checkpoint once, if it continues the last one that was cosigned."""
     try:
-        log = VerifierKey.parse(key.read_text(encoding="utf-8"))
+        log = VerifierKey.parse(text_of(key))
         cosigner = Witness(CosigningKey.load(name, witness_key), log)
         # Two runs that read the same checkpoint could each cosign another continuation of it.
         with held_file(seen), gateway_channel(gateway, certificate) as channel:
-            before = log.open(seen.read_text(encoding="utf-8")) if seen.exists() else EMPTY
+            before = log.open(text_of(seen)) if seen.exists() else EMPTY
             now = SystemClock().now()
             shown = cosign_newest(channel, cosigner, before, now, lambda note: write_whole(seen, note))
     except (OSError, TypeError, ValueError, CheckpointFault, NotConsistent, grpc.RpcError) as error:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
 from lienthong_core.json_lines import write_json_lines
+from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
@@ -48,7 +49,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     listen = Listen(f"{settings.host}:{chosen.port}", settings.host, chosen.web_port, database_url)
     try:
         server = chosen.make(setting, listen)
-    except (OSError, SchemaMismatch) as error:
+    except (OSError, SchemaMismatch, CheckpointFault) as error:
         typer.echo(f"not started: {error}", err=True)
         raise typer.Exit(1) from error
     except DBAPIError as error:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lienthong_core.database import SchemaMismatch
+from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_sandbox.cli.log_report import fail
 from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import FIRST_PORT
@@ -43,9 +45,8 @@ def up(
     sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
-    except (OSError, SchemaMismatch) as error:
-        Console(stderr=True).print(f"[bold red]Not started:[/] {error}")
-        raise typer.Exit(1) from error
+    except (OSError, SchemaMismatch, CheckpointFault) as error:
+        fail("Not started", error)
     try:
         _tell(sandbox, console)
         stopped.wait()
