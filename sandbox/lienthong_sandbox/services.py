@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -13,8 +12,8 @@ from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.edge.limits import Limits
-from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
-from lienthong_gateway.log.cosignature import WitnessKey, read_witness_keys
+from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.cosignature import read_witness_keys
 from lienthong_gateway.server import GatewayServer
 from lienthong_gateway.telemetry.telemetry import Spans
 from lienthong_sandbox.endpoints import Endpoints
@@ -120,7 +119,7 @@ def gateway(setting: Setting, listen: Listen) -> GatewayServer:
         jwks_url=f"{setting.issuer_address}/jwks",
         limits=setting.limits,
         spans=_spans(setting.otlp_endpoint),
-        witnesses=_witnesses(setting.world.service_folder(members.GATEWAY) / "witnesses"),
+        witnesses=read_witness_keys(setting.world.service_folder(members.GATEWAY) / "witnesses"),
     )
     return GatewayServer(config, setting.clock)
 
@@ -184,13 +183,6 @@ def _spans(endpoint: str) -> Spans | None:
     from lienthong_gateway.telemetry.spans import otlp_spans  # noqa: PLC0415
 
     return otlp_spans(endpoint, str(members.GATEWAY))
-
-
-def _witnesses(file: Path) -> tuple[WitnessKey, ...]:
-    try:
-        return read_witness_keys(file)
-    except (CheckpointFault, UnicodeDecodeError) as error:
-        raise CheckpointFault(f"{file} does not hold verifier keys of witnesses, one a line: {error}") from error
 
 
 def _database(setting: Setting, listen: Listen, system: SystemId) -> str:

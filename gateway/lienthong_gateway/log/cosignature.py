@@ -35,9 +35,13 @@ def read_witness_keys(file: Path) -> tuple["WitnessKey", ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     except UnicodeDecodeError as error:
-        raise CheckpointFault(f"{file} is not UTF-8 text: one key a line, of the form name+hash+key") from error
+        raise CheckpointFault(f"{file} does not hold verifier keys of witnesses, one a line: it is not UTF-8") from error
     keys: dict[str, WitnessKey] = {}
-    for key in (WitnessKey.parse(line) for line in lines if line.strip()):
+    for line in filter(str.strip, lines):
+        try:
+            key = WitnessKey.parse(line)
+        except CheckpointFault as fault:
+            raise CheckpointFault(f"{file} does not hold verifier keys of witnesses, one a line: {fault}") from fault
         if key.name in keys:
             raise CheckpointFault(f"{file} has two keys of the name {key.name!r}; a witness has one")
         keys[key.name] = key

@@ -18,7 +18,7 @@ from sqlalchemy.types import NullType
 from lienthong_core.whole_file import replacing
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.notes import newest_size, read_newest_note
+from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency
 from lienthong_gateway.log.store import ENTRIES
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
@@ -48,8 +48,6 @@ def write_export(connection: Connection, first: int, end: int, file: Path, key: 
     The file appears under its name when it is whole and was verified with the log's key. Raises ExportFault,
     CheckpointFault or LogDamaged if what is stored cannot be proved, OSError if the file cannot be written.
     """
-    if newest_size(connection) is None:
-        raise ExportFault("the log has no checkpoint at all")
     published = read_newest_note(connection)
     key.open(published.note)
     if not 0 <= first < end <= published.tree_size:

@@ -175,7 +175,7 @@ class _Walk:
         for size, note, opened in self._checkpoints:
             if size <= before:
                 message = f"Checkpoint {size} is listed where only those beyond {before} entries can follow."
-                raise _Found(FaultKind.CHECKPOINT_INVALID, size, before, message)
+                raise _Found(FaultKind.CHECKPOINT_INVALID, max(size, 0), max(before, 0), message)
             try:
                 checkpoint = opened or self._key.open(note)
             except CheckpointFault as fault:
