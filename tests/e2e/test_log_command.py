@@ -74,19 +74,22 @@ def test_a_checkpoint_that_an_export_holds_is_not_said_to_be_kept(world: Path, t
 
 
 @pytest.mark.parametrize(
-    ("subject", "said"),
-    [("ff5b2f785d", "[/x]'."), ("ff1b5b324a", "\\x1b[2J'."), (f"ff{'61' * 5_000}", "aaa")],
+    ("statement", "said"),
+    [
+        ("UPDATE log_entry SET subject = CAST(x'ff5b2f785d' AS TEXT) WHERE log_index = 0", "[/x]'."),
+        ("UPDATE log_entry SET subject = CAST(x'ff1b5b324a' AS TEXT) WHERE log_index = 0", "\\x1b[2J'."),
+        ("INSERT INTO log_tile VALUES (0, replace(hex(zeroblob(5000)), '0', 'a'), x'00', x'00')", "aaa..."),
+    ],
 )
 def test_what_somebody_stored_is_quoted_and_does_not_reach_the_terminal_raw(
-    world: Path, tmp_path: Path, subject: str, said: str
+    world: Path, tmp_path: Path, statement: str, said: str
 ) -> None:
     folder = tmp_path / "gateway"
     folder.mkdir()
     copyfile(world / "gateway" / "log.vkey", folder / "log.vkey")
-    statement = f"UPDATE log_entry SET subject = CAST(x'{subject}' AS TEXT) WHERE log_index = 0"  # noqa: S608
     altered(world / "gateway" / "gateway.sqlite", folder, statement)
     done = CliRunner().invoke(app, ["log", "verify", "--data", str(tmp_path)])
-    assert (done.exit_code, done.output.startswith("log unreadable: "), said in done.output) == (1, True, True)
+    assert (done.exit_code, said in done.output) == (1, True)
     assert ("\x1b" in done.output, len(done.output) < 1_200) == (False, True)
 
 

@@ -79,6 +79,7 @@ def test_they_find_nothing_in_a_log_that_is_whole(stored: Path, caplog: pytest.L
             FaultKind.CHECKPOINT_INVALID,
         ),
         ("DELETE FROM checkpoint", FaultKind.CHECKPOINT_INVALID),
+        ("INSERT INTO checkpoint VALUES (9223372036854775807, 'nothing')", FaultKind.CHECKPOINT_INVALID),
         ("UPDATE log_tile SET root = zeroblob(32) WHERE tile_index = 20", FaultKind.TREE_ALTERED),
         ("UPDATE log_entry SET subject = CAST(x'ff' AS TEXT) WHERE log_index = 5000", FaultKind.UNREADABLE),
     ],

@@ -91,6 +91,23 @@ def test_a_list_that_begins_with_another_checkpoint_of_the_size_that_was_kept_is
     assert found(fault(double, tmp_path, checkpoint(histories.one, 40))) == (FaultKind.FORK, 0, 39)
 
 
+class Misproving(LogDouble):
+    """Proves nothing."""
+
+    def GetConsistencyProof(  # noqa: N802 (gRPC's name)
+        self,
+        request: pb.GetConsistencyProofRequest,  # noqa: ARG002 (gRPC gives it)
+        context: grpc.ServicerContext,  # noqa: ARG002 (gRPC gives it)
+    ) -> pb.GetConsistencyProofResponse:
+        """Give a hash that is none of the tree's."""
+        return pb.GetConsistencyProofResponse(hashes=[bytes(32)])
+
+
+def test_a_proof_that_proves_nothing_is_told_from_another_history(histories: Histories, tmp_path: Path) -> None:
+    double = Misproving(KEY.verifier, histories.one, histories.one, SIZE)
+    assert found(fault(double, tmp_path, checkpoint(histories.one, 20))) == (FaultKind.PROOF_INVALID, 0, 19)
+
+
 class Repeating(LogDouble):
     """Lists the same page of checkpoints, whatever is asked, and leaves whoever asks for ever."""
 

@@ -32,16 +32,17 @@ def read_witness_keys(file: Path) -> tuple["WitnessKey", ...]:
 
     Raises CheckpointFault for what is no key, and for two keys of one name: it is by name that cosignatures are kept.
     """
+    otherwise = f"{file} does not hold verifier keys of witnesses, one a line"
     try:
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     except UnicodeDecodeError as error:
-        raise CheckpointFault(f"{file} does not hold verifier keys of witnesses, one a line: it is not UTF-8") from error
+        raise CheckpointFault(f"{otherwise}: it is not UTF-8") from error
     keys: dict[str, WitnessKey] = {}
     for line in filter(str.strip, lines):
         try:
             key = WitnessKey.parse(line)
         except CheckpointFault as fault:
-            raise CheckpointFault(f"{file} does not hold verifier keys of witnesses, one a line: {fault}") from fault
+            raise CheckpointFault(f"{otherwise}: {fault}") from fault
         if key.name in keys:
             raise CheckpointFault(f"{file} has two keys of the name {key.name!r}; a witness has one")
         keys[key.name] = key

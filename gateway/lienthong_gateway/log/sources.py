@@ -75,6 +75,9 @@ class DatabaseSource:
         first = start_size or None
         while page := read_checkpoints(self._connection, first, _CHECKPOINTS):
             yield from ((size, note, None) for size, note in page)
+            if len(page) < _CHECKPOINTS:
+                # The last size may be any that a database can hold, and one more may be none.
+                return
             first = page[-1][0] + 1
 
     def tiles(self, level: int) -> Iterator[Sequence[object]] | None:
