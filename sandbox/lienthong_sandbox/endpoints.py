@@ -43,8 +43,12 @@ class Endpoints:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read them from a world's folder."""
-        return cls(**json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
+        """Read them from a world's folder; raises OSError if it does not say them."""
+        file = folder / FILE_NAME
+        try:
+            return cls(**json.loads(file.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise OSError(f"{file} does not say where the services are; start `lienthong up` on the folder") from error
 
     def save(self, folder: Path) -> None:
         """Write them into a world's folder, for whoever wants to connect."""

@@ -90,6 +90,19 @@ def test_what_the_gateway_refuses_is_told_with_its_reason(vn: Sandbox, rights: R
     assert (twice.returncode, "REGISTERED_ALREADY" in twice.stderr, twice.stdout) == (1, True, "")
     stranger = rights("list", certificate=vn.world.client_folder(members.SHOP))
     assert (stranger.returncode, "CALLER_NOT_ALLOWED" in stranger.stderr) == (1, True)
+    quoted = rights(
+        "grant", str(members.SHOP), GET_CITIZEN, members.EKYC.code, "--basis", "consent", "--dataset", "[/x]"
+    )
+    assert (quoted.returncode, "'[/x]'" in quoted.stderr, "Traceback" in quoted.stderr) == (1, True, False)
+
+
+def test_a_folder_that_does_not_say_where_the_gateway_is_is_named(lienthong: str, tmp_path: Path) -> None:
+    for written in ("nothing", "[]", '{"addresses": {}}'):
+        (tmp_path / "endpoints.json").write_text(written, encoding="utf-8")
+        command = [lienthong, "rights", "list", "--data", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert "endpoints.json does not say where the services are" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def running(lienthong: str, data: Path) -> Generator["subprocess.Popen[str]"]:
         for line in process.stdout:
             said.append(line)
             if line.startswith("ready"):
+                assert str(data) in line
                 break
         else:
             pytest.fail(f"not ready: {''.join(said)}")
@@ -46,10 +47,11 @@ def gateway_is_serving(data: Path) -> bool:
 def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_folder(
     lienthong: str, tmp_path: Path
 ) -> None:
+    data = tmp_path / "my [own] world"
     for _ in range(2):
-        with running(lienthong, tmp_path):
-            wait_until(lambda: gateway_is_serving(tmp_path))
-    checked = verify(lienthong, tmp_path)
+        with running(lienthong, data):
+            wait_until(lambda: gateway_is_serving(data))
+    checked = verify(lienthong, data)
     assert checked.returncode == 0, checked.stdout
     assert "entries" in checked.stdout
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from lienthong.client import explain
 from lienthong_core.clock import SystemClock
+from lienthong_sandbox.cli.log_report import told
 from lienthong_sandbox.demo.evidence import accesses, proof
 from lienthong_sandbox.demo.journey import Journey
 from lienthong_sandbox.demo.narrators import JsonNarrator, Narrator, PlainNarrator, RichNarrator
@@ -58,10 +59,10 @@ def demo(
                 as_expected = as_expected and step.as_expected
     except grpc.RpcError as error:
         why = explain(error)
-        Console(stderr=True).print(f"[bold red]The journey broke off:[/] {why.reason}: {why.message}")
+        Console(stderr=True).print(told("The journey broke off", f"{why.reason}: {why.message}"))
         as_expected = False
     except LoginRefused as refused:
-        Console(stderr=True).print(f"[bold red]The journey broke off:[/] {refused}")
+        Console(stderr=True).print(told("The journey broke off", str(refused)))
         as_expected = False
     narrator.end(as_expected=as_expected, seconds=time.perf_counter() - began)
     raise typer.Exit(0 if as_expected else 1)

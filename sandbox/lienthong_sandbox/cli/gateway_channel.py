@@ -12,7 +12,7 @@ from lienthong.client import explain
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
 from lienthong_core.systems import SystemId
-from lienthong_sandbox.cli.log_report import fail
+from lienthong_sandbox.cli.log_report import fail, told
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
 
@@ -34,7 +34,7 @@ def gateway_channel(
         fail("Not connected", error)
     except grpc.RpcError as error:
         why = explain(error)
-        Console(stderr=True).print(f"[bold red]{why.reason}:[/] {why.message}", soft_wrap=True)
+        Console(stderr=True).print(told(why.reason, why.message), soft_wrap=True)
         raise typer.Exit(1) from error
 
 

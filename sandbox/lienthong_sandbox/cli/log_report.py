@@ -35,7 +35,7 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     """
     fault = verification.fault
     if fault is not None:
-        console.print(_told(fault.kind, fault.message), soft_wrap=True)
+        console.print(told(fault.kind, fault.message), soft_wrap=True)
         if fault.kind is not verify.FaultKind.FORK:
             # Where two histories part cannot be seen from their checkpoints.
             console.print(f"Up to {verification.size} entries the log is as it was signed.")
@@ -55,7 +55,7 @@ def write_whole(file: Path, text: str) -> None:
 
 def fail(what: str, error: Exception) -> NoReturn:
     """Say what was not done, and why; raises typer.Exit."""
-    Console(stderr=True).print(_told(what, reason(error)), soft_wrap=True)
+    Console(stderr=True).print(told(what, reason(error)), soft_wrap=True)
     raise typer.Exit(1) from error
 
 
@@ -81,5 +81,6 @@ def tell_export(console: Console, export: Export) -> None:
     console.print(f"root {signed.root.hex()}", style="dim", soft_wrap=True)
 
 
-def _told(what: str, why: str) -> Text:
+def told(what: str, why: str) -> Text:
+    """Return what happened and why, as it is printed; neither is markup, whoever wrote it."""
     return Text.assemble((f"{what}:", "bold red"), f" {plain(why)}")

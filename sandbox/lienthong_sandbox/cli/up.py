@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lienthong_core.database import SchemaMismatch
@@ -76,7 +77,9 @@ def _tell(sandbox: Sandbox, console: Console) -> None:
     table.add_row("portal", endpoints.portal_url, f"pages; gRPC for its app and officers on {endpoints.portal}")
     providers = (f"{name} {address}" for name, address in endpoints.addresses.items() if name not in _OPEN)
     table.add_row("behind the gateway", ", ".join(providers), "answer the gateway alone")
-    table.add_row("your certificate", str(world.client_folder(members.YOUR_SYSTEM)), f"as {members.YOUR_SYSTEM}")
+    certificate = escape(str(world.client_folder(members.YOUR_SYSTEM)))
+    table.add_row("your certificate", certificate, f"as {members.YOUR_SYSTEM}")
     table.add_row("passcode", PASSCODE, "of every synthetic account; SIMULATION")
     console.print(table)
-    console.print(f"ready: endpoints and certificates are in {world.folder}; Ctrl-C ends")
+    ready = f"ready: endpoints and certificates are in {world.folder}; Ctrl-C ends"
+    console.print(ready, markup=False, soft_wrap=True)
