@@ -170,13 +170,14 @@ def test_a_consent_is_resumed_in_the_capacity_that_paused_it(
     world: GatewayWorld, paused_by: pb.Capacity.ValueType, other: pb.Capacity.ValueType
 ) -> None:
     consent_id = world.consent().consent_id
-    pause(world, consent_id, capacity=paused_by)
+    assert pause(world, consent_id, capacity=paused_by).paused_as == paused_by
 
     why = refusal_of(lambda: resume(world, consent_id, capacity=other))
     assert (why.reason, why.status) == ("CONSENT_PAUSED", grpc.StatusCode.PERMISSION_DENIED)
     assert refusal_of(world.read).reason == "CONSENT_PAUSED"
 
-    assert resume(world, consent_id, capacity=paused_by).state == ACTIVE
+    resumed = resume(world, consent_id, capacity=paused_by)
+    assert (resumed.state, resumed.paused_as) == (ACTIVE, pb.Capacity.CAPACITY_UNSPECIFIED)
     world.read()
 
 

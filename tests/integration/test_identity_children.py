@@ -236,6 +236,16 @@ def test_she_pauses_and_resumes_a_consent(world: IdentityWorld) -> None:
     assert "In force" in page.response.text
 
 
+def test_who_has_not_paused_a_consent_is_not_offered_to_resume_it(world: IdentityWorld) -> None:
+    consent = world.consents.give("c-1", world.consents.ask(subject_number=CHILD).terms, approved_by=MAI)
+    consent.state, consent.paused_as = consent_pb2.CONSENT_STATE_PAUSED, SUBJECT
+
+    _, page = at_the_account_page(world)
+
+    assert 'action="/account/revoke"' in page.response.text
+    assert 'action="/account/resume"' not in page.response.text
+
+
 @pytest.mark.parametrize("action", ["pause", "resume"])
 def test_nothing_is_paused_or_resumed_without_the_csrf_field_a_login_or_the_right_citizen(
     world: IdentityWorld, action: str

@@ -143,14 +143,14 @@ class ConsentService(ConsentServiceServicer):
         self, request: messages.PauseConsentRequest, context: grpc.ServicerContext
     ) -> messages.PauseConsentResponse:
         consent = self._consent(request.consent_id)
-        consent.state = messages.CONSENT_STATE_PAUSED
+        consent.state, consent.paused_as = messages.CONSENT_STATE_PAUSED, request.capacity
         return messages.PauseConsentResponse(consent=consent)
 
     def ResumeConsent(
         self, request: messages.ResumeConsentRequest, context: grpc.ServicerContext
     ) -> messages.ResumeConsentResponse:
         consent = self._consent(request.consent_id)
-        consent.state = messages.CONSENT_STATE_ACTIVE
+        consent.state, consent.paused_as = messages.CONSENT_STATE_ACTIVE, messages.CAPACITY_UNSPECIFIED
         return messages.ResumeConsentResponse(consent=consent)
 
     def ListConsentRevisions(

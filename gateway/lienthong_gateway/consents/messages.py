@@ -35,10 +35,12 @@ def request_message(stored: StoredRequest, approvals: Sequence[Approval], now: d
 
 def consent_message(stored: StoredConsent, approvals: Sequence[Approval], now: datetime) -> pb.Consent:
     """Return a consent as it is at that time."""
+    state = stored.state_at(now)
+    is_paused = state == pb.ConsentState.CONSENT_STATE_PAUSED
     return pb.Consent(
         consent_id=stored.consent_id,
         revision=stored.revision,
-        state=stored.state_at(now),
+        state=state,
         terms=terms_message(stored.terms),
         approved_at=timestamp(stored.approved_at),
         valid_until=timestamp(stored.valid_until),
@@ -47,6 +49,7 @@ def consent_message(stored: StoredConsent, approvals: Sequence[Approval], now: d
         approvals=[_approval(approval) for approval in approvals],
         revision_digest=stored.digest,
         consent_request_id=stored.consent_request_id,
+        paused_as=stored.paused_as if is_paused else pb.Capacity.CAPACITY_UNSPECIFIED,
     )
 
 

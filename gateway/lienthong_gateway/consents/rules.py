@@ -8,6 +8,7 @@ from lienthong.api.consent.v1.consent_pb2 import (
     CONSENT_STATE_ACTIVE,
     CONSENT_STATE_EXPIRED,
     CONSENT_STATE_REVOKED,
+    Capacity,
     ConsentRequestState,
     ConsentState,
 )
@@ -57,6 +58,8 @@ class StoredConsent:
     valid_until: datetime
     revoked_at: datetime | None
     account_level: int
+    paused_as: Capacity.ValueType = Capacity.CAPACITY_UNSPECIFIED
+    """In which capacity it was paused, where a reader is told."""
     uses_taken: int = 0
     """How often it has been used in the length of time that counts; 0 where the number is not limited."""
 

@@ -78,6 +78,11 @@ def capacity_name(capacity: Capacity.ValueType) -> str:
     return Capacity.Name(capacity).removeprefix("CAPACITY_").lower()
 
 
+def capacity_named(name: str) -> Capacity.ValueType:
+    """Return the capacity that `capacity_name` gives the word for."""
+    return Capacity.Value(f"CAPACITY_{name.upper()}")
+
+
 def missing_approvers(age: SubjectAge, approved: Collection[Capacity.ValueType]) -> frozenset[Capacity.ValueType]:
     """Return who must approve still for a citizen of that age."""
     return APPROVERS[age] - frozenset(approved)

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, func, insert, or_, select
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
-from lienthong_gateway.consents.revisions import Revision, read_revisions
+from lienthong_gateway.consents.revisions import Revision, newest, read_revisions
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
-from lienthong_gateway.consents.states import SubjectAge
+from lienthong_gateway.consents.states import SubjectAge, capacity_named
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import UseLimit
 from lienthong_gateway.paging import Place
@@ -60,7 +61,9 @@ class ConsentStore:
         """Return a consent and who approved it, or None if there is none of that id."""
         with self._engine.connect() as connection:
             consent = find_consent(connection, consent_id)
-            return None if consent is None else (consent, approvals_of(connection, consent.consent_request_id))
+            if consent is None:
+                return None
+            return _with_pause(connection, consent), approvals_of(connection, consent.consent_request_id)
 
     def find_terms(self, record_id: str) -> Terms | None:
         """Return what a consent or a request for one is about, or None if there is neither of that id."""
@@ -87,7 +90,7 @@ class ConsentStore:
             same_time = and_(CONSENTS.c.approved_at == after.time, CONSENTS.c.consent_id > after.id)
             query = query.where(or_(CONSENTS.c.approved_at < after.time, same_time))
         with self._engine.connect() as connection:
-            consents = [_consent(row) for row in connection.execute(query.limit(limit))]
+            consents = [_with_pause(connection, _consent(row)) for row in connection.execute(query.limit(limit)).all()]
             approvals = _approvals(connection, [consent.consent_request_id for consent in consents])
         return [(consent, approvals[consent.consent_request_id]) for consent in consents]
 
@@ -102,6 +105,13 @@ def find_consent(connection: Connection, consent_id: str, *, lock: bool = False)
     query = select(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else _consent(row)
+
+
+def _with_pause(connection: Connection, consent: StoredConsent) -> StoredConsent:
+    """Return a consent that says who has paused it, if somebody has."""
+    if consent.state != ConsentState.CONSENT_STATE_PAUSED:
+        return consent
+    return replace(consent, paused_as=capacity_named(newest(connection, consent.consent_id).capacity))
 
 
 def is_consent_of(connection: Connection, consent_id: str, personal_number: str) -> bool:

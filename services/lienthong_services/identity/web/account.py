@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lienthong.api.consent.v1.consent_pb2 import Consent, ConsentState
+from lienthong.api.consent.v1.consent_pb2 import Capacity, Consent, ConsentState
 from lienthong.api.options.v1.options_pb2 import Dataset
 from lienthong_core.errors import Refusal
 from lienthong_services.identity.datasets import dataset_titles
@@ -44,10 +44,6 @@ class Action:
 _PAUSE = Action("/account/pause", "Tạm dừng", "Pause")
 _RESUME = Action("/account/resume", "Cho tiếp tục", "Resume")
 _REVOKE = Action("/account/revoke", "Rút lại", "Revoke")
-_ACTIONS = {
-    ConsentState.CONSENT_STATE_ACTIVE: (_REVOKE, _PAUSE),
-    ConsentState.CONSENT_STATE_PAUSED: (_REVOKE, _RESUME),
-}
 
 
 @dataclass(frozen=True)
@@ -169,5 +165,15 @@ def _row(provider: Provider, consent: Consent, personal_number: str) -> ConsentR
         represented=terms.subject_number != personal_number,
         frequency=frequency_text(terms.uses, terms.uses_per.seconds),
         retention=retention_text(terms.retention.seconds),
-        actions=_ACTIONS.get(consent.state, ()),
+        actions=_actions(consent, personal_number),
     )
+
+
+def _actions(consent: Consent, personal_number: str) -> tuple[Action, ...]:
+    if consent.state == ConsentState.CONSENT_STATE_ACTIVE:
+        return _REVOKE, _PAUSE
+    if consent.state == ConsentState.CONSENT_STATE_PAUSED:
+        herself = consent.terms.subject_number == personal_number
+        here = Capacity.CAPACITY_SUBJECT if herself else Capacity.CAPACITY_REPRESENTATIVE
+        return (_REVOKE, _RESUME) if consent.paused_as == here else (_REVOKE,)
+    return ()

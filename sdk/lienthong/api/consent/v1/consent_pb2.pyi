@@ -336,6 +336,7 @@ class Consent(_message.Message):
     APPROVALS_FIELD_NUMBER: _builtins.int
     REVISION_DIGEST_FIELD_NUMBER: _builtins.int
     CONSENT_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PAUSED_AS_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     """Identifier, a UUID."""
     revision: _builtins.int
@@ -350,6 +351,8 @@ class Consent(_message.Message):
     """Digest of the revision that is in force: SHA-256 of its document, hex."""
     consent_request_id: _builtins.str
     """The request it was given on."""
+    paused_as: Global___Capacity.ValueType
+    """In which capacity it was paused, which alone resumes it; unspecified unless it is paused."""
     @_builtins.property
     def terms(self) -> Global___ConsentTerms:
         """What was consented to."""
@@ -384,10 +387,11 @@ class Consent(_message.Message):
         approvals: _abc.Iterable[Global___ConsentApproval] | None = ...,
         revision_digest: _builtins.str = ...,
         consent_request_id: _builtins.str = ...,
+        paused_as: Global___Capacity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approved_at", b"approved_at", "revoked_at", b"revoked_at", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_level", b"account_level", "approvals", b"approvals", "approved_at", b"approved_at", "consent_id", b"consent_id", "consent_request_id", b"consent_request_id", "revision", b"revision", "revision_digest", b"revision_digest", "revoked_at", b"revoked_at", "state", b"state", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_level", b"account_level", "approvals", b"approvals", "approved_at", b"approved_at", "consent_id", b"consent_id", "consent_request_id", b"consent_request_id", "paused_as", b"paused_as", "revision", b"revision", "revision_digest", b"revision_digest", "revoked_at", b"revoked_at", "state", b"state", "terms", b"terms", "valid_until", b"valid_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
