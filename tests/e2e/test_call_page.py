@@ -15,6 +15,8 @@ from tests.support.chromium import page_at
 from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
 
+pytestmark = pytest.mark.alone
+
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
 
 

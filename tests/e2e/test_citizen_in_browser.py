@@ -18,6 +18,8 @@ from lienthong_seeds.personas import persona
 from lienthong_services.identity.rules import PASSCODE
 from tests.support.chromium import page_at
 
+pytestmark = pytest.mark.alone
+
 DEADLINE_S = 20.0
 MAI, HOA = persona("nguyen-thi-mai"), persona("do-thuy-hoa")
 
