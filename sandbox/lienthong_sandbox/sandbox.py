@@ -13,7 +13,7 @@ from lienthong_sandbox.client import SystemClient
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.fabric import Fabric
 from lienthong_sandbox.filling import Filling
-from lienthong_sandbox.folder_lock import held
+from lienthong_sandbox.locks import held
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 

@@ -16,7 +16,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCit
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
-from lienthong_sandbox.folder_lock import FolderInUseError
+from lienthong_sandbox.locks import FolderInUseError
 from lienthong_seeds.personas import persona
 from tests.support.threads import left_behind
 

@@ -29,6 +29,14 @@ def exchanges(world: GatewayWorld) -> int:
     return sum(entry["event"] == "EXCHANGE" for entry in world.entries())
 
 
+def outcome_of_reading(world: GatewayWorld) -> str:
+    try:
+        world.read()
+    except grpc.RpcError as error:
+        return explain(error).reason
+    return "released"
+
+
 def test_a_consent_for_once_releases_once(world: GatewayWorld) -> None:
     world.consent(uses=1)
     world.read()
@@ -44,15 +52,8 @@ def test_a_consent_for_once_releases_once(world: GatewayWorld) -> None:
 def test_of_many_calls_at_once_exactly_as_many_release_as_were_allowed(world: GatewayWorld) -> None:
     world.consent(uses=5)
 
-    def read(_number: int) -> str:
-        try:
-            world.read()
-        except grpc.RpcError as error:
-            return explain(error).reason
-        return "released"
-
     with ThreadPoolExecutor(16) as pool:
-        outcomes = list(pool.map(read, range(40)))
+        outcomes = [read.result() for read in [pool.submit(outcome_of_reading, world) for _ in range(40)]]
 
     assert outcomes.count("released") == 5
     assert set(outcomes) == {"released", "CONSENT_USED_UP"}
@@ -104,18 +105,10 @@ def test_a_second_consent_is_used_when_the_first_is_used_up(world: GatewayWorld)
 
 def read_while_others_do(world: GatewayWorld, calls: int) -> list[str]:
     """Make calls that are all decided before any of them is recorded; return how each ended."""
-
-    def read(_number: int) -> str:
-        try:
-            world.read()
-        except grpc.RpcError as error:
-            return explain(error).reason
-        return "released"
-
     asked = len(world.population.calls)
     with ThreadPoolExecutor(calls) as pool:
         with world.population.hanging("GetCitizen"):
-            outcomes = [pool.submit(read, number) for number in range(calls)]
+            outcomes = [pool.submit(outcome_of_reading, world) for _ in range(calls)]
             wait_until(lambda: len(world.population.calls) == asked + calls)
         return sorted(outcome.result() for outcome in outcomes)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lienthong.client import explain
 from lienthong_core.clock import SystemClock
-from lienthong_sandbox.cli.log_report import told
+from lienthong_sandbox.cli.telling import told
 from lienthong_sandbox.demo.evidence import accesses, proof
 from lienthong_sandbox.demo.journey import Journey
 from lienthong_sandbox.demo.narrators import JsonNarrator, Narrator, PlainNarrator, RichNarrator

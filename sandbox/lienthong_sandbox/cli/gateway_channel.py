@@ -12,7 +12,7 @@ from lienthong.client import explain
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
 from lienthong_core.systems import SystemId
-from lienthong_sandbox.cli.log_report import fail, told
+from lienthong_sandbox.cli.telling import fail, told
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
 

@@ -16,7 +16,8 @@ from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verify import Verification
 from lienthong_sandbox.cli import log_witness
 from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
-from lienthong_sandbox.cli.log_report import checking, fail, plain, tell_export, tell_verification
+from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
+from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)

@@ -3,20 +3,16 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
-import grpc
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lienthong.client import explain
 from lienthong_core.whole_file import replacing
 from lienthong_gateway.log import verify
 from lienthong_gateway.log.export import Export
-
-_LONGEST = 1_000
+from lienthong_sandbox.cli.telling import plain, told
 
 
 @contextmanager
@@ -53,34 +49,8 @@ def write_whole(file: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
-def fail(what: str, error: Exception) -> NoReturn:
-    """Say what was not done, and why; raises typer.Exit."""
-    Console(stderr=True).print(told(what, reason(error)), soft_wrap=True)
-    raise typer.Exit(1) from error
-
-
-def reason(error: Exception) -> str:
-    """Return why something failed, in words."""
-    if isinstance(error, grpc.RpcError):
-        return explain(error).message
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
-def plain(text: str) -> str:
-    """Return text that somebody else may have written as a terminal can take it: no control characters, and an end."""
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in shown)
-
-
 def tell_export(console: Console, export: Export) -> None:
     """Say what a verified export holds."""
     entries, signed = export.end - export.first, export.checkpoint
     console.print(f"{entries} entries verified, {export.first} to {export.end - 1} of {signed.size}.")
     console.print(f"root {signed.root.hex()}", style="dim", soft_wrap=True)
-
-
-def told(what: str, why: str) -> Text:
-    """Return what happened and why, as it is printed; neither is markup, whoever wrote it."""
-    return Text.assemble((f"{what}:", "bold red"), f" {plain(why)}")

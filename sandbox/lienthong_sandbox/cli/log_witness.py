@@ -12,8 +12,9 @@ from lienthong_gateway.log.checkpoint import EMPTY, CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.witness import NotConsistent, Witness
 from lienthong_sandbox.cli.log_places import gateway_channel, text_of
-from lienthong_sandbox.cli.log_report import fail, write_whole
-from lienthong_sandbox.folder_lock import held_file
+from lienthong_sandbox.cli.log_report import write_whole
+from lienthong_sandbox.cli.telling import fail
+from lienthong_sandbox.locks import held_file
 from lienthong_sandbox.remote_witness import cosign_newest
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from lienthong_core.database import SchemaMismatch
 from lienthong_gateway.log.checkpoint import CheckpointFault
-from lienthong_sandbox.cli.log_report import fail
+from lienthong_sandbox.cli.telling import fail
 from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import FIRST_PORT
