@@ -60,8 +60,8 @@ _NOTES = (
     f"Two logs (SQLite) take turns, one of {_LONG:,} entries and one of {_SHORT:,}, which grows to {_SHORT_AT_END:,};",
     f"a ratio is that of two runs made one after the other. {_WARM_UP:,} entries came first that are not counted.",
     "inclusion proof: read from the database and made, for entries at random places; the median of 100.",
-    "verified: as `lienthong log verify --data` does: every entry's hash, the tree, its tiles and every signature.",
-    "one by one: each such entry has a checkpoint of its own, so that verifying it means checking a signature.",
+    "verified: as `lienthong log verify --data` does: every entry's hash, the tree, its tiles and every checkpoint.",
+    "one by one: each such entry has a checkpoint of its own, which is compared with the tree like any other.",
     f"memory: resident, of a gateway process with that log, after {_READS} consented reads and {_PROOFS} proofs.",
 )
 

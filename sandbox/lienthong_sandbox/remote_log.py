@@ -9,7 +9,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.proofs import shown_peaks
-from lienthong_gateway.log.rows import NO_COLUMN, StoredRow, hashes_of
+from lienthong_gateway.log.rows import NO_COLUMN, Page, StoredRow, checked
 from lienthong_gateway.log.verify import Beginning, Fault, FaultKind, Progress, Verification, verify_source
 from lienthong_gateway.log.witness import NotConsistent, check_growth
 
@@ -28,17 +28,17 @@ class GatewaySource:
         """Return the size that was set."""
         return self._size
 
-    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
-        """Give the hashes of the entries."""
-        return hashes_of(self._entries(start), start)
+    def entries(self, start: int) -> Iterator[Page]:
+        """Give the entries."""
+        return checked(self._rows(start), start)
 
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, None]]:
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
         """Give the checkpoints."""
         while start_size <= self._size:
             request = pb.ListCheckpointsRequest(start_size=start_size, page_size=_PAGE)
             found = self._stub.ListCheckpoints(request, timeout=_DEADLINE_S).checkpoints
             page = [(checkpoint.tree_size, checkpoint.note) for checkpoint in found]
-            yield from ((size, note, None) for size, note in page if size <= self._size)
+            yield from ((size, note) for size, note in page if size <= self._size)
             if len(page) < _PAGE:
                 return
             start_size = page[-1][0] + 1
@@ -47,7 +47,7 @@ class GatewaySource:
         """Give nothing: what a gateway stores of its tree is its own affair, its proofs are what counts."""
         return
 
-    def _entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
+    def _rows(self, start: int) -> Iterator[Sequence[StoredRow]]:
         """Give the entries; over gRPC there are no columns that they are looked up by."""
         while start < self._size:
             request = pb.ListEntriesRequest(start=start, page_size=min(_PAGE, self._size - start))

@@ -277,10 +277,10 @@ def test_a_summary_that_cannot_be_given_is_refused(world: GatewayWorld, first: s
 
 
 def test_entries_of_before_they_said_how_many_calls_they_stand_for_count_once() -> None:
-    said = json.loads(entry(0).leaf(""))
+    said = json.loads(entry(0).leaf("", ""))
     older = {field: value for field, value in said.items() if field != "calls"} | {"version": 2}
 
-    assert tally([rfc8785.dumps(older)]) == tally([entry(0).leaf("")])
+    assert tally([rfc8785.dumps(older)]) == tally([entry(0).leaf("", "")])
 
 
 def test_every_view_is_recorded(world: GatewayWorld) -> None:
@@ -303,7 +303,7 @@ def test_the_summary_is_the_same_on_every_database(database_url: str) -> None:
         counts, size = read_summary(connection, "2026-03-01", "2026-03-01", None)
         bank, _ = read_summary(connection, "2026-03-01", "2026-03-01", CONSUMERS[0])
     engine.dispose()
-    leaves = [entry(number).leaf("") for number in range(700)]
+    leaves = [entry(number).leaf("", "") for number in range(700)]
     assert (dict(counts), size) == (dict(tally(leaves)), 700)
     assert bank == [(group, number) for group, number in counts if group.consumer == CONSUMERS[0]]
 

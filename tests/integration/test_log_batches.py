@@ -109,7 +109,7 @@ def test_a_text_that_only_some_databases_take_withholds_nobody_elses_answer(
 
 
 def test_an_entry_may_be_as_long_as_32_kib(batches: BatchWriter) -> None:
-    spare = 32 * 1_024 - len(entry(0).leaf("")) + len(entry(0).reason)
+    spare = 32 * 1_024 - len(entry(0).leaf("", "0" * 64)) + len(entry(0).reason)
     fits = [Job(replace(about(""), reason="A" * spare)), Job(replace(about(""), reason="A" * (spare + 1)))]
 
     longest, too_long = batches.write(fits)

@@ -17,7 +17,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.helpers import Helpers
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
-from tests.support.log import altered, filled
+from tests.support.log import CountingKey, altered, filled
 from tests.support.waiting import wait_until
 
 SIZE = 9_000
@@ -59,6 +59,14 @@ def test_they_find_nothing_in_a_log_that_is_whole(stored: Path, caplog: pytest.L
     assert (verification.fault, verification.size, verification.checkpoints) == (None, SIZE, 1 + SIZE // 20)
     assert verification == alone(stored)
     assert caplog.records == []
+
+
+def test_they_say_which_checkpoints_entries_name_so_that_no_signature_is_checked_for_them(stored: Path) -> None:
+    key = CountingKey(KEY)
+    engine = opening(stored)()
+    assert verify_log(engine, key, open_log=opening(stored), alone_up_to=0).fault is None
+    engine.dispose()
+    assert key.checked == 2
 
 
 @pytest.mark.parametrize(
@@ -127,8 +135,8 @@ def _is_running(process: int) -> bool:
 
 
 def ask_one_that_stays(said: Path) -> None:
-    with Helpers(partial(_stays, said), KEY.verifier) as helpers:
-        next(helpers.hashes(0, 1))
+    with Helpers(partial(_stays, said)) as helpers:
+        next(helpers.entries(0, 1))
 
 
 def test_they_end_with_whoever_verifies_however_that_ends(tmp_path: Path) -> None:

@@ -120,6 +120,14 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         ("DELETE FROM log_entry WHERE log_index >= 690", (FaultKind.LOG_TRUNCATED, 690, 699)),
         ("DELETE FROM log_entry", (FaultKind.LOG_TRUNCATED, 0, 36)),
         ("DELETE FROM checkpoint WHERE tree_size = 700", (FaultKind.ENTRIES_UNSIGNED, 666, 666)),
+        (
+            "UPDATE checkpoint SET note = substr(note, 1, length(note) - 10) || 'AAAAAAA==\n' WHERE tree_size = 370",
+            (FaultKind.CHECKPOINT_INVALID, 333, 369),
+        ),
+        (
+            "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE tree_size = 37) WHERE tree_size = 370",
+            (FaultKind.CHECKPOINT_INVALID, 333, 369),
+        ),
         ("UPDATE log_tile SET hashes = zeroblob(8192) WHERE tile_index = 1", (FaultKind.TREE_ALTERED, 256, 511)),
         ("UPDATE log_tile SET hashes = 'text' WHERE tile_index = 0", (FaultKind.TREE_ALTERED, 0, 255)),
         ("UPDATE log_tile SET root = zeroblob(32) WHERE tile_index = 0", (FaultKind.TREE_ALTERED, 0, 255)),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copyfile
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
@@ -14,12 +15,25 @@ from lienthong_core.database import open_database, writing
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender, Line
-from lienthong_gateway.log.checkpoint import CheckpointKey
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey, VerifierKey
 from lienthong_gateway.log.leaf import Entry
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 CONSUMERS = ("VN-SANDBOX/COM/BANK01/ekyc", "VN-SANDBOX/GOV/G02/portal")
 PROVIDER = "VN-SANDBOX/GOV/G01/population"
+
+
+class CountingKey(VerifierKey):
+    """A log's key, which counts the signatures that are checked with it."""
+
+    def __init__(self, key: CheckpointKey) -> None:
+        super().__init__(Ed25519PublicKey.from_public_bytes(key.verifier.raw))
+        self.checked = 0
+
+    def open(self, note: str) -> Checkpoint:
+        """Open a note, and count it."""
+        self.checked += 1
+        return super().open(note)
 
 
 def entry(number: int) -> Entry:
@@ -60,7 +74,9 @@ def extend(
         with writing(engine) as connection:
             head = appender.begin(connection)
             made = [make(number) for number in range(first, min(end, first + batch))]
-            lines = [Line.of(entry, appender.commitment(connection, entry.trace.subject)) for entry in made]
+            lines = [
+                Line.of(entry, appender.commitment(connection, entry.trace.subject), appender.after) for entry in made
+            ]
             appender.append(connection, lines, head)
         appender.committed()
 

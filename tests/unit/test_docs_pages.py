@@ -52,7 +52,7 @@ def test_the_architecture_follows_an_exchange_through_every_step() -> None:
 def test_the_log_format_names_the_fields_of_a_leaf_in_order() -> None:
     entry = Entry(datetime(2026, 1, 1, tzinfo=UTC), LogEvent.LOG_EVENT_EXCHANGE, Trace("id", "method"), "OK")
     documented = [row[0].strip("`") for row in table_rows(LOG_FORMAT)]
-    assert sorted(documented) == re.findall(r'"(\w+)":', entry.leaf("").decode())
+    assert sorted(documented) == re.findall(r'"(\w+)":', entry.leaf("", "").decode())
     assert f"origin `{ORIGIN}`" in text_of(LOG_FORMAT)
 
 

@@ -15,6 +15,7 @@ from lienthong_gateway.log.leaf import Entry, timestamp
 
 TIME = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 COMMITMENT = "ab" * 32
+AFTER = "cd" * 32
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 counts = st.integers(0, 1 << 24)
 
@@ -40,14 +41,14 @@ def traces(draw: st.DrawFn) -> Trace:
 
 @given(trace=traces(), reason=texts, names=st.lists(texts, max_size=3))
 def test_a_leaf_is_canonical_json(trace: Trace, reason: str, names: list[str]) -> None:
-    leaf = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", reason, names, names, names).leaf(COMMITMENT)
+    leaf = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", reason, names, names, names).leaf(COMMITMENT, AFTER)
 
     assert rfc8785.dumps(json.loads(leaf)) == leaf
 
 
 @given(trace=traces())
 def test_whatever_a_call_says_stays_inside_its_own_field(trace: Trace) -> None:
-    leaf = json.loads(Entry(TIME, LogEvent.LOG_EVENT_REFUSAL, trace, "OK").leaf(COMMITMENT))
+    leaf = json.loads(Entry(TIME, LogEvent.LOG_EVENT_REFUSAL, trace, "OK").leaf(COMMITMENT, AFTER))
 
     for name in ("exchange_id", "method", "consumer", "officer", "purpose", "legal_reference", "message_id"):
         assert leaf[name] == getattr(trace, name)
@@ -56,7 +57,7 @@ def test_whatever_a_call_says_stays_inside_its_own_field(trace: Trace) -> None:
 
 def test_an_attempt_to_end_the_entry_and_begin_another_stays_one_entry() -> None:
     forged = 'x","event":"EXCHANGE","status":"OK"}\n{"version":1,"officer":"'
-    leaf = Entry(TIME, LogEvent.LOG_EVENT_REFUSAL, Trace("id", "/a/b", officer=forged), "OK").leaf("")
+    leaf = Entry(TIME, LogEvent.LOG_EVENT_REFUSAL, Trace("id", "/a/b", officer=forged), "OK").leaf("", AFTER)
 
     assert leaf.count(b"\n") == 0
     assert json.loads(leaf)["officer"] == forged
@@ -65,7 +66,7 @@ def test_an_attempt_to_end_the_entry_and_begin_another_stays_one_entry() -> None
 
 def test_the_citizens_number_is_not_in_the_leaf() -> None:
     number = "099190000001"
-    leaf = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, Trace("id", "/a/b", subject=number), "OK").leaf(COMMITMENT)
+    leaf = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, Trace("id", "/a/b", subject=number), "OK").leaf(COMMITMENT, AFTER)
 
     assert number.encode() not in leaf
 
@@ -74,8 +75,8 @@ def test_a_leaf_of_fixed_content_has_the_hash_that_this_version_of_the_format_gi
     trace = Trace("0b7c", "/p.S/M", consumer="A/B/C/d", subject="099190000001", purpose="p", step_us={"decide": 12})
     entry = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", datasets_released=("identity.basic",))
 
-    assert hashlib.sha256(entry.leaf(COMMITMENT)).hexdigest() == (
-        "6c20bdb1c8abb5ae925b37be57b42c7bffe0790517d95c9de1b2dd7220bae641"
+    assert hashlib.sha256(entry.leaf(COMMITMENT, AFTER)).hexdigest() == (
+        "1ffe137f69c43a16695db91d813235cc1d1f86b7c99ae9c55bd5aff4e9067d07"
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, insert
 
 from lienthong_core.database import writing
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey, note_digest
 from lienthong_gateway.log.growth import Growth, Tile
 from lienthong_gateway.log.head import Head, HeadLock, create_head, save_head
 from lienthong_gateway.log.leaf import Entry
@@ -22,6 +22,7 @@ from lienthong_gateway.log.store import (
     find_salt,
     go_on,
     load_growth,
+    newest_note,
     read_checkpoints,
     tile_row,
 )
@@ -39,9 +40,9 @@ class Line(NamedTuple):
     provider: str
 
     @classmethod
-    def of(cls, entry: Entry, commitment: str) -> "Line":
-        """Return the line of an entry; `commitment` is what `Appender.commitment` gave."""
-        return cls(entry.leaf(commitment), commitment, entry.trace.consumer, entry.trace.provider)
+    def of(cls, entry: Entry, commitment: str, after: str) -> "Line":
+        """Return the line of an entry; `commitment` and `after` are what `Appender.commitment` and `.after` gave."""
+        return cls(entry.leaf(commitment, after), commitment, entry.trace.consumer, entry.trace.provider)
 
 
 class Appender:
@@ -66,15 +67,15 @@ class Appender:
             if not read_checkpoints(connection, 0, 1):
                 self._save_checkpoint(connection, Growth.of_partial(()))
             self._tree: Growth | None = load_growth(connection, key.verifier)
+            self.after = note_digest(newest_note(connection).note)
+            """Digest of the newest checkpoint, which the entries of the next batch name."""
         self._pending = self.head
 
     def begin(self, connection: Connection) -> Head:
         """Lock the log for the transaction, go on from what other replicas have written, and return the head."""
         head = self._lock.take(connection)
-        if self._tree is None:
-            self._tree = load_growth(connection, self._key.verifier)
-        elif self._tree.size != self._last_size.one(connection)[0]:
-            go_on(connection, self._key.verifier, self._tree)
+        if self._tree is None or self._tree.size != self._last_size.one(connection)[0]:
+            self._catch_up(connection)
         if head.registration_epoch != self._commitments_epoch:
             # A citizen may have been erased: her old commitment must not be used again.
             self._commitments.clear()
@@ -136,6 +137,14 @@ class Appender:
         """Forget the commitment to a citizen; called in the transaction that deletes her salt."""
         self._commitments.pop(personal_number, None)
 
+    def _catch_up(self, connection: Connection) -> None:
+        if self._tree is None:
+            self._tree = load_growth(connection, self._key.verifier)
+        else:
+            go_on(connection, self._key.verifier, self._tree)
+        self.after = note_digest(newest_note(connection).note)
+
     def _save_checkpoint(self, connection: Connection, tree: Growth) -> None:
         note = self._key.sign(Checkpoint(tree.size, tree.root()))
         self._add_checkpoint.run(connection, [{"tree_size": tree.size, "note": note}])
+        self.after = note_digest(note)

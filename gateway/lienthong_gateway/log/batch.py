@@ -120,7 +120,7 @@ class BatchWriter:
             try:
                 # First: an entry about an erasure, or before it, is under the commitment that the erasure ends.
                 subject = self._commitment(connection, job.entry.trace)
-                line, head = _changed(connection, job, subject, head)
+                line, head = self._changed(connection, job, subject, head)
             except Refusal as refusal:
                 outcomes[place] = refusal
             else:
@@ -145,35 +145,33 @@ class BatchWriter:
         subject = self._appender.known_commitment(connection, trace.subject)
         return subject if subject in trace.commitments else ""
 
+    def _changed(self, connection: Connection, job: Job, subject: str, head: Head) -> tuple[Line, Head]:
+        """Make the job's checks and its change of state, and return its entry and the head; a refusal ends it alone."""
+        if job.check is not None:
+            job.check(connection, head)
+        if job.change is None:
+            return self._line(job.entry, subject), head
+        try:
+            with connection.begin_nested():
+                job.change(connection)
+                # In here, because a change whose entry is refused is undone; after it, because the entry tells of it.
+                line = self._line(job.entry, subject)
+        except (IntegrityError, DataError) as error:
+            # What contradicts the stored data, or cannot be stored, is that job's fault, and no reason to withhold the
+            # answers beside it.
+            log_failure(_log, "a change of state", error)
+            raise unwritten() from error
+        return line, head.after(job.touches)
+
+    def _line(self, entry: Entry, subject: str) -> Line:
+        line = Line.of(entry, subject, self._appender.after)
+        if len(line.leaf) > _LONGEST_LEAF:
+            message = "What would be recorded is too long for an entry of the log, so nothing is released; say less."
+            raise unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
+        return line
+
 
 def unwritten() -> Refusal:
     """Return the refusal of an answer whose entry is not known to be durable."""
     message = "The exchange could not be recorded, so nothing is released; try again."
     return unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
-
-
-def _changed(connection: Connection, job: Job, subject: str, head: Head) -> tuple[Line, Head]:
-    """Make the job's checks and its change of state; a refusal ends that job alone. Return its entry, and the head."""
-    if job.check is not None:
-        job.check(connection, head)
-    if job.change is None:
-        return _line(job.entry, subject), head
-    try:
-        with connection.begin_nested():
-            job.change(connection)
-            # In here, because a change whose entry is refused is undone; after it, because the entry may tell of it.
-            line = _line(job.entry, subject)
-    except (IntegrityError, DataError) as error:
-        # What contradicts the stored data, or cannot be stored, is that job's fault, and no reason to withhold the
-        # answers beside it.
-        log_failure(_log, "a change of state", error)
-        raise unwritten() from error
-    return line, head.after(job.touches)
-
-
-def _line(entry: Entry, subject: str) -> Line:
-    line = Line.of(entry, subject)
-    if len(line.leaf) > _LONGEST_LEAF:
-        message = "What would be recorded is too long for an entry of the log, so nothing is released; say less."
-        raise unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
-    return line

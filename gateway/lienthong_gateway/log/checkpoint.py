@@ -37,6 +37,26 @@ EMPTY = Checkpoint(0, EMPTY_ROOT)
 """What anybody knows of a log before seeing anything of it."""
 
 
+def read_note(note: str) -> Checkpoint:
+    """Return what a note says, whoever signed it; raises CheckpointFault if it is no checkpoint of this log."""
+    text = note.partition("\n\n")[0] + "\n"
+    try:
+        _, size, root = text.split("\n")[:3]
+        checkpoint = Checkpoint(int(size), base64.b64decode(root, validate=True))
+    except ValueError as error:
+        message = "the checkpoint is not origin, size and root"
+        raise CheckpointFault(message) from error
+    if len(checkpoint.root) != HASH_BYTES or not text.startswith(checkpoint.text()):
+        message = f"the checkpoint is not one of {ORIGIN}"
+        raise CheckpointFault(message)
+    return checkpoint
+
+
+def note_digest(note: str) -> str:
+    """Return what the next entry names a checkpoint by: SHA-256, hex, of its signed note without cosignatures."""
+    return hashlib.sha256(note.encode()).hexdigest()
+
+
 class VerifierKey:
     """The public key that checkpoints are checked with."""
 
@@ -68,20 +88,10 @@ class VerifierKey:
     def open(self, note: str) -> Checkpoint:
         """Return what a signed note says; raises CheckpointFault if it is malformed or not signed with this key."""
         text, separator, signatures = note.partition("\n\n")
-        text += "\n"
-        if not separator or not self._signed(text, signatures):
+        if not separator or not self._signed(f"{text}\n", signatures):
             message = "the checkpoint carries no valid signature of the log's key"
             raise CheckpointFault(message)
-        try:
-            _, size, root = text.split("\n")[:3]
-            checkpoint = Checkpoint(int(size), base64.b64decode(root, validate=True))
-        except ValueError as error:
-            message = "the checkpoint is not origin, size and root"
-            raise CheckpointFault(message) from error
-        if len(checkpoint.root) != HASH_BYTES or not text.startswith(checkpoint.text()):
-            message = f"the checkpoint is not one of {ORIGIN}"
-            raise CheckpointFault(message)
-        return checkpoint
+        return read_note(note)
 
     def _signed(self, text: str, signatures: str) -> bool:
         prefix = f"— {ORIGIN} "

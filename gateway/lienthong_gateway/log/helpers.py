@@ -9,32 +9,28 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from itertools import chain, islice, repeat
 from multiprocessing import get_context, parent_process
-from typing import Self, TypeVar
+from typing import Self, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
 from lienthong_core.database import snapshot
 from lienthong_core.failures import log_failure
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
-from lienthong_gateway.log.rows import RowFault, hashes_of
+from lienthong_gateway.log.rows import Page, RowFault
 from lienthong_gateway.log.sources import DatabaseSource
 
 OpenLog = Callable[[], Engine]
 """Opens the log in another process: a function that can be sent there."""
 
-_Part = TypeVar("_Part")
-_Sound = TypeVar("_Sound")
+_Stretch: TypeAlias = tuple[int, int]
+"""The index of its first entry, and that after its last."""
 
 _STRETCH = 4_096
-_NOTES = 256
 _AHEAD = 2
-"""How many parts are given out for each helper, beyond the one that is waited for."""
+"""How many stretches are given out for each helper, beyond the one that is waited for."""
 _MOST = 8
 
 _log = logging.getLogger(__name__)
@@ -43,9 +39,8 @@ _log = logging.getLogger(__name__)
 class Helpers:
     """Processes that look at one log, until the block ends. If one fails, none is asked any more."""
 
-    def __init__(self, open_log: OpenLog, key: VerifierKey) -> None:
+    def __init__(self, open_log: OpenLog) -> None:
         self._open_log = open_log
-        self._key = str(key)
         self._count = min(os.cpu_count() or 1, _MOST)
         self._failed = False
         # Forking would copy threads' locks in whatever state they are.
@@ -59,48 +54,38 @@ class Helpers:
         """End the processes."""
         self._pool.shutdown(cancel_futures=True)
 
-    def hashes(self, start: int, end: int) -> Iterator[list[bytes]]:
-        """Give the hashes of entries from `start` on, up to `end` or the first that is not known to be sound."""
+    def entries(self, start: int, end: int) -> Iterator[Page]:
+        """Give the entries from `start` on, up to `end` or the first that is not known to be sound."""
         stretches = ((first, min(first + _STRETCH, end)) for first in range(start, end, _STRETCH))
-        for (first, beyond), hashes in self._ahead(partial(_sound_hashes, self._open_log), stretches):
-            if hashes:
-                yield hashes
-            if len(hashes) < beyond - first:
+        for (first, beyond), page in self._ahead(stretches):
+            if page.hashes:
+                yield page
+            if len(page.hashes) < beyond - first:
                 return
 
-    def opened(self, stored: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, Checkpoint | None]]:
-        """Give checkpoints (size and note) with what each says; None: it is not known to be signed."""
-        pages = iter(stored)
-        parts = iter(lambda: tuple(islice(pages, _NOTES)), ())
-        for part, opened in self._ahead(partial(_signed, self._key), parts):
-            for (size, note), checkpoint in zip(part, chain(opened, repeat(None)), strict=False):
-                yield size, note, checkpoint
-
-    def _ahead(
-        self, look: Callable[[_Part], list[_Sound]], parts: Iterable[_Part]
-    ) -> Iterator[tuple[_Part, list[_Sound]]]:
-        """Give each part with what was found sound in it, in order, while helpers look at those after it."""
-        waiting: deque[tuple[_Part, Future[list[_Sound]] | None]] = deque()
-        for part in parts:
-            waiting.append((part, self._given_out(look, part)))
+    def _ahead(self, stretches: Iterable[_Stretch]) -> Iterator[tuple[_Stretch, Page]]:
+        """Give each stretch with what was found sound in it, in order, while helpers look at those after it."""
+        waiting: deque[tuple[_Stretch, Future[Page] | None]] = deque()
+        for stretch in stretches:
+            waiting.append((stretch, self._given_out(stretch)))
             if len(waiting) > _AHEAD * self._count:
                 yield self._told(*waiting.popleft())
         while waiting:
             yield self._told(*waiting.popleft())
 
-    def _given_out(self, look: Callable[[_Part], list[_Sound]], part: _Part) -> "Future[list[_Sound]] | None":
+    def _given_out(self, stretch: _Stretch) -> "Future[Page] | None":
         try:
-            return None if self._failed else self._pool.submit(look, part)
+            return None if self._failed else self._pool.submit(_sound, self._open_log, stretch)
         except BrokenProcessPool as error:
             self._fail(error)
             return None
 
-    def _told(self, part: _Part, looked: "Future[list[_Sound]] | None") -> tuple[_Part, list[_Sound]]:
+    def _told(self, stretch: _Stretch, looked: "Future[Page] | None") -> tuple[_Stretch, Page]:
         try:
-            return part, [] if looked is None else looked.result()
+            return stretch, Page() if looked is None else looked.result()
         except Exception as error:  # noqa: BLE001 (whatever became of a helper, the walk does without)
             self._fail(error)
-            return part, []
+            return stretch, Page()
 
     def _fail(self, error: Exception) -> None:
         if not self._failed:
@@ -115,17 +100,12 @@ class HelpedSource(DatabaseSource):
         super().__init__(connection)
         self._helpers = helpers
 
-    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
-        """Give the hashes of the entries."""
-        for hashes in self._helpers.hashes(start, self.size()):
-            yield hashes
-            start += len(hashes)
-        yield from super().hashes(start)
-
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
-        """Give the checkpoints."""
-        stored = super().checkpoints(start_size)
-        return self._helpers.opened((size, note) for size, note, _ in stored)
+    def entries(self, start: int) -> Iterator[Page]:
+        """Give the entries."""
+        for page in self._helpers.entries(start, self.size()):
+            yield page
+            start += len(page.hashes)
+        yield from super().entries(start)
 
 
 def _belong_to_the_walk() -> None:
@@ -141,31 +121,21 @@ def _end_with_the_walk() -> None:
         os._exit(1)
 
 
-def _sound_hashes(open_log: OpenLog, stretch: tuple[int, int]) -> list[bytes]:
-    """Return the hashes of a stretch of entries, first and beyond, up to the first that is not sound."""
+def _sound(open_log: OpenLog, stretch: _Stretch) -> Page:
+    """Return the entries of a stretch up to the first that is not sound."""
     first, beyond = stretch
-    found: list[bytes] = []
+    hashes: list[bytes] = []
+    after: list[bytes] = []
     engine = open_log()
     try:
         with snapshot(engine) as connection:
-            for hashes in hashes_of(DatabaseSource(connection).entries(first), first):
-                found += hashes
-                if len(found) >= beyond - first:
+            for page in DatabaseSource(connection).entries(first):
+                hashes += page.hashes
+                after += page.after
+                if len(hashes) >= beyond - first:
                     break
     except RowFault:
         pass
     finally:
         engine.dispose()
-    return found[: beyond - first]
-
-
-def _signed(key: str, stored: Sequence[tuple[int, str]]) -> list[Checkpoint]:
-    """Return what notes say, up to the first that is not signed with the key."""
-    verifier = VerifierKey.parse(key)
-    found: list[Checkpoint] = []
-    try:
-        for _, note in stored:
-            found.append(verifier.open(note))
-    except CheckpointFault:
-        pass
-    return found
+    return Page(hashes[: beyond - first], after[: beyond - first])

@@ -9,7 +9,7 @@ import orjson
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
-LEAF_VERSION = 3
+LEAF_VERSION = 4
 _EVENTS = {event: name.removeprefix("LOG_EVENT_") for name, event in LogEvent.items()}
 _DECISIONS = {
     LogEvent.LOG_EVENT_CHANGE_ALLOWED: "ALLOWED",
@@ -33,14 +33,19 @@ class Entry:
     calls: int = 1
     """How many calls it stands for: those that are turned away share entries."""
 
-    def leaf(self, commitment: str) -> bytes:
-        """Return the leaf; `commitment` stands for the citizen, empty if the entry is about nobody in particular."""
+    def leaf(self, commitment: str, after: str) -> bytes:
+        """Return the leaf.
+
+        `commitment` stands for the citizen, empty if the entry is about nobody in particular; `after` is the digest of
+        the newest checkpoint before the entry.
+        """
         trace = self.trace
         # Only of what was released: whoever has the key could find a short answer that was withheld by trying.
         digests, released = trace.digests, self.event == LogEvent.LOG_EVENT_EXCHANGE
         return _canonical(
             {
                 "version": LEAF_VERSION,
+                "after_checkpoint": after,
                 "time": timestamp(self.time),
                 "event": _EVENTS[self.event],
                 "exchange_id": trace.exchange_id,

@@ -8,7 +8,7 @@ its value.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 StoredRow: TypeAlias = "Sequence[object]"
 """Index, leaf, hash, then the columns that the entry is looked up by: subject, consumer, provider.
@@ -20,6 +20,17 @@ NO_COLUMN = object()
 """In place of such a column: the source has none. None is what a database has stored in it."""
 
 _CACHED = 1_024
+_AFTER = b'{"after_checkpoint":"'
+_DIGEST = slice(len(_AFTER), len(_AFTER) + 2 * sha256().digest_size)
+"""Where a leaf names the checkpoint before it: first of all, because members of canonical JSON are sorted."""
+
+
+class Page(NamedTuple):
+    """Entries that are sound, in order."""
+
+    hashes: Sequence[bytes] = ()
+    after: Sequence[bytes] = ()
+    """The digest of the checkpoint that each of them names; empty: its version of the format names none."""
 
 
 class RowFault(Exception):  # noqa: N818 (names what is wrong)
@@ -33,35 +44,46 @@ class RowFault(Exception):  # noqa: N818 (names what is wrong)
 
 
 class Portions:
-    """Hashes that come in pages, taken in other portions."""
+    """Entries that come in pages, taken in other portions; raises RowFault in place of a bad one."""
 
-    def __init__(self, pages: Iterator[Sequence[bytes]]) -> None:
+    def __init__(self, pages: Iterator[Page]) -> None:
         self._pages = pages
-        self._page: Sequence[bytes] = ()
+        self._page = Page()
+        self._taken = 0
 
     def take(self, most: int) -> Sequence[bytes]:
-        """Return the next hashes, at most so many; none only at the end. Raises RowFault in place of a bad entry's."""
-        if not self._page:
-            self._page = next(self._pages, ())
-        taken, self._page = self._page[:most], self._page[most:]
-        return taken
+        """Return the hashes of the next entries, at most so many; none only at the end."""
+        self._turn()
+        hashes = self._page.hashes[self._taken : self._taken + most]
+        self._taken += len(hashes)
+        return hashes
+
+    def named(self) -> bytes:
+        """Return the digest of the checkpoint that the next entry names; empty if it names none, or there is none."""
+        self._turn()
+        return self._page.after[self._taken] if self._page.after else b""
+
+    def _turn(self) -> None:
+        if self._taken == len(self._page.hashes):
+            self._page, self._taken = next(self._pages, Page()), 0
 
 
-def hashes_of(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[list[bytes]]:
-    """Give the hashes of entries that should be those from index `first` on; then raises RowFault, if one is not."""
+def checked(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[Page]:
+    """Give entries that should be those from index `first` on; then raises RowFault, if one is not."""
     for rows in pages:
         hashes: list[bytes] = []
+        after: list[bytes] = []
         try:
-            _add_checked(rows, first, hashes)
+            _add_checked(rows, first, hashes, after)
         except RowFault:
             if hashes:
-                yield hashes
+                yield Page(hashes, after)
             raise
-        yield hashes
+        yield Page(hashes, after)
         first += len(hashes)
 
 
-def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes]) -> None:
+def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes], after: list[bytes]) -> None:
     for index, (log_index, leaf, stored, subject, consumer, provider) in enumerate(rows, first):
         if log_index != index:
             raise RowFault(index, f"Entry {index} is missing: the next one stored is {log_index}.", log_index)
@@ -76,6 +98,7 @@ def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes]) -> 
             message = f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
             raise RowFault(index, message)
         hashes.append(hashed)
+        after.append(leaf[_DIGEST] if leaf.startswith(_AFTER) else b"")
 
 
 @lru_cache(_CACHED)

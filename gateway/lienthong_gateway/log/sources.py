@@ -6,9 +6,8 @@ from typing import Protocol
 from sqlalchemy import Connection, bindparam, func, select, true, type_coerce
 from sqlalchemy.types import NullType
 
-from lienthong_gateway.log.checkpoint import Checkpoint
 from lienthong_gateway.log.growth import TILE_HEIGHT
-from lienthong_gateway.log.rows import StoredRow, hashes_of
+from lienthong_gateway.log.rows import Page, StoredRow, checked
 from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
 
@@ -23,15 +22,15 @@ class LogSource(Protocol):
         """Return how many entries are to be verified, as far as is known before they are."""
         ...
 
-    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
-        """Give the hashes of the entries from an index on, in pages of any size, also of those that nobody has signed.
+    def entries(self, start: int) -> Iterator[Page]:
+        """Give the entries from an index on, in pages of any size, also those that nobody has signed.
 
         Raises RowFault after the last sound one, if there is one that is not.
         """
         ...
 
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
-        """Give size and note of the checkpoints from a size on, and what a note says whose signature was checked."""
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
+        """Give size and note of the checkpoints from a size on."""
         ...
 
     def tiles(self, level: int) -> "Iterator[Sequence[object]] | None":
@@ -50,12 +49,11 @@ class DatabaseSource:
         size = self._connection.execute(select(func.max(CHECKPOINTS.c.tree_size))).scalar_one()
         return size if isinstance(size, int) else 0
 
-    def hashes(self, start: int) -> Iterator[Sequence[bytes]]:
-        """Give the hashes of the entries."""
-        return hashes_of(self.entries(start), start)
+    def entries(self, start: int) -> Iterator[Page]:
+        """Give the entries."""
+        return checked(self._rows(start), start)
 
-    def entries(self, start: int) -> Iterator[Sequence[StoredRow]]:
-        """Give the entries from an index on, in pages."""
+    def _rows(self, start: int) -> Iterator[Sequence[StoredRow]]:
         # As stored: values of another type than the column's must be read and judged, not converted.
         columns = (ENTRIES.c[name] for name in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider"))
         query = select(*columns).order_by(ENTRIES.c.log_index).limit(_PAGE)
@@ -69,12 +67,12 @@ class DatabaseSource:
             yield page
             page = after.all(self._connection, {"last": page[-1][0]})
 
-    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str, Checkpoint | None]]:
+    def checkpoints(self, start_size: int) -> Iterator[tuple[int, str]]:
         """Give the checkpoints."""
         # Nothing belongs before the empty log's; what is stored there is to be found.
         first = start_size or None
         while page := read_checkpoints(self._connection, first, _CHECKPOINTS):
-            yield from ((size, note, None) for size, note in page)
+            yield from page
             if len(page) < _CHECKPOINTS:
                 # The last size may be any that a database can hold, and one more may be none.
                 return

@@ -129,12 +129,25 @@ def _check_end(connection: Connection, key: VerifierKey, tree: Growth) -> None:
         raise CheckpointFault(f"the last checkpoint is not one of the stored tree of {tree.size} entries")
 
 
-def _last_checkpoint(connection: Connection, key: VerifierKey) -> Checkpoint:
+class StoredNote(NamedTuple):
+    """A checkpoint as it is stored, without cosignatures."""
+
+    tree_size: int
+    note: str
+
+
+def newest_note(connection: Connection) -> StoredNote:
+    """Return the newest checkpoint."""
     columns = select(CHECKPOINTS.c.tree_size, CHECKPOINTS.c.note)
     row = connection.execute(columns.order_by(CHECKPOINTS.c.tree_size.desc()).limit(1)).one()
-    signed = key.open(row.note)
-    if signed.size != row.tree_size:
-        raise CheckpointFault(f"the checkpoint stored for size {row.tree_size} is signed for size {signed.size}")
+    return StoredNote(row.tree_size, row.note)
+
+
+def _last_checkpoint(connection: Connection, key: VerifierKey) -> Checkpoint:
+    size, note = newest_note(connection)
+    signed = key.open(note)
+    if signed.size != size:
+        raise CheckpointFault(f"the checkpoint stored for size {size} is signed for size {signed.size}")
     return signed
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import snapshot
-from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, VerifierKey, note_digest, read_note
 from lienthong_gateway.log.helpers import HelpedSource, Helpers, OpenLog
 from lienthong_gateway.log.merkle import EMPTY_ROOT, Tree
 from lienthong_gateway.log.rows import Portions, RowFault
@@ -95,7 +95,7 @@ def verify_log(
             source = DatabaseSource(connection)
             if open_log is None or source.size() <= alone_up_to:
                 return _verify_stored(source, key, seen, progress)
-            with Helpers(open_log, key) as helpers:
+            with Helpers(open_log) as helpers:
                 return _verify_stored(HelpedSource(connection, helpers), key, seen, progress)
     except DBAPIError as error:
         fault = Fault(FaultKind.UNREADABLE, 0, 0, f"The log cannot be read: {error.orig}.")
@@ -122,8 +122,18 @@ def verify_source(
     beginning: Beginning | None = None,
     progress: Progress = lambda _entries, _all: None,
 ) -> Verification:
-    """Check a log from wherever it is read, the whole of it or what follows a beginning."""
-    walk = _Walk(source, key, seen, beginning or Beginning())
+    """Check a log from wherever it is read, the whole of it or what follows a beginning.
+
+    A checkpoint that an entry names is vouched for by the newest one's signature, which covers that entry. In a log
+    that is not sound what vouches may itself be forged, so what is wrong is found by checking each signature.
+    """
+    vouched = _walked(_Walk(source, key, seen, beginning or Beginning(), vouching=True), source, progress)
+    if vouched.fault is None:
+        return vouched
+    return _walked(_Walk(source, key, seen, beginning or Beginning(), vouching=False), source, progress)
+
+
+def _walked(walk: "_Walk", source: LogSource, progress: Progress) -> Verification:
     fault = None
     try:
         total = source.size()
@@ -144,11 +154,20 @@ def verify_source(
 class _Walk:
     """One pass from the beginning to the end."""
 
-    def __init__(self, source: LogSource, key: VerifierKey, seen: Checkpoint | None, beginning: Beginning) -> None:
+    def __init__(
+        self,
+        source: LogSource,
+        key: VerifierKey,
+        seen: Checkpoint | None,
+        beginning: Beginning,
+        *,
+        vouching: bool,
+    ) -> None:
         self._key = key
+        self._vouching = vouching
         self._seen = seen
         self._tree = Tree(beginning.checkpoint.size, beginning.peaks)
-        self._hashes = Portions(source.hashes(self._tree.size))
+        self._entries = Portions(source.entries(self._tree.size))
         self._checkpoints = source.checkpoints(self._tree.size)
         self._tiles = TileCheck(source.tiles)
         self._held = beginning.checkpoint
@@ -161,8 +180,11 @@ class _Walk:
 
     def steps(self) -> Iterator[int]:
         """Give the number of entries checked after each checkpoint; raises _Found, RowFault or TileFault."""
-        for checkpoint, note in self._opened():
+        for checkpoint, note in self._read_checkpoints():
             hashes = self._grown(checkpoint)
+            # The first is checked in any case: whoever named another log's key hears of it at once.
+            if self._vouching and (self._count == 0 or self._entries.named() != note_digest(note).encode()):
+                _opened(self._key.open, checkpoint.size, note, self._held.size)
             # The tiles come after the signature, so that an altered entry is not taken for an altered tile.
             self._tiles.add(hashes)
             self._held, self._note, self._count = checkpoint, note, self._count + 1
@@ -170,17 +192,13 @@ class _Walk:
         self._tiles.finish()
         self._check_end()
 
-    def _opened(self) -> Iterator[tuple[Checkpoint, str]]:
+    def _read_checkpoints(self) -> Iterator[tuple[Checkpoint, str]]:
         before = self._tree.size - 1
-        for size, note, opened in self._checkpoints:
+        for size, note in self._checkpoints:
             if size <= before:
                 message = f"Checkpoint {size} is listed where only those beyond {before} entries can follow."
                 raise _Found(FaultKind.CHECKPOINT_INVALID, max(size, 0), max(before, 0), message)
-            try:
-                checkpoint = opened or self._key.open(note)
-            except CheckpointFault as fault:
-                message = f"Checkpoint {size}: {fault}."
-                raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message) from fault
+            checkpoint = _opened(read_note if self._vouching else self._key.open, size, note, before)
             if checkpoint.size != size:
                 message = f"The checkpoint stored for size {size} is signed for size {checkpoint.size}."
                 raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message)
@@ -194,9 +212,9 @@ class _Walk:
         seen, seen_root = self._seen, None
         hashes: list[bytes] = []
         if seen is not None and self._tree.size <= seen.size <= checkpoint.size:
-            hashes += self._read(seen.size, checkpoint)
+            hashes += self._read_entries(seen.size, checkpoint)
             seen_root = self._tree.root()
-        hashes += self._read(checkpoint.size, checkpoint)
+        hashes += self._read_entries(checkpoint.size, checkpoint)
         if self._tree.root() != checkpoint.root:
             first, last = self._held.size, checkpoint.size - 1
             if first > last:
@@ -208,10 +226,10 @@ class _Walk:
             raise _forked(seen.size)
         return hashes
 
-    def _read(self, size: int, checkpoint: Checkpoint) -> list[bytes]:
+    def _read_entries(self, size: int, checkpoint: Checkpoint) -> list[bytes]:
         hashes: list[bytes] = []
         while self._tree.size < size:
-            taken = self._hashes.take(size - self._tree.size)
+            taken = self._entries.take(size - self._tree.size)
             if not taken:
                 message = f"A signed checkpoint covers {checkpoint.size} entries, but only {self._tree.size} are left."
                 raise _Found(FaultKind.LOG_TRUNCATED, self._tree.size, checkpoint.size - 1, message)
@@ -232,9 +250,17 @@ class _Walk:
     def _next_index(self) -> int | None:
         """Return the index of the entry that is stored next, whatever it is; None if there is none."""
         try:
-            return self._tree.size if self._hashes.take(1) else None
+            return self._tree.size if self._entries.take(1) else None
         except RowFault as row:
             return row.index if row.missing_up_to is None else row.missing_up_to
+
+
+def _opened(opener: Callable[[str], Checkpoint], size: int, note: str, before: int) -> Checkpoint:
+    try:
+        return opener(note)
+    except CheckpointFault as fault:
+        message = f"Checkpoint {size}: {fault}."
+        raise _Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message) from fault
 
 
 def _forked(size: int) -> _Found:
