@@ -146,6 +146,13 @@ def test_a_ground_an_officer_and_a_right_together_allow_a_call_without_consent(w
     assert refusal_of(lambda: read_by_contract(world)).reason == "LEGAL_GROUND_NOT_IN_FORCE"
 
 
+def test_an_administrator_is_dismissed_once_there_is_another_to_go_on(world: GatewayWorld) -> None:
+    stub, administrators = administration(world), str(members.ADMINISTRATION)
+    admit(stub, administrators, "qt-02")
+    dismiss(stub, administrators, members.ADMINISTRATOR)
+    assert refusal_of(lambda: admit(stub)).reason == "OFFICER_NOT_ALLOWED"
+
+
 def test_nobody_is_asked_for_a_consent_on_which_no_right_rests(world: GatewayWorld) -> None:
     grant(administration(world), legal_bases=[CONTRACT])
 

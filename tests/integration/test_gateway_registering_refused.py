@@ -95,6 +95,11 @@ REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
     "an officer with a bad name": ("REGISTRATION_INVALID", INVALID, lambda s: admit(s, officer="Nguyễn Văn A")),
     "an officer who is there": ("REGISTERED_ALREADY", PRECONDITION, lambda s: admit(s, officer=members.OFFICER)),
     "dismissing nobody": ("NOT_REGISTERED", NOT_FOUND, dismiss),
+    "dismissing the last administrator": (
+        "LAST_ADMINISTRATOR",
+        PRECONDITION,
+        lambda s: dismiss(s, str(members.ADMINISTRATION), members.ADMINISTRATOR),
+    ),
 }
 
 

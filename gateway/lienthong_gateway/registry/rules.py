@@ -147,10 +147,15 @@ def check_new_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
         raise _registered_already(f"officer for {system} with that identifier", "choose another identifier")
 
 
-def check_known_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
-    """Refuse, with NOT_REGISTERED, to dismiss an officer who does not act for the system."""
-    if (system, officer_id) not in facts.registration.officers:
+def check_dismissal(system: SystemId, officer_id: str, facts: Facts) -> None:
+    """Refuse to dismiss nobody (NOT_REGISTERED) or the last who administers (LAST_ADMINISTRATOR)."""
+    registered = facts.registration
+    if (system, officer_id) not in registered.officers:
         raise not_found("NOT_REGISTERED", f"No such officer acts for {system}; ListOfficers lists those who do.")
+    others = registered.officers - {(system, officer_id)}
+    if system in registered.administrators and not any(of in registered.administrators for of, _ in others):
+        message = "Without this officer nobody could change what is registered; admit another administrator first."
+        raise precondition("LAST_ADMINISTRATOR", message)
 
 
 def _granted_datasets(asked: frozenset[str], contract: MethodContract, purpose: Purpose) -> frozenset[str]:

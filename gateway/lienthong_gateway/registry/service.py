@@ -183,7 +183,7 @@ class AdministrationAnswers:
         system, officer_id = reading.read_officer(request.officer)
 
         def make(connection: Connection, facts: Facts) -> None:
-            rules.check_known_officer(system, officer_id, facts)
+            rules.check_dismissal(system, officer_id, facts)
             store.remove_officer(connection, system, officer_id)
 
         await self._record(call, _Change("OFFICER_DISMISSED", make, consumer=str(system)))

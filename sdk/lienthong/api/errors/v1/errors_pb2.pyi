@@ -183,6 +183,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: it is registered already; end or withdraw that first."""
     ERROR_REASON_NOT_REGISTERED: _ErrorReason.ValueType  # 128
     """NOT_FOUND: nothing like that is registered, or it was ended before."""
+    ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 132
+    """FAILED_PRECONDITION: without this officer nobody could change what is registered; admit another administrator first."""
     ERROR_REASON_RIGHTS_REQUEST_INVALID: _ErrorReason.ValueType  # 129
     """INVALID_ARGUMENT: the request about a citizen's own data, or the answer to it, lacks something; the message says what."""
     ERROR_REASON_RIGHTS_REQUEST_UNKNOWN: _ErrorReason.ValueType  # 130
@@ -379,6 +381,8 @@ ERROR_REASON_REGISTERED_ALREADY: ErrorReason.ValueType  # 127
 """FAILED_PRECONDITION: it is registered already; end or withdraw that first."""
 ERROR_REASON_NOT_REGISTERED: ErrorReason.ValueType  # 128
 """NOT_FOUND: nothing like that is registered, or it was ended before."""
+ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 132
+"""FAILED_PRECONDITION: without this officer nobody could change what is registered; admit another administrator first."""
 ERROR_REASON_RIGHTS_REQUEST_INVALID: ErrorReason.ValueType  # 129
 """INVALID_ARGUMENT: the request about a citizen's own data, or the answer to it, lacks something; the message says what."""
 ERROR_REASON_RIGHTS_REQUEST_UNKNOWN: ErrorReason.ValueType  # 130

@@ -162,7 +162,7 @@ class AdministrationServiceServicer(object):
 
     def DismissOfficer(self, request, context):
         """Ends that an officer acts for a system.
-        Errors: NOT_FOUND NOT_REGISTERED.
+        Errors: NOT_FOUND NOT_REGISTERED; FAILED_PRECONDITION LAST_ADMINISTRATOR.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,7 +68,7 @@ class AdministrationServiceStub:
     """
     DismissOfficer: _grpc.UnaryUnaryMultiCallable[_administration_pb2.DismissOfficerRequest, _administration_pb2.DismissOfficerResponse]
     """Ends that an officer acts for a system.
-    Errors: NOT_FOUND NOT_REGISTERED.
+    Errors: NOT_FOUND NOT_REGISTERED; FAILED_PRECONDITION LAST_ADMINISTRATOR.
     """
     ListOfficers: _grpc.UnaryUnaryMultiCallable[_administration_pb2.ListOfficersRequest, _administration_pb2.ListOfficersResponse]
     """Lists the officers who act for systems."""
@@ -113,7 +113,7 @@ class AdministrationServiceAsyncStub(AdministrationServiceStub):
     """
     DismissOfficer: _aio.UnaryUnaryMultiCallable[_administration_pb2.DismissOfficerRequest, _administration_pb2.DismissOfficerResponse]  # type: ignore[assignment]
     """Ends that an officer acts for a system.
-    Errors: NOT_FOUND NOT_REGISTERED.
+    Errors: NOT_FOUND NOT_REGISTERED; FAILED_PRECONDITION LAST_ADMINISTRATOR.
     """
     ListOfficers: _aio.UnaryUnaryMultiCallable[_administration_pb2.ListOfficersRequest, _administration_pb2.ListOfficersResponse]  # type: ignore[assignment]
     """Lists the officers who act for systems."""
@@ -209,7 +209,7 @@ class AdministrationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_administration_pb2.DismissOfficerResponse, _abc.Awaitable[_administration_pb2.DismissOfficerResponse]]:
         """Ends that an officer acts for a system.
-        Errors: NOT_FOUND NOT_REGISTERED.
+        Errors: NOT_FOUND NOT_REGISTERED; FAILED_PRECONDITION LAST_ADMINISTRATOR.
         """
 
     @_abc_1.abstractmethod
