@@ -17,7 +17,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.helpers import Helpers
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
-from tests.support.log import CountingKey, altered, filled
+from tests.support.log import CountingKey, altered, filled, hidden
 from tests.support.waiting import wait_until
 
 SIZE = 9_000
@@ -97,6 +97,15 @@ def test_they_come_to_the_verdict_of_one(stored: Path, tmp_path: Path, statement
     verification = together(file)
     assert verification.fault is not None
     assert verification.fault.kind == kind
+    assert verification == alone(file)
+
+
+def test_they_miss_an_entry_that_was_taken_out_of_what_searches_go_by(stored: Path, tmp_path: Path) -> None:
+    file = altered(stored, tmp_path)
+    hidden(file, "log_entry_by_consumer", 8_193)
+    verification = together(file)
+    assert verification.fault is not None
+    assert verification.fault.kind == FaultKind.INDEX_ALTERED
     assert verification == alone(file)
 
 

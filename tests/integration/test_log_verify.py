@@ -16,7 +16,7 @@ from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
 from lienthong_sandbox.stored_log import StoredLog
-from tests.support.log import altered, entry, extend, filled
+from tests.support.log import altered, entry, extend, filled, hidden
 
 SIZE = 700
 KEY = CheckpointKey.create()
@@ -184,6 +184,16 @@ def test_a_column_cannot_reach_over_the_end_of_the_value_that_it_stands_for(stor
         assert f'"{column}":"{longer}"' in leaf.decode()
         file = altered(stored, folder, f"UPDATE log_entry SET {column} = '{longer}' WHERE log_index = 7")  # noqa: S608
         assert found(verified(file)) == (FaultKind.ENTRY_ALTERED, 7, 7)
+
+
+@pytest.mark.parametrize("index", ["log_entry_by_subject_in_stretch", "log_entry_by_consumer"])
+def test_an_entry_that_was_taken_out_of_what_searches_go_by_is_missed(stored: Path, tmp_path: Path, index: str) -> None:
+    file = altered(stored, tmp_path)
+    hidden(file, index, 7)
+    verification = verified(file)
+    assert found(verification) == (FaultKind.INDEX_ALTERED, 0, SIZE - 1)
+    assert verification.fault is not None
+    assert f"missing from index {index}" in verification.fault.message
 
 
 @pytest.mark.parametrize("column", ["subject", "consumer", "provider"])

@@ -91,3 +91,14 @@ def altered(file: Path, folder: Path, *statements: str) -> Path:
         database.commit()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copy
+
+
+def hidden(file: Path, index: str, entry_index: int) -> None:
+    """Take an entry out of an index by making it a partial one, and have the schema say that it is whole."""
+    with closing(sqlite3.connect(file)) as database:
+        (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        database.execute(f"DROP INDEX {index}")
+        database.execute(f"{sql} WHERE log_index <> {entry_index}")
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
+        database.commit()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -27,6 +27,8 @@ OpenLog = Callable[[], Engine]
 
 _Stretch: TypeAlias = tuple[int, int]
 """The index of its first entry, and that after its last."""
+
+_Found = TypeVar("_Found")
 
 _STRETCH = 4_096
 _AHEAD = 2
@@ -63,29 +65,38 @@ class Helpers:
             if len(page.hashes) < beyond - first:
                 return
 
+    def index(self) -> "Future[bool] | None":
+        """Begin to look at what searches go by; `is_sound` tells what came of it."""
+        return self._given_out(_has_sound_index, self._open_log)
+
+    def is_sound(self, looked: "Future[bool] | None") -> bool:
+        """Return whether what was begun is known to be sound."""
+        return self._told(looked) or False
+
     def _ahead(self, stretches: Iterable[_Stretch]) -> Iterator[tuple[_Stretch, Page]]:
         """Give each stretch with what was found sound in it, in order, while helpers look at those after it."""
         waiting: deque[tuple[_Stretch, Future[Page] | None]] = deque()
         for stretch in stretches:
-            waiting.append((stretch, self._given_out(stretch)))
+            waiting.append((stretch, self._given_out(_sound, self._open_log, stretch)))
             if len(waiting) > _AHEAD * self._count:
-                yield self._told(*waiting.popleft())
-        while waiting:
-            yield self._told(*waiting.popleft())
+                ready, looked = waiting.popleft()
+                yield ready, self._told(looked) or Page()
+        for stretch, looked in waiting:
+            yield stretch, self._told(looked) or Page()
 
-    def _given_out(self, stretch: _Stretch) -> "Future[Page] | None":
+    def _given_out(self, look: Callable[..., _Found], *about: object) -> "Future[_Found] | None":
         try:
-            return None if self._failed else self._pool.submit(_sound, self._open_log, stretch)
+            return None if self._failed else self._pool.submit(look, *about)
         except BrokenProcessPool as error:
             self._fail(error)
             return None
 
-    def _told(self, stretch: _Stretch, looked: "Future[Page] | None") -> tuple[_Stretch, Page]:
+    def _told(self, looked: "Future[_Found] | None") -> _Found | None:
         try:
-            return stretch, Page() if looked is None else looked.result()
+            return None if looked is None else looked.result()
         except Exception as error:  # noqa: BLE001 (whatever became of a helper, the walk does without)
             self._fail(error)
-            return stretch, Page()
+            return None
 
     def _fail(self, error: Exception) -> None:
         if not self._failed:
@@ -99,6 +110,11 @@ class HelpedSource(DatabaseSource):
     def __init__(self, connection: Connection, helpers: Helpers) -> None:
         super().__init__(connection)
         self._helpers = helpers
+        self._index = helpers.index()
+
+    def index_fault(self) -> str | None:
+        """Return why a search would not find every entry."""
+        return None if self._helpers.is_sound(self._index) else super().index_fault()
 
     def entries(self, start: int) -> Iterator[Page]:
         """Give the entries."""
@@ -139,3 +155,12 @@ def _sound(open_log: OpenLog, stretch: _Stretch) -> Page:
     finally:
         engine.dispose()
     return Page(hashes[: beyond - first], after[: beyond - first])
+
+
+def _has_sound_index(open_log: OpenLog) -> bool:
+    engine = open_log()
+    try:
+        with snapshot(engine) as connection:
+            return DatabaseSource(connection).index_fault() is None
+    finally:
+        engine.dispose()

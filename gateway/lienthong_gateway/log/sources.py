@@ -88,6 +88,16 @@ class DatabaseSource:
         query = select(type_coerce(TILES.c.level, NullType()), type_coerce(TILES.c.tile_index, NullType()))
         return self._connection.execute(query.where(TILES.c.level.in_(filled).is_not(true())).limit(1)).first()
 
+    def index_fault(self) -> str | None:
+        """Return, in the database's words, why a search would not find every entry where it belongs; None: it would.
+
+        Only SQLite is asked, whose file anybody can edit.
+        """
+        if self._connection.dialect.name != "sqlite":
+            return None
+        said = self._connection.exec_driver_sql(f"PRAGMA integrity_check('{ENTRIES.name}')").scalars().first()
+        return None if said == "ok" else str(said)
+
     def _tiles(self, level: int) -> Iterator[Sequence[object]]:
         columns = (type_coerce(TILES.c[name], NullType()) for name in ("hashes", "root"))
         query = select(TILES.c.tile_index, *columns).where(TILES.c.level == level)

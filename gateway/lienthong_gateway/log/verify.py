@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     LOG_TRUNCATED = "log truncated"
     ENTRIES_UNSIGNED = "entries without a checkpoint"
     TREE_ALTERED = "stored tree altered"
+    INDEX_ALTERED = "stored index altered"
     FORK = "another history"
     PROOF_INVALID = "proof invalid"
     UNREADABLE = "log unreadable"
@@ -105,14 +106,24 @@ def verify_log(
 def _verify_stored(
     source: DatabaseSource, key: VerifierKey, seen: Checkpoint | None, progress: Progress
 ) -> Verification:
-    """Check a log, and that it stores no tile at a level that it has not reached: appending would fail there."""
+    """Check a log, and what else is stored with it."""
     verification = verify_source(source, key, seen, progress=progress)
-    misplaced = source.misplaced_tile(verification.size) if verification.fault is None else None
-    if misplaced is None:
+    if verification.fault is not None:
         return verification
-    level, index = misplaced
-    message = f"Tile {index} of level {level} is stored, but {verification.size} entries fill no tile of that level."
-    return replace(verification, fault=Fault(FaultKind.TREE_ALTERED, 0, max(verification.size - 1, 0), message))
+    return replace(verification, fault=_fault_beside(source, verification.size))
+
+
+def _fault_beside(source: DatabaseSource, size: int) -> Fault | None:
+    """Return what is wrong with tiles beyond the tree, where appending would fail, or with what searches go by."""
+    last = max(size - 1, 0)
+    if (misplaced := source.misplaced_tile(size)) is not None:
+        level, index = misplaced
+        message = f"Tile {index} of level {level} is stored, but {size} entries fill no tile of that level."
+        return Fault(FaultKind.TREE_ALTERED, 0, last, message)
+    if (why := source.index_fault()) is not None:
+        message = f"The entries hold, but a search would not find them all: {why}."
+        return Fault(FaultKind.INDEX_ALTERED, 0, last, message)
+    return None
 
 
 def verify_source(
