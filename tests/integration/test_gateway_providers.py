@@ -13,8 +13,10 @@ from typing import Self, cast
 import grpc
 import pytest
 
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.citizen_pb2 import Citizen
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import PersonName
 from lienthong.client import CallContext, Header, explain
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import Refusal, not_found
@@ -211,10 +213,24 @@ def test_an_answer_that_is_no_message_of_the_method_is_withheld(world: GatewayWo
     assert last_refusal(world) == ("PROVIDER_ANSWER_INVALID", "INTERNAL")
 
 
-def test_an_answer_too_large_to_be_one_is_named_as_such(world: GatewayWorld) -> None:
-    world.population.answer("GetCitizen", bytes(20 << 20))
+def lan_of(length: int) -> GetCitizenResponse:
+    """Return an answer about Lan that is so many bytes long."""
+    answer = GetCitizenResponse(citizen=Citizen(personal_number=LAN, name=PersonName(full_name="x" * length)))
+    answer.citizen.name.full_name = "x" * (2 * length - answer.ByteSize())
+    assert answer.ByteSize() == length
+    return answer
 
-    assert refusal_of(world.read).reason == "PROVIDER_ANSWER_INVALID"
+
+def test_an_answer_is_as_long_as_a_client_takes_and_no_longer(world: GatewayWorld) -> None:
+    longest = lan_of(4 << 20)
+    world.population.answer("GetCitizen", longest)
+    assert world.read()[0] == longest
+
+    world.population.answer("GetCitizen", lan_of((4 << 20) + 1))
+    why = refusal_of(world.read)
+    assert why.reason == "PROVIDER_ANSWER_INVALID"
+    assert "more than 4 MiB" in why.message
+    assert last_refusal(world) == ("PROVIDER_ANSWER_INVALID", "INTERNAL")
 
 
 def test_a_provider_that_the_gateway_has_no_address_of_is_unavailable(tmp_path: Path) -> None:

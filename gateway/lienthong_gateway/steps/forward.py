@@ -31,7 +31,8 @@ _CHANNEL_OPTIONS = (
     *DIRECT,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.max_receive_message_length", 16 << 20),
+    # What the gateway releases, a client must be able to read; gRPC's take so much unless they are told otherwise.
+    ("grpc.max_receive_message_length", 4 << 20),
 )
 
 
@@ -120,7 +121,12 @@ def _refusal(error: grpc.aio.AioRpcError, contract: MethodContract, exchange_id:
         return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "PROVIDER_TIMEOUT", message)
     if why.status in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
         return _unavailable(provider)
-    message = f"{provider} failed with {why.status.name} and gave no reason; report it to whoever runs that system."
+    if why.status is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        message = (
+            f"{provider} answered with more than 4 MiB, or had too much to do; report it to whoever runs that system."
+        )
+    else:
+        message = f"{provider} failed with {why.status.name} and gave no reason; report it to whoever runs that system."
     return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", message)
 
 
