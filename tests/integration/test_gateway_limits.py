@@ -17,12 +17,19 @@ from lienthong.api.exchange.v1.log_pb2 import GetDailySummaryRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
-from lienthong.client import CallContext, explain
+from lienthong.client import CallContext, Header, explain
 from lienthong_core.database import sqlite_url
 from lienthong_gateway.edge.limits import Limits, Rate, Returns
 from lienthong_seeds import members
 from tests.support.citizens import LAN
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import (
+    PURPOSE,
+    TIMEOUT_S,
+    GatewayWorld,
+    gateway_world,
+    refusal_of,
+    trailing_metadata,
+)
 from tests.support.waiting import wait_until
 
 CAPACITY = 4
@@ -170,9 +177,11 @@ def test_no_call_is_worked_on_for_longer_than_the_gateways_own_deadline(tmp_path
     database = sqlite_url(tmp_path / "gateway.sqlite")
     with gateway_world(database, limits=Limits(deadline_s=2.0)) as world:
         world.consent()
-        with world.population.hanging("GetCitizen"):
-            why = refusal_of(world.read)
+        with world.population.hanging("GetCitizen"), pytest.raises(grpc.RpcError) as caught:
+            world.read()
+        why, told = explain(caught.value), trailing_metadata(caught.value)
         assert (why.status, why.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED")
-        (entry,) = [e for e in world.entries() if e["exchange_id"] == why.metadata["exchange_id"]]
+        assert told[Header.EXCHANGE_ID] == why.metadata["exchange_id"]
+        (entry,) = [e for e in world.entries() if e["exchange_id"] == told[Header.EXCHANGE_ID]]
         assert entry["reason"] == "CALLER_GONE"
         assert world.read()[0].citizen.personal_number == LAN

@@ -15,6 +15,7 @@ from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.steps.record import Recorder
+from lienthong_gateway.steps.release import trailing_metadata
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
 from lienthong_gateway.telemetry.telemetry import OpenSpan, Telemetry
 
@@ -120,7 +121,7 @@ class Passage:
         try:
             await self._deadline.__aexit__(kind, error, traceback)
         except TimeoutError as over:
-            error = Refused(_overdue(self._trace), ())
+            error = Refused(_overdue(self._trace), trailing_metadata(self._trace, None, None))
             raise error from over
         finally:
             # Once the answer is on its way: nobody waits for this.
