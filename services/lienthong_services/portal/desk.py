@@ -26,7 +26,7 @@ from lienthong_services.portal.rules import (
     may_see,
 )
 from lienthong_services.portal.states import Deadline, Mover, State, check_move
-from lienthong_services.portal.store import PortalStore, StoredDossier, unknown_dossier
+from lienthong_services.portal.store import PortalStore, StoredDossier, not_a_draft, unknown_dossier
 
 _NOBODY_KNOWS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
 """A call that ends so may have been carried out all the same."""
@@ -110,8 +110,7 @@ class DossierDesk:
     def _draft(self, session: CitizenSession, dossier_id: str) -> StoredDossier:
         dossier = self.find(Applicant(session.personal_number), dossier_id)
         if dossier.state is not State.DRAFT:
-            message = "The dossier has been submitted already; it cannot be changed any more."
-            raise precondition("DOSSIER_NOT_DRAFT", message)
+            raise not_a_draft()
         return dossier
 
     def _carried_out(self, dossier: StoredDossier, officer: Officer) -> Sequence[Exchange]:

@@ -170,9 +170,7 @@ def _change(
     if connection.execute(update(_DOSSIERS).where(*where).values(dict(columns))).rowcount == 1:
         return
     if state is State.DRAFT:
-        raise precondition(
-            "DOSSIER_NOT_DRAFT", "The dossier has been submitted already; it cannot be changed any more."
-        )
+        raise not_a_draft()
     raise precondition(
         "MOVE_NOT_ALLOWED",
         "Somebody else is moving the dossier, or its outcome may have been registered already and it can only be "
@@ -184,6 +182,11 @@ def _with_events(connection: Connection, row: RowMapping) -> StoredDossier:
     query = select(_EVENTS).where(_EVENTS.c.dossier_id == row["dossier_id"]).order_by(_EVENTS.c.event_number)
     events = [model.DossierEvent(**event) for event in connection.execute(query).mappings()]
     return StoredDossier(model.Dossier(**row), events)
+
+
+def not_a_draft() -> Refusal:
+    """Return the refusal of a dossier that was submitted."""
+    return precondition("DOSSIER_NOT_DRAFT", "The dossier has been submitted already; it cannot be changed any more.")
 
 
 def unknown_dossier() -> Refusal:

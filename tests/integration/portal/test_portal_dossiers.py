@@ -141,6 +141,16 @@ def test_who_does_not_consent_keeps_a_draft_and_fills_it_in_herself(world: Porta
     assert lan.submit(dossier_id, **own, **NEW_ADDRESS).state == State.DOSSIER_STATE_REGISTERED
 
 
+def test_nobody_is_asked_for_consent_to_prefilling_what_was_submitted(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    started = lan.start()
+    own = {"full_name": "Nguyễn Thị Lan", "birth_date": "1990-03-14", "sex": "Nữ", "personal_number": LAN}
+    lan.submit(started.dossier.dossier_id, **own, **NEW_ADDRESS)
+    page = lan.browser.get(started.consent_url)
+    assert (page.status_code, "DOSSIER_NOT_DRAFT" in page.text) == (400, True)
+    assert not any("authorization_details" in asked for asked in world.issuer.asked)
+
+
 def test_what_she_gives_replaces_what_was_prefilled(world: PortalWorld) -> None:
     lan = world.logged_in()
     dossier_id = lan.consented().dossier_id

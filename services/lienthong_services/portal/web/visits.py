@@ -8,7 +8,8 @@ from lienthong_core.errors import Refusal, denied, invalid
 from lienthong_services.portal.model import CitizenSession, LoginAttempt
 from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient, login_refused
 from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session, may_see
-from lienthong_services.portal.store import PortalStore, digest, unknown_dossier
+from lienthong_services.portal.states import State
+from lienthong_services.portal.store import PortalStore, digest, not_a_draft, unknown_dossier
 
 _SECRET_BYTES = 32
 _ACCESS_DENIED = "access_denied"
@@ -53,12 +54,17 @@ class Visits:
         return self._leave("", "", ())
 
     def to_consent(self, session_token: str, dossier_id: str) -> Leaving:
-        """Send a citizen to answer what a dossier's prefilling asks; refused: DOSSIER_UNKNOWN and as `current`."""
+        """Send a citizen to answer what a draft's prefilling asks.
+
+        Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT, and as `current`.
+        """
         session = self.current(session_token)
         dossier = self._store.dossier(dossier_id)
         own = Applicant(session.personal_number)
         if dossier is None or not may_see(own, dossier.row.applicant_number, dossier.state):
             raise unknown_dossier()
+        if dossier.state is not State.DRAFT:
+            raise not_a_draft()
         details = ({"type": "lienthong_consent", "consent_request_id": dossier.row.consent_request_id},)
         return self._leave(dossier_id, digest(session_token), details)
 
