@@ -53,6 +53,7 @@ def _usual_answers() -> dict[str, Message | Refusal]:
     )
     return {
         "RequestConsent": consent_pb2.RequestConsentResponse(consent_request=asked),
+        "FetchConsentRequest": consent_pb2.FetchConsentRequestResponse(consent_request=asked),
         "GetCitizen": population_pb2.GetCitizenResponse(),
         "GetHousehold": population_pb2.GetHouseholdResponse(),
         "UpdateResidence": population_pb2.UpdateResidenceResponse(residence=citizen_pb2.Residence(), change_number=1),

@@ -61,7 +61,7 @@ class DossierDesk:
         """Fill a draft's form with what she consented to; refused: DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN."""
         dossier = self._draft(session, dossier_id)
         token = live_access_token(session, self._clock.now())
-        if not dossier.row.consent_id:
+        if not dossier.row.consent_id and not self._hear_of_consent(dossier):
             message = "She has not consented yet; open consent_url of StartDossier in her browser first."
             raise precondition("CONSENT_NOT_GIVEN", message)
         purpose = dossier.row.procedure_code
@@ -112,6 +112,16 @@ class DossierDesk:
         if dossier.state is not State.DRAFT:
             raise not_a_draft()
         return dossier
+
+    def _hear_of_consent(self, dossier: StoredDossier) -> bool:
+        """Say whether the consent was given where the portal did not hear of it.
+
+        She may not have come back, or a child's representative approved after her.
+        """
+        consent_id = self._gateway.consent_request(dossier.row.consent_request_id).consent_id
+        if consent_id:
+            self._store.change_draft(dossier.row.dossier_id, consent_id=consent_id)
+        return bool(consent_id)
 
     def _carried_out(self, dossier: StoredDossier, officer: Officer) -> Sequence[Exchange]:
         self._store.begin_outcome(dossier, self._clock.now())

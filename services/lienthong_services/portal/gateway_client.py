@@ -77,6 +77,12 @@ class GatewayClient:
         answer, _ = _call(self._consents.RequestConsent, request, ())
         return answer.consent_request.consent_request_id
 
+    def consent_request(self, request_id: str) -> consent_pb2.ConsentRequest:
+        """Return a request for consent as it is now."""
+        request = consent_pb2.FetchConsentRequestRequest(consent_request_id=request_id)
+        answer, _ = _call(self._consents.FetchConsentRequest, request, ())
+        return answer.consent_request
+
     def read_citizen(self, personal_number: str, purpose: str, token: str) -> tuple[Citizen, Exchange]:
         """Read what a citizen consented to of her own record."""
         request = population_pb2.GetCitizenRequest(personal_number=personal_number)

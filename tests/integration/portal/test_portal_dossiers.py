@@ -141,6 +141,20 @@ def test_who_does_not_consent_keeps_a_draft_and_fills_it_in_herself(world: Porta
     assert lan.submit(dossier_id, **own, **NEW_ADDRESS).state == State.DOSSIER_STATE_REGISTERED
 
 
+def test_a_consent_that_the_portal_has_not_heard_of_fills_the_form(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    dossier_id = lan.start().dossier.dossier_id
+    answered(world, consent_pb2.CONSENT_REQUEST_STATE_APPROVED, consent_id="given-without-coming-back")
+    filled = lan.prefill(dossier_id).dossier
+    assert filled.consent_id == "given-without-coming-back"
+    assert values(filled)["full_name"] == "Nguyễn Thị Lan"
+
+
+def answered(world: PortalWorld, state: consent_pb2.ConsentRequestState.ValueType, consent_id: str = "") -> None:
+    request = consent_pb2.ConsentRequest(consent_request_id=CONSENT_REQUEST_ID, state=state, consent_id=consent_id)
+    world.gateway.answers["FetchConsentRequest"] = consent_pb2.FetchConsentRequestResponse(consent_request=request)
+
+
 def test_nobody_is_asked_for_consent_to_prefilling_what_was_submitted(world: PortalWorld) -> None:
     lan = world.logged_in()
     started = lan.start()
