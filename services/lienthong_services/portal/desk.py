@@ -6,6 +6,7 @@ from datetime import datetime
 
 import grpc
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequest, ConsentRequestState
 from lienthong.api.portal.v1.portal_pb2 import DossierState
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, not_found, precondition
@@ -13,7 +14,7 @@ from lienthong_core.working_days import civil_date
 from lienthong_services.portal.gateway_client import Exchange, GatewayClient, NewResidence
 from lienthong_services.portal.model import CitizenSession, Dossier, DossierEvent
 from lienthong_services.portal.prefill import prefilled
-from lienthong_services.portal.procedures import FROM_DATE, NEW_COMMUNE, NEW_DETAIL, NEW_PROVINCE, PROCEDURES
+from lienthong_services.portal.procedures import FROM_DATE, NEW_COMMUNE, NEW_DETAIL, NEW_PROVINCE, PROCEDURES, Procedure
 from lienthong_services.portal.rules import (
     Actor,
     Applicant,
@@ -45,25 +46,41 @@ class DossierDesk:
         procedure = PROCEDURES.get(procedure_code)
         if procedure is None:
             raise not_found("PROCEDURE_UNKNOWN", "There is no such procedure; ListProcedures lists those there are.")
-        request_id = self._gateway.request_consent(session.personal_number, procedure.datasets, procedure.code)
         draft = Dossier(
             dossier_id=str(uuid.uuid4()),
             procedure_code=procedure.code,
             applicant_number=session.personal_number,
             state=State.DRAFT,
             form=form_to_json({}),
-            consent_request_id=request_id,
+            consent_request_id=self._ask_for_consent(session, procedure),
         )
         self._store.add_dossier(draft)
         return StoredDossier(draft, ())
+
+    def consent_to_ask(self, session: CitizenSession, dossier_id: str) -> str:
+        """Return the request for consent that a citizen can answer for her draft: another one if the last is closed.
+
+        Empty if the consent was given and the portal had not heard of it. Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT.
+        """
+        dossier = self._draft(session, dossier_id)
+        asked = self._gateway.consent_request(dossier.row.consent_request_id)
+        if asked.state == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
+            return asked.consent_request_id
+        if not dossier.row.consent_id and self._hear_of_consent(dossier, asked):
+            return ""
+        anew = self._ask_for_consent(session, PROCEDURES[dossier.row.procedure_code])
+        self._store.change_draft(dossier_id, consent_request_id=anew)
+        return anew
 
     def prefill(self, session: CitizenSession, dossier_id: str) -> tuple[StoredDossier, Sequence[Exchange]]:
         """Fill a draft's form with what she consented to; refused: DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN."""
         dossier = self._draft(session, dossier_id)
         token = live_access_token(session, self._clock.now())
-        if not dossier.row.consent_id and not self._hear_of_consent(dossier):
-            message = "She has not consented yet; open consent_url of StartDossier in her browser first."
-            raise precondition("CONSENT_NOT_GIVEN", message)
+        if not dossier.row.consent_id:
+            asked = self._gateway.consent_request(dossier.row.consent_request_id)
+            if not self._hear_of_consent(dossier, asked):
+                message = "She has not consented yet; open consent_url of StartDossier in her browser first."
+                raise precondition("CONSENT_NOT_GIVEN", message)
         purpose = dossier.row.procedure_code
         citizen, first = self._gateway.read_citizen(session.personal_number, purpose, token)
         household, rest = self._gateway.read_household(session.personal_number, purpose, token)
@@ -113,15 +130,17 @@ class DossierDesk:
             raise not_a_draft()
         return dossier
 
-    def _hear_of_consent(self, dossier: StoredDossier) -> bool:
-        """Say whether the consent was given where the portal did not hear of it.
+    def _ask_for_consent(self, session: CitizenSession, procedure: Procedure) -> str:
+        return self._gateway.request_consent(session.personal_number, procedure.datasets, procedure.code)
+
+    def _hear_of_consent(self, dossier: StoredDossier, asked: ConsentRequest) -> bool:
+        """Say whether the consent that was asked for was given, where the portal did not hear of it.
 
         She may not have come back, or a child's representative approved after her.
         """
-        consent_id = self._gateway.consent_request(dossier.row.consent_request_id).consent_id
-        if consent_id:
-            self._store.change_draft(dossier.row.dossier_id, consent_id=consent_id)
-        return bool(consent_id)
+        if asked.consent_id:
+            self._store.change_draft(dossier.row.dossier_id, consent_id=asked.consent_id)
+        return bool(asked.consent_id)
 
     def _carried_out(self, dossier: StoredDossier, officer: Officer) -> Sequence[Exchange]:
         self._store.begin_outcome(dossier, self._clock.now())

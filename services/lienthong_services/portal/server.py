@@ -66,12 +66,11 @@ class PortalServer:
             )
             oidc = OidcClient(config.issuer, config.issuer_address, config.tls.authority, registration, clock)
             undo.callback(oidc.close)
-            visits = Visits(store, oidc, clock)
+            desk = DossierDesk(store, gateway, clock)
+            visits = Visits(store, desk, oidc, clock)
             self._web = WebServer(config.web_host, config.web_port, config.tls, create_app(visits))
             undo.callback(self._web.stop)
-            servicer = PortalServicer(
-                store, DossierDesk(store, gateway, clock), gateway, clock, config.officer_systems, config.public_url
-            )
+            servicer = PortalServicer(store, desk, gateway, clock, config.officer_systems, config.public_url)
             callers = config.apps | config.officer_systems
             self._rpc = RpcServer(
                 config.address,

@@ -150,6 +150,43 @@ def test_a_consent_that_the_portal_has_not_heard_of_fills_the_form(world: Portal
     assert values(filled)["full_name"] == "Nguyễn Thị Lan"
 
 
+@pytest.mark.parametrize(
+    "closed", [consent_pb2.CONSENT_REQUEST_STATE_DENIED, consent_pb2.CONSENT_REQUEST_STATE_EXPIRED]
+)
+def test_a_request_for_consent_that_is_closed_is_made_anew(
+    world: PortalWorld, closed: consent_pb2.ConsentRequestState.ValueType
+) -> None:
+    lan = world.logged_in()
+    started = lan.start()
+    answered(world, closed)
+    anew = consent_pb2.ConsentRequest(consent_request_id="made-anew")
+    world.gateway.answers["RequestConsent"] = consent_pb2.RequestConsentResponse(consent_request=anew)
+    lan.browser.get(started.consent_url)
+    assert lan.sees(started.dossier.dossier_id).consent_request_id == "made-anew"
+    assert "made-anew" in world.issuer.asked[-1]["authorization_details"]
+    first, second = world.gateway.received("RequestConsent")
+    assert first.request == second.request
+
+
+def test_a_request_for_consent_is_not_made_anew_when_the_consent_was_given(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    started = lan.start()
+    answered(world, consent_pb2.CONSENT_REQUEST_STATE_APPROVED, consent_id="given-without-coming-back")
+    page = lan.browser.get(started.consent_url)
+    assert (page.status_code, "Đã ghi nhận sự đồng ý" in page.text) == (200, True)
+    assert lan.sees(started.dossier.dossier_id).consent_id == "given-without-coming-back"
+    assert not any("authorization_details" in asked for asked in world.issuer.asked)
+
+
+def test_a_gateway_that_is_down_is_named_on_the_page_that_asks_for_consent(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    started = lan.start()
+    world.gateway_server.stop()
+    page = lan.browser.get(started.consent_url)
+    assert (page.status_code, "GATEWAY_UNAVAILABLE" in page.text) == (503, True)
+    assert "Trục liên thông không trả lời" in page.text
+
+
 def answered(world: PortalWorld, state: consent_pb2.ConsentRequestState.ValueType, consent_id: str = "") -> None:
     request = consent_pb2.ConsentRequest(consent_request_id=CONSENT_REQUEST_ID, state=state, consent_id=consent_id)
     world.gateway.answers["FetchConsentRequest"] = consent_pb2.FetchConsentRequestResponse(consent_request=request)

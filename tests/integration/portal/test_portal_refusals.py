@@ -225,7 +225,7 @@ def test_what_needs_the_access_token_asks_to_log_in_again_once_it_is_over(world:
         with refused("SESSION_EXPIRED", UNAUTHENTICATED) as why:
             call()
         assert "/login" in why[0].message
-    assert {call.method for call in world.gateway.calls} == {"RequestConsent"}
+    assert {call.method for call in world.gateway.calls} == {"RequestConsent", "FetchConsentRequest"}
 
 
 def test_consent_can_be_given_in_a_session_in_force_only(world: PortalWorld) -> None:

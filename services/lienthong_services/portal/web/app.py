@@ -1,6 +1,5 @@
 """The portal's pages."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +15,7 @@ from lienthong_core.errors import Refusal, internal, not_found
 from lienthong_core.http_status import http_status
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
-from lienthong_services.portal.web.visits import Leaving, Visits
+from lienthong_services.portal.web.visits import Arrival, Leaving, Visits
 
 SESSION_COOKIE = "__Host-portal-session"
 BROWSER_COOKIE = "__Host-portal-login"
@@ -53,11 +52,12 @@ class _Pages:
         return self._page("home.html", session=session)
 
     def login(self, _request: Request) -> Response:
-        return _leave(self._visits.to_login)
+        return _leave(self._visits.to_login())
 
     def consent(self, request: Request) -> Response:
         token = request.cookies.get(SESSION_COOKIE, "")
-        return _leave(lambda: self._visits.to_consent(token, request.path_params["dossier_id"]))
+        way = self._visits.to_consent(token, request.path_params["dossier_id"])
+        return _leave(way) if isinstance(way, Leaving) else self._arrived(way)
 
     def callback(self, request: Request) -> Response:
         given = request.query_params
@@ -67,7 +67,7 @@ class _Pages:
             given.get("code", ""),
             given.get("error", ""),
         )
-        response = self._page("arrived.html", session=arrival.session, dossier_id=arrival.dossier_id)
+        response = self._arrived(arrival)
         if arrival.session_token:
             _set_cookie(response, SESSION_COOKIE, arrival.session_token)
         response.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
@@ -96,13 +96,15 @@ class _Pages:
     async def failed(self, request: Request, _error: Exception) -> Response:
         return await self.refused(request, internal())
 
+    def _arrived(self, arrival: Arrival) -> Response:
+        return self._page("arrived.html", session=arrival.session, dossier_id=arrival.dossier_id)
+
     def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)
         return HTMLResponse(text, status, headers={"Content-Security-Policy": _POLICY})
 
 
-def _leave(begin: Callable[[], Leaving]) -> Response:
-    leaving = begin()
+def _leave(leaving: Leaving) -> Response:
     response = RedirectResponse(leaving.url, _SEE_OTHER)
     _set_cookie(response, BROWSER_COOKIE, leaving.browser)
     return response

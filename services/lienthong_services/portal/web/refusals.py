@@ -14,6 +14,7 @@ IN_VIETNAMESE: Mapping[str, str] = MappingProxyType(
         "LOGIN_REFUSED": "Hệ thống định danh không chấp nhận lượt đăng nhập. Hãy đăng nhập lại.",
         "ID_TOKEN_INVALID": "Thông tin đăng nhập nhận được không đáng tin nên bị từ chối. Hãy đăng nhập lại.",
         "IDENTITY_PROVIDER_UNAVAILABLE": "Hệ thống định danh không trả lời. Hãy thử lại sau ít phút.",
+        "GATEWAY_UNAVAILABLE": "Trục liên thông không trả lời. Hãy thử lại sau ít phút.",
         "CONSENT_DENIED": "Chưa có sự đồng ý (bạn đã từ chối, hoặc còn chờ người đại diện của trẻ em) nên không dữ "
         "liệu nào được chia sẻ. Hồ sơ vẫn là bản nháp; bạn có thể tự điền tờ khai.",
         "CITIZEN_MISMATCH": "Người quay lại không phải là người đã rời đi. Hãy đăng xuất ở hệ thống định danh rồi thử "

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, denied, invalid
+from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.model import CitizenSession, LoginAttempt
 from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient, login_refused
-from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session, may_see
-from lienthong_services.portal.states import State
-from lienthong_services.portal.store import PortalStore, digest, not_a_draft, unknown_dossier
+from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, check_session
+from lienthong_services.portal.store import PortalStore, digest
 
 _SECRET_BYTES = 32
 _ACCESS_DENIED = "access_denied"
@@ -35,8 +35,9 @@ class Arrival:
 class Visits:
     """Logins and consents under way."""
 
-    def __init__(self, store: PortalStore, oidc: OidcClient, clock: Clock) -> None:
+    def __init__(self, store: PortalStore, desk: DossierDesk, oidc: OidcClient, clock: Clock) -> None:
         self._store = store
+        self._desk = desk
         self._oidc = oidc
         self._clock = clock
 
@@ -53,19 +54,16 @@ class Visits:
         """Send a citizen to log in."""
         return self._leave("", "", ())
 
-    def to_consent(self, session_token: str, dossier_id: str) -> Leaving:
-        """Send a citizen to answer what a draft's prefilling asks.
+    def to_consent(self, session_token: str, dossier_id: str) -> Leaving | Arrival:
+        """Send a citizen to answer what a draft's prefilling asks; she has arrived if she has consented already.
 
-        Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT, and as `current`.
+        Refused: as `current` and as `DossierDesk.consent_to_ask`.
         """
         session = self.current(session_token)
-        dossier = self._store.dossier(dossier_id)
-        own = Applicant(session.personal_number)
-        if dossier is None or not may_see(own, dossier.row.applicant_number, dossier.state):
-            raise unknown_dossier()
-        if dossier.state is not State.DRAFT:
-            raise not_a_draft()
-        details = ({"type": "lienthong_consent", "consent_request_id": dossier.row.consent_request_id},)
+        request_id = self._desk.consent_to_ask(session, dossier_id)
+        if not request_id:
+            return Arrival(session, "", dossier_id)
+        details = ({"type": "lienthong_consent", "consent_request_id": request_id},)
         return self._leave(dossier_id, digest(session_token), details)
 
     def arrive(self, state: str, browser: str, code: str, error: str) -> Arrival:

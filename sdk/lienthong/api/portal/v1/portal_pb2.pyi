@@ -255,7 +255,7 @@ class Dossier(_message.Message):
     state_name_vi: _builtins.str
     """The state's name in Vietnamese; empty while a draft."""
     consent_request_id: _builtins.str
-    """The request for consent that prefilling waits for; empty if none is needed."""
+    """The request for consent that was made last for prefilling; empty if none is needed."""
     consent_id: _builtins.str
     """The consent that was given; empty if none."""
     @_builtins.property
@@ -370,7 +370,9 @@ class StartDossierResponse(_message.Message):
     DOSSIER_FIELD_NUMBER: _builtins.int
     CONSENT_URL_FIELD_NUMBER: _builtins.int
     consent_url: _builtins.str
-    """Address to open in the citizen's browser to give the consent; empty if none is needed."""
+    """Address to open in the citizen's browser to give the consent; empty if none is needed. It leads there as long as
+    the dossier is a draft: a request that was denied, or is over, is made anew.
+    """
     @_builtins.property
     def dossier(self) -> Global___Dossier:
         """The draft."""
