@@ -113,6 +113,13 @@ def test_a_way_back_works_once(stored: PortalWorld) -> None:
     assert_refused(browser.get(back), INVALID, "LOGIN_UNKNOWN")
 
 
+def test_logins_that_began_side_by_side_in_one_browser_both_lead_back(world: PortalWorld) -> None:
+    browser = world.browser()
+    first, second = way_back(browser), way_back(browser)
+    assert browser.get(first).status_code == 200
+    assert browser.get(second).status_code == 200
+
+
 def test_of_two_ways_back_at_once_one_works(stored: PortalWorld) -> None:
     browser = stored.browser()
     back = way_back(browser)

@@ -51,12 +51,13 @@ class _Pages:
             session = None
         return self._page("home.html", session=session)
 
-    def login(self, _request: Request) -> Response:
-        return _leave(self._visits.to_login())
+    def login(self, request: Request) -> Response:
+        return _leave(self._visits.to_login(request.cookies.get(BROWSER_COOKIE, "")))
 
     def consent(self, request: Request) -> Response:
         token = request.cookies.get(SESSION_COOKIE, "")
-        way = self._visits.to_consent(token, request.path_params["dossier_id"])
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        way = self._visits.to_consent(token, browser, request.path_params["dossier_id"])
         return _leave(way) if isinstance(way, Leaving) else self._arrived(way)
 
     def callback(self, request: Request) -> Response:
@@ -70,7 +71,6 @@ class _Pages:
         response = self._arrived(arrival)
         if arrival.session_token:
             _set_cookie(response, SESSION_COOKIE, arrival.session_token)
-        response.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return response
 
     def logout(self, request: Request) -> Response:

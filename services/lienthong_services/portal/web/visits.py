@@ -17,7 +17,7 @@ _ACCESS_DENIED = "access_denied"
 
 @dataclass(frozen=True)
 class Leaving:
-    """Where the browser goes, and the cookie that ties the way back to it."""
+    """Where the browser goes, and the cookie that ties the way back to it: the one it has, of whichever tab."""
 
     url: str
     browser: str
@@ -50,21 +50,21 @@ class Visits:
         """End a session; one that is none already stays none."""
         self._store.end_session(digest(session_token))
 
-    def to_login(self) -> Leaving:
-        """Send a citizen to log in."""
-        return self._leave("", "", ())
+    def to_login(self, browser: str) -> Leaving:
+        """Send a citizen to log in; `browser` is the cookie of an earlier way, if there is one."""
+        return self._leave(browser, "", "", ())
 
-    def to_consent(self, session_token: str, dossier_id: str) -> Leaving | Arrival:
+    def to_consent(self, session_token: str, browser: str, dossier_id: str) -> Leaving | Arrival:
         """Send a citizen to answer what a draft's prefilling asks; she has arrived if she has consented already.
 
-        Refused: as `current` and as `DossierDesk.consent_to_ask`.
+        `browser` as for `to_login`. Refused: as `current` and as `DossierDesk.consent_to_ask`.
         """
         session = self.current(session_token)
         request_id = self._desk.consent_to_ask(session, dossier_id)
         if not request_id:
             return Arrival(session, "", dossier_id)
         details = ({"type": "lienthong_consent", "consent_request_id": request_id},)
-        return self._leave(dossier_id, digest(session_token), details)
+        return self._leave(browser, dossier_id, digest(session_token), details)
 
     def arrive(self, state: str, browser: str, code: str, error: str) -> Arrival:
         """Take a citizen back.
@@ -99,10 +99,12 @@ class Visits:
         self._store.change_draft(attempt.dossier_id, consent_id=consent_id)
         return Arrival(self._keep(who, attempt.session_sha256), "", attempt.dossier_id)
 
-    def _leave(self, dossier_id: str, session_sha256: str, details: tuple[dict[str, str], ...]) -> Leaving:
+    def _leave(
+        self, browser: str, dossier_id: str, session_sha256: str, details: tuple[dict[str, str], ...]
+    ) -> Leaving:
         now = self._clock.now()
         attempt = Attempt.create()
-        browser = secrets.token_urlsafe(_SECRET_BYTES)
+        browser = browser or secrets.token_urlsafe(_SECRET_BYTES)
         kept = LoginAttempt(
             state_sha256=digest(attempt.state),
             browser_sha256=digest(browser),
