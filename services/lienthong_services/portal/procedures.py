@@ -30,6 +30,8 @@ class Kind(Enum):
     """Two digits (QĐ 19/2025/QĐ-TTg) [R2]."""
     COMMUNE_CODE = auto()
     """Five digits (QĐ 19/2025/QĐ-TTg) [R2]."""
+    ADDRESS_DETAIL = auto()
+    """Up to 200 printable characters: the register takes no more, and a submitted form cannot be corrected."""
     PHONE = auto()
     """Ten digits, the first 0."""
     EMAIL = auto()
@@ -103,7 +105,7 @@ _CT01 = (
     ),
     FieldDefinition(NEW_PROVINCE, "Nơi đề nghị đăng ký: mã tỉnh, thành phố", Kind.PROVINCE_CODE, required=True),
     FieldDefinition(NEW_COMMUNE, "Nơi đề nghị đăng ký: mã xã, phường, đặc khu", Kind.COMMUNE_CODE, required=True),
-    FieldDefinition(NEW_DETAIL, "Nơi đề nghị đăng ký: số nhà, đường, thôn, tổ", Kind.TEXT, required=True),
+    FieldDefinition(NEW_DETAIL, "Nơi đề nghị đăng ký: số nhà, đường, thôn, tổ", Kind.ADDRESS_DETAIL, required=True),
     FieldDefinition(FROM_DATE, "Cư trú tại đây từ ngày", Kind.DATE, required=True),
     FieldDefinition("request", "Nội dung đề nghị", Kind.TEXT),
 )

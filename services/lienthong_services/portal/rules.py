@@ -29,6 +29,7 @@ _FORMS: Mapping[Kind, tuple[str, str]] = {
     Kind.OWN_NUMBER: (r"\d{12}", "your own personal number"),
     Kind.PROVINCE_CODE: (r"\d{2}", "a province's code of two digits"),
     Kind.COMMUNE_CODE: (r"\d{5}", "a commune's code of five digits"),
+    Kind.ADDRESS_DETAIL: (r".{1,200}", "house, street or hamlet, in at most 200 printable characters"),
     Kind.PHONE: (r"0\d{9}", "a telephone number of ten digits, the first 0"),
     Kind.EMAIL: (r"[^@\s]+@[^@\s]+", "an e-mail address"),
 }
@@ -163,6 +164,8 @@ def _is_valid(kind: Kind, text: str, applicant_number: str) -> bool:
         return False
     if kind in (Kind.DATE, Kind.PARTIAL_DATE):
         return _is_possible_date(text)
+    if kind is Kind.ADDRESS_DETAIL:
+        return " ".join(text.split()).isprintable()
     return kind is not Kind.OWN_NUMBER or text == applicant_number
 
 
