@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlmodel import col
 
 from lienthong_core.database import open_database
 from lienthong_services.identity.model import (
@@ -13,6 +14,7 @@ from lienthong_services.identity.model import (
     BrowserSession,
     IdentityTable,
     Interaction,
+    LoginAttempts,
 )
 from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES
 from lienthong_services.identity.store import IdentityStore
@@ -74,6 +76,18 @@ def test_a_lock_counts_from_the_last_attempt_that_was_made(store: IdentityStore)
     last = NOW + MAX_FAILURES - 1
     assert not store.count_attempt(NUMBER, last + LOCK_S - 1)
     assert [store.count_attempt(NUMBER, last + LOCK_S) for _ in range(MAX_FAILURES + 1)] == [*[True] * 5, False]
+
+
+def test_wrong_passcodes_of_long_ago_are_neither_counted_nor_kept(store: IdentityStore, engine: Engine) -> None:
+    for number in (NUMBER, "099190000002"):
+        for _ in range(MAX_FAILURES - 1):
+            assert store.count_attempt(number, NOW)
+    later = NOW + LOCK_S
+    assert [store.count_attempt(NUMBER, later) for _ in range(MAX_FAILURES + 1)] == [*[True] * 5, False]
+    store.open_session(BrowserSession(session_digest="new", csrf_token="token", expires_at=later + 60), later)
+    with engine.connect() as connection:
+        kept = connection.execute(select(col(LoginAttempts.personal_number))).scalars().all()
+    assert kept == [NUMBER]
 
 
 def test_a_code_is_exchanged_once_however_many_ask(store: IdentityStore) -> None:

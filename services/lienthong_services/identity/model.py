@@ -109,7 +109,7 @@ class AuthorizationCode(IdentityTable, table=True):
 
 
 class LoginAttempts(IdentityTable, table=True):
-    """Failed logins in a row for a number, which need not be anybody's."""
+    """Failed logins in a row for a number, which need not be anybody's; kept as long as they count."""
 
     personal_number: str = Field(primary_key=True, max_length=12)
     failures: int

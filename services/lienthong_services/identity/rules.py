@@ -20,7 +20,7 @@ SESSION_LIFETIME = timedelta(minutes=30)
 """As in the login that agencies see in the wild, whose tokens live half an hour."""
 MAX_FAILURES = 5
 LOGIN_LOCK = timedelta(minutes=15)
-"""How long a number cannot log in after MAX_FAILURES wrong passcodes in a row."""
+"""How long a number cannot log in after MAX_FAILURES wrong passcodes in a row; older ones do not count."""
 
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 4096, 8, 1
 _HASH_BYTES = 32

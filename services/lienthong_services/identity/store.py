@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, UpdateBase, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Engine, UpdateBase, and_, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -77,12 +77,11 @@ class IdentityStore:
         Counting first means that logins tried at the same moment cannot outrun the limit.
         """
         same_number = col(LoginAttempts.personal_number) == personal_number
-        lock_over = col(LoginAttempts.last_attempt_at) <= now - int(LOGIN_LOCK.total_seconds())
-        used_up = col(LoginAttempts.failures) >= MAX_FAILURES
-        failures = case((used_up, 1), else_=col(LoginAttempts.failures) + 1)
+        long_ago = _attempts_of_long_ago(now)
+        failures = case((long_ago, 1), else_=col(LoginAttempts.failures) + 1)
         counted = (
             update(LoginAttempts)
-            .where(same_number, or_(~used_up, lock_over))
+            .where(same_number, or_(col(LoginAttempts.failures) < MAX_FAILURES, long_ago))
             .values(failures=failures, last_attempt_at=now)
         )
         if self._changes_a_row(counted):
@@ -222,8 +221,13 @@ def _change_state(account: Account, state: int, reason: str, at: datetime) -> No
     account.state, account.state_reason, account.state_changed_at = state, reason, at
 
 
+def _attempts_of_long_ago(now: int) -> ColumnElement[bool]:
+    return col(LoginAttempts.last_attempt_at) <= now - int(LOGIN_LOCK.total_seconds())
+
+
 def _forget_what_is_over(session: Session, now: int) -> None:
     session.execute(delete(BrowserSession).where(col(BrowserSession.expires_at) <= now))
     session.execute(delete(Interaction).where(col(Interaction.expires_at) <= now))
+    session.execute(delete(LoginAttempts).where(_attempts_of_long_ago(now)))
     tokens_over = now - int(TOKEN_LIFETIME.total_seconds())
     session.execute(delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) <= tokens_over))
