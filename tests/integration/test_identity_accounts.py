@@ -94,6 +94,9 @@ def test_locking_a_locked_account_changes_nothing(world: IdentityWorld) -> None:
         (locking(MAI, " "), grpc.StatusCode.INVALID_ARGUMENT, "REASON_MISSING"),
         (locking("12", "theft"), grpc.StatusCode.INVALID_ARGUMENT, "PERSONAL_NUMBER_INVALID"),
         (unlocking(NOBODY, "found"), grpc.StatusCode.NOT_FOUND, "ACCOUNT_UNKNOWN"),
+        (locking(MAI, "theft\x00"), grpc.StatusCode.INVALID_ARGUMENT, "REASON_INVALID"),
+        (locking(MAI, "x" * 501), grpc.StatusCode.INVALID_ARGUMENT, "REASON_INVALID"),
+        (unlocking(MAI, "found\x00"), grpc.StatusCode.INVALID_ARGUMENT, "REASON_INVALID"),
         (unlocking(MAI, ""), grpc.StatusCode.INVALID_ARGUMENT, "REASON_MISSING"),
     ],
 )

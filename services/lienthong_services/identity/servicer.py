@@ -13,6 +13,8 @@ from lienthong_services.identity.model import Account
 from lienthong_services.identity.rules import is_personal_number
 from lienthong_services.identity.store import IdentityStore
 
+_MAX_REASON_LENGTH = 500
+
 
 class IdentityServicer(IdentityServiceServicer):
     """Answers the gateway."""
@@ -55,6 +57,8 @@ def _number(text: str) -> str:
 def _reason(text: str) -> str:
     if not text.strip():
         raise invalid("REASON_MISSING", "Say in `reason` why; it is kept with the account.")
+    if len(text) > _MAX_REASON_LENGTH or not text.isprintable():
+        raise invalid("REASON_INVALID", f"Say why in at most {_MAX_REASON_LENGTH} printable characters on one line.")
     return text
 
 

@@ -169,7 +169,7 @@ class LockAccountRequest(_message.Message):
     personal_number: _builtins.str
     """Personal number of the holder, 12 digits."""
     reason: _builtins.str
-    """Why, in words; kept with the account."""
+    """Why, in words: at most 500 printable characters on one line; kept with the account."""
     def __init__(
         self,
         *,
@@ -219,7 +219,7 @@ class UnlockAccountRequest(_message.Message):
     personal_number: _builtins.str
     """Personal number of the holder, 12 digits."""
     reason: _builtins.str
-    """Why, in words; kept with the account."""
+    """Why, in words: at most 500 printable characters on one line; kept with the account."""
     def __init__(
         self,
         *,

@@ -66,7 +66,8 @@ class IdentityServiceServicer(object):
 
     def LockAccount(self, request, context):
         """Locks an account: no login until it is unlocked (NĐ 69/2024 Art. 15). Locking a locked account changes nothing.
-        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+        REASON_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,7 +75,8 @@ class IdentityServiceServicer(object):
 
     def UnlockAccount(self, request, context):
         """Unlocks a locked account.
-        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+        REASON_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,11 +41,13 @@ class IdentityServiceStub:
     """
     LockAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.LockAccountRequest, _identity_pb2.LockAccountResponse]
     """Locks an account: no login until it is unlocked (NĐ 69/2024 Art. 15). Locking a locked account changes nothing.
-    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+    REASON_INVALID.
     """
     UnlockAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]
     """Unlocks a locked account.
-    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+    REASON_INVALID.
     """
 
 @_typing.type_check_only
@@ -59,11 +61,13 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """
     LockAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.LockAccountRequest, _identity_pb2.LockAccountResponse]  # type: ignore[assignment]
     """Locks an account: no login until it is unlocked (NĐ 69/2024 Art. 15). Locking a locked account changes nothing.
-    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+    REASON_INVALID.
     """
     UnlockAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]  # type: ignore[assignment]
     """Unlocks a locked account.
-    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+    Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+    REASON_INVALID.
     """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -86,7 +90,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.LockAccountResponse, _abc.Awaitable[_identity_pb2.LockAccountResponse]]:
         """Locks an account: no login until it is unlocked (NĐ 69/2024 Art. 15). Locking a locked account changes nothing.
-        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+        REASON_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -96,7 +101,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.UnlockAccountResponse, _abc.Awaitable[_identity_pb2.UnlockAccountResponse]]:
         """Unlocks a locked account.
-        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING.
+        Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
+        REASON_INVALID.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
