@@ -133,6 +133,16 @@ def test_a_form_without_its_csrf_field_changes_nothing(world: IdentityWorld) -> 
     assert "code" in browser.submit(approve, decision="approve").answer
 
 
+def test_a_form_that_cannot_be_read_is_answered_with_a_page(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.get(world.portal.authorize())
+    pasted = browser.submit(page, personal_number="0991\u00a09000\u00a00001", passcode="135790")
+    assert pasted.response.status_code == 400
+    assert "Không đọc được biểu mẫu vừa gửi." in pasted.response.text
+    assert "send printable text" in pasted.response.text
+    assert browser.log_in(page).path == "/approve"
+
+
 def test_a_form_leads_to_the_provider_and_to_its_client_alone(world: IdentityWorld) -> None:
     browser = world.browser()
     login = browser.get(world.portal.authorize())

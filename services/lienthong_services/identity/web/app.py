@@ -17,7 +17,7 @@ from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
 from lienthong_services.identity.web.flow import see_other
-from lienthong_services.identity.web.forms import posted
+from lienthong_services.identity.web.forms import filled_in, posted
 from lienthong_services.identity.web.provider import Provider
 
 
@@ -31,18 +31,18 @@ def create_app(provider: Provider) -> ASGIApp:
         Route("/token", posted(partial(token.exchange_code, provider)), methods=post),
         Route("/userinfo", partial(userinfo.userinfo, provider), methods=["GET", "POST"]),
         Route("/login", partial(login.show_login, provider), methods=get),
-        Route("/login", posted(partial(login.log_in, provider)), methods=post),
+        Route("/login", filled_in(partial(login.log_in, provider)), methods=post),
         Route("/approve", partial(approve.show_approval, provider), methods=get),
-        Route("/approve", posted(partial(approve.decide_approval, provider)), methods=post),
+        Route("/approve", filled_in(partial(approve.decide_approval, provider)), methods=post),
         Route("/consent", partial(consent.show_consent, provider), methods=get),
-        Route("/consent", posted(partial(consent.decide_consent, provider)), methods=post),
+        Route("/consent", filled_in(partial(consent.decide_consent, provider)), methods=post),
         Route("/", _home, methods=get),
         Route("/account", partial(account.show_account, provider), methods=get),
-        Route("/account/revoke", posted(partial(account.revoke_consent, provider)), methods=post),
-        Route("/account/pause", posted(partial(account.pause_consent, provider)), methods=post),
-        Route("/account/resume", posted(partial(account.resume_consent, provider)), methods=post),
+        Route("/account/revoke", filled_in(partial(account.revoke_consent, provider)), methods=post),
+        Route("/account/pause", filled_in(partial(account.pause_consent, provider)), methods=post),
+        Route("/account/resume", filled_in(partial(account.resume_consent, provider)), methods=post),
         Route("/account/receipt", partial(account.show_receipt, provider), methods=get),
-        Route("/logout", posted(partial(account.log_out, provider)), methods=post),
+        Route("/logout", filled_in(partial(account.log_out, provider)), methods=post),
         Route("/logged-out", partial(account.show_logged_out, provider), methods=get),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from lienthong_services.identity.errors import OAuthError
+from lienthong_services.identity.errors import OAuthError, PageError
 
 _FORM = "application/x-www-form-urlencoded"
 _MAX_BYTES = 32 << 10
@@ -21,6 +21,20 @@ def posted(handler: Callable[[Request, Form], Response]) -> Callable[[Request], 
 
     async def endpoint(request: Request) -> Response:
         form = await _read(request)
+        return await run_in_threadpool(handler, request, form)
+
+    return endpoint
+
+
+def filled_in(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """As `posted`, for the forms of pages: whoever sent one that cannot be read is told so on a page."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            form = await _read(request)
+        except OAuthError as error:
+            vietnamese = "Không đọc được biểu mẫu vừa gửi. Hãy quay lại, gõ lại rồi gửi lần nữa."
+            raise PageError(error.status, vietnamese, error.description) from error
         return await run_in_threadpool(handler, request, form)
 
     return endpoint
