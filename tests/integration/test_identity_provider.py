@@ -99,6 +99,16 @@ def test_a_level_one_account_logs_in_with_level_one_whatever_was_asked_for(world
     assert (claims["acr"], claims["amr"], claims["birthdate"]) == ("1", ["pwd"], "1985")
 
 
+@pytest.mark.parametrize(("number", "levels"), [(MAI, "1"), (MAI, "1 2"), (MAI, "LoA1"), (LEVEL_ONE, "2 1")])
+def test_nobody_is_told_of_a_level_that_she_has_or_that_there_is_not(
+    world: IdentityWorld, number: str, levels: str
+) -> None:
+    browser = world.browser()
+    approve = browser.log_in(browser.get(world.portal.authorize(acr_values=levels)), number)
+    assert approve.path == "/approve"
+    assert "asks for level" not in approve.response.text
+
+
 def test_the_id_token_tells_no_name_without_the_profile_scope(world: IdentityWorld) -> None:
     body = world.tokens(scope="openid")
     claims = claims_of(world, body["id_token"], "portal")

@@ -13,6 +13,8 @@ from lienthong.api.identity.v1.identity_pb2 import AccountState
 
 PASSCODE = "135790"
 """Passcode of every synthetic account. It protects nobody's data and the login page shows it."""
+ACCOUNT_LEVELS = ("1", "2")
+"""As `acr` says them."""
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=15)
 INTERACTION_LIFETIME = timedelta(minutes=10)
@@ -85,6 +87,15 @@ def authentication_methods(level: int) -> list[str]:
     Level 2 approves each login in the app on the registered device, for which the approval page stands.
     """
     return ["pwd"] if level == 1 else ["pwd", "swk", "mfa"]
+
+
+def level_lacking(acr_values: str, level: int) -> int:
+    """Return which account level a request asks for that an account of `level` has not got; 0 if it will do.
+
+    What is no level is not heeded: the parameter is voluntary (OpenID Connect Core §3.1.2.1).
+    """
+    wanted = [int(value) for value in acr_values.split() if value in ACCOUNT_LEVELS]
+    return min(wanted) if wanted and min(wanted) > level else 0
 
 
 class Step(StrEnum):

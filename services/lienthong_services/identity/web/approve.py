@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from lienthong_services.identity.authorization import RIGHTS_SCOPE
 from lienthong_services.identity.errors import PageError
-from lienthong_services.identity.rules import Step
+from lienthong_services.identity.rules import Step, level_lacking
 from lienthong_services.identity.web.flow import find_visit, go_on, open_step, refuse, see_other
 from lienthong_services.identity.web.provider import Provider
 
@@ -27,7 +27,7 @@ def show_approval(provider: Provider, request: Request) -> Response:
         interaction=visit.interaction.interaction_id,
         account=provider.store.account(visit.session.personal_number),
         level=visit.session.level,
-        wanted_levels=visit.wanted.acr_values.split(),
+        lacks_level=level_lacking(visit.wanted.acr_values, visit.session.level),
         profile="profile" in scopes,
         rights=RIGHTS_SCOPE in scopes,
     )

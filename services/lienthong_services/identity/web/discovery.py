@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from lienthong_services.identity.authorization import CONSENT_DETAIL, PROMPTS, SCOPES
+from lienthong_services.identity.rules import ACCOUNT_LEVELS
 from lienthong_services.identity.web.provider import Provider
 
 
@@ -26,7 +27,7 @@ def configuration(provider: Provider, _request: Request) -> JSONResponse:
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "prompt_values_supported": PROMPTS,
-            "acr_values_supported": ["1", "2"],
+            "acr_values_supported": ACCOUNT_LEVELS,
             "authorization_details_types_supported": [CONSENT_DETAIL],
             "authorization_response_iss_parameter_supported": True,
             "claims_supported": [
