@@ -17,6 +17,7 @@ _ACCOUNTS_BEGIN = date(2022, 7, 18).toordinal()
 """When the first accounts were issued [M]."""
 
 _SIX_YEARS = 6 * 366
+"""In days, and a few days more; who has just turned six has the account since the last day."""
 
 _Outcome = tuple[int, AccountState.ValueType] | None
 
@@ -56,7 +57,7 @@ class AccountMaker:
         if outcome is None:
             return None
         level, state = outcome
-        first_day = max(_ACCOUNTS_BEGIN, person.birth + (_SIX_YEARS if level > 1 else 0))
+        first_day = min(self._today, max(_ACCOUNTS_BEGIN, person.birth + (_SIX_YEARS if level > 1 else 0)))
         changed_on = date.fromordinal(first_day + integer(self._roll(), max(1, self._today - first_day)))
         return AccountGrant(level, state, changed_on, LOCKED_ON_REQUEST if state == ACCOUNT_STATE_LOCKED else "")
 

@@ -19,7 +19,7 @@ from lienthong.api.population.v1.citizen_pb2 import (
     RESIDENCE_KIND_TEMPORARY,
 )
 from lienthong.api.types.v1.types_pb2 import SEX_FEMALE, SEX_MALE
-from lienthong_seeds.population import generate
+from lienthong_seeds.population import REFERENCE_DATE, generate
 from lienthong_seeds.rows import Population
 from lienthong_services.identity.model import IdentityTable
 from lienthong_services.population.model import PopulationTable
@@ -212,6 +212,15 @@ def test_accounts_follow_the_ages_that_the_decree_sets(population: Population) -
         assert bool(account["state_reason"]) == (account["state"] == ACCOUNT_STATE_LOCKED)
         if citizen["life_status"] != LIFE_STATUS_ALIVE:
             assert account["state"] == ACCOUNT_STATE_LOCKED
+
+
+def test_the_account_of_a_child_who_has_just_turned_six_is_none_of_the_days_to_come() -> None:
+    population = generate(7, 300, REFERENCE_DATE)  # with a child born on 2020-06-29 who has an account of level 2
+    account = next(
+        a for a in records(population, "account", left_out="passcode_hash") if a["birth_date"] == "2020-06-29"
+    )
+    assert account["level"] == 2
+    assert account["state_changed_at"].date() <= REFERENCE_DATE
 
 
 @any_population
