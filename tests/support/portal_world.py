@@ -166,8 +166,13 @@ class Citizen:
         return self.app.GetDossier(request, metadata=self.metadata, timeout=TIMEOUT_S).dossier
 
     def dossiers(self) -> list[pb.Dossier]:
-        """Return her dossiers."""
-        return list(self.app.ListDossiers(pb.ListDossiersRequest(), metadata=self.metadata, timeout=TIMEOUT_S).dossiers)
+        """Return her newest dossiers."""
+        return list(self.page().dossiers)
+
+    def page(self, page_size: int = 0, cursor: str = "") -> pb.ListDossiersResponse:
+        """Return a page of her dossiers."""
+        request = pb.ListDossiersRequest(page_size=page_size, cursor=cursor)
+        return self.app.ListDossiers(request, metadata=self.metadata, timeout=TIMEOUT_S)
 
 
 @contextmanager

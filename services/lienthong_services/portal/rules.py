@@ -21,6 +21,9 @@ LOGIN_LIFETIME = timedelta(minutes=10)
 _MAX_VALUE_LENGTH = 500
 _MAX_NOTE_LENGTH = 2_000
 _MOST_NAMED = 20
+_PAGE_SIZE = 50
+"""Most dossiers on a page: with the notes of their histories they fit into one message."""
+_CURSOR = re.compile(r"[0-9]{1,18}")
 _FORMS: Mapping[Kind, tuple[str, str]] = {
     Kind.SEX: (r"Nam|Nữ", "`Nam` or `Nữ`"),
     Kind.DATE: (r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
@@ -105,6 +108,20 @@ def live_access_token(session: CitizenSession, now: datetime) -> str:
     if session.access_token_expires_at <= now:
         raise _expired()
     return session.access_token
+
+
+def check_page_size(size: int) -> int:
+    """Return how many dossiers a page holds; raises a refusal with reason PAGE_SIZE_INVALID."""
+    if not 0 <= size <= _PAGE_SIZE:
+        raise invalid("PAGE_SIZE_INVALID", f"page_size must be from 1 to {_PAGE_SIZE}, or 0 for {_PAGE_SIZE}.")
+    return size or _PAGE_SIZE
+
+
+def check_cursor(cursor: str) -> int | None:
+    """Return the number before which a page begins, None if it is the first; raises a refusal: CURSOR_INVALID."""
+    if cursor and not _CURSOR.fullmatch(cursor):
+        raise invalid("CURSOR_INVALID", "The cursor is not one that ListDossiers gave; send next_cursor as it came.")
+    return int(cursor) if cursor else None
 
 
 def check_note(note: str) -> str:

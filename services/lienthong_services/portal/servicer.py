@@ -17,7 +17,15 @@ from lienthong_services.portal.gateway_client import GatewayClient
 from lienthong_services.portal.messages import dossier_message, procedure_message, receipt_message
 from lienthong_services.portal.model import CitizenSession
 from lienthong_services.portal.procedures import PROCEDURES
-from lienthong_services.portal.rules import Actor, Applicant, Officer, check_session, live_access_token
+from lienthong_services.portal.rules import (
+    Actor,
+    Applicant,
+    Officer,
+    check_cursor,
+    check_page_size,
+    check_session,
+    live_access_token,
+)
 from lienthong_services.portal.states import Mover
 from lienthong_services.portal.store import PortalStore, digest
 
@@ -84,8 +92,13 @@ class PortalServicer(PortalServiceServicer):
 
     def ListDossiers(self, request: pb.ListDossiersRequest, context: grpc.ServicerContext) -> pb.ListDossiersResponse:
         """Answer as the contract says."""
-        found = self._store.dossiers_of(self._session(context).personal_number)
-        return pb.ListDossiersResponse(dossiers=[dossier_message(dossier) for dossier in found])
+        number = self._session(context).personal_number
+        size = check_page_size(request.page_size)
+        found = self._store.dossiers_of(number, check_cursor(request.cursor), size + 1)
+        next_cursor = str(found[size - 1].row.row_number) if len(found) > size else ""
+        return pb.ListDossiersResponse(
+            dossiers=[dossier_message(dossier) for dossier in found[:size]], next_cursor=next_cursor
+        )
 
     def ListAccesses(self, request: pb.ListAccessesRequest, context: grpc.ServicerContext) -> pb.ListAccessesResponse:
         """Answer as the contract says."""

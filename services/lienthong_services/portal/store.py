@@ -103,11 +103,13 @@ class PortalStore:
             row = connection.execute(select(_DOSSIERS).where(where)).mappings().one_or_none()
             return None if row is None else _with_events(connection, row)
 
-    def dossiers_of(self, applicant_number: str) -> list[StoredDossier]:
-        """Return a citizen's dossiers, newest first."""
+    def dossiers_of(self, applicant_number: str, before: int | None, limit: int) -> list[StoredDossier]:
+        """Return a citizen's dossiers older than the one with the row number `before`, newest first."""
         query = select(_DOSSIERS).where(_DOSSIERS.c.applicant_number == applicant_number)
+        if before is not None:
+            query = query.where(_DOSSIERS.c.row_number < before)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(_DOSSIERS.c.row_number.desc())).mappings().all()
+            rows = connection.execute(query.order_by(_DOSSIERS.c.row_number.desc()).limit(limit)).mappings().all()
             return [_with_events(connection, row) for row in rows]
 
     def change_draft(self, dossier_id: str, **columns: object) -> None:

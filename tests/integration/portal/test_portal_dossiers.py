@@ -338,6 +338,37 @@ def test_an_applicant_may_withdraw_and_then_nobody_moves_the_dossier(world: Port
     assert not world.gateway.received("UpdateResidence")
 
 
+def test_a_citizens_dossiers_are_paged_to_the_oldest(stored: PortalWorld) -> None:
+    lan = stored.logged_in()
+    started = [lan.start().dossier.dossier_id for _ in range(3)]
+    first = lan.page(page_size=2)
+    last = lan.page(page_size=2, cursor=first.next_cursor)
+    assert [dossier.dossier_id for dossier in (*first.dossiers, *last.dossiers)] == started[::-1]
+    assert (bool(first.next_cursor), last.next_cursor) == (True, "")
+    assert not lan.page(page_size=3).next_cursor
+
+
+def test_a_page_of_dossiers_without_a_size_holds_fifty(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    for _ in range(51):
+        lan.start()
+    assert len(lan.page().dossiers) == 50
+
+
+@pytest.mark.parametrize(
+    ("size", "cursor", "reason"),
+    [
+        (-1, "", "PAGE_SIZE_INVALID"),
+        (51, "", "PAGE_SIZE_INVALID"),
+        (1, "x", "CURSOR_INVALID"),
+        (1, "-1", "CURSOR_INVALID"),
+    ],
+)
+def test_a_page_of_dossiers_that_cannot_be_is_refused(world: PortalWorld, size: int, cursor: str, reason: str) -> None:
+    with refused(reason, INVALID):
+        world.logged_in().page(page_size=size, cursor=cursor)
+
+
 def test_a_citizens_dossiers_are_hers_alone(stored: PortalWorld) -> None:
     lan = stored.logged_in(LAN)
     draft, dossier = lan.consented(), lan.submitted()

@@ -669,12 +669,21 @@ class ListDossiersRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CURSOR_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """`next_cursor` of the page before; empty: from the newest."""
+    page_size: _builtins.int
+    """Most dossiers to return, 1 to 50; 0: 50."""
     def __init__(
         self,
+        *,
+        cursor: _builtins.str = ...,
+        page_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -682,11 +691,14 @@ Global___ListDossiersRequest: _TypeAlias = ListDossiersRequest  # noqa: Y015
 
 @_typing.final
 class ListDossiersResponse(_message.Message):
-    """The citizen's dossiers."""
+    """One page of the citizen's dossiers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DOSSIERS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page begins; empty on the last."""
     @_builtins.property
     def dossiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dossier]:
         """Newest first."""
@@ -695,10 +707,11 @@ class ListDossiersResponse(_message.Message):
         self,
         *,
         dossiers: _abc.Iterable[Global___Dossier] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossiers", b"dossiers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossiers", b"dossiers", "next_cursor", b"next_cursor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -151,6 +151,7 @@ class PortalServiceServicer(object):
 
     def ListDossiers(self, request, context):
         """Lists the citizen's dossiers, newest first.
+        Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

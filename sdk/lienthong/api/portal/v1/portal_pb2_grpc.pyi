@@ -69,7 +69,9 @@ class PortalServiceStub:
     Errors: NOT_FOUND DOSSIER_UNKNOWN.
     """
     ListDossiers: _grpc.UnaryUnaryMultiCallable[_portal_pb2.ListDossiersRequest, _portal_pb2.ListDossiersResponse]
-    """Lists the citizen's dossiers, newest first."""
+    """Lists the citizen's dossiers, newest first.
+    Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    """
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_portal_pb2.ListAccessesRequest, _portal_pb2.ListAccessesResponse]
     """Lists who accessed the citizen's data, newest first, read from the gateway's exchange log."""
 
@@ -114,7 +116,9 @@ class PortalServiceAsyncStub(PortalServiceStub):
     Errors: NOT_FOUND DOSSIER_UNKNOWN.
     """
     ListDossiers: _aio.UnaryUnaryMultiCallable[_portal_pb2.ListDossiersRequest, _portal_pb2.ListDossiersResponse]  # type: ignore[assignment]
-    """Lists the citizen's dossiers, newest first."""
+    """Lists the citizen's dossiers, newest first.
+    Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+    """
     ListAccesses: _aio.UnaryUnaryMultiCallable[_portal_pb2.ListAccessesRequest, _portal_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Lists who accessed the citizen's data, newest first, read from the gateway's exchange log."""
 
@@ -198,7 +202,9 @@ class PortalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _portal_pb2.ListDossiersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_portal_pb2.ListDossiersResponse, _abc.Awaitable[_portal_pb2.ListDossiersResponse]]:
-        """Lists the citizen's dossiers, newest first."""
+        """Lists the citizen's dossiers, newest first.
+        Errors: INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def ListAccesses(
