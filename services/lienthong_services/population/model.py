@@ -83,7 +83,7 @@ class FormerNumber(PopulationTable, table=True):
 
 
 class Residence(PopulationTable, table=True):
-    """A residence, in the administrative units of the time it was registered; `until_date` empty while in force.
+    """A residence, in the administrative units of its last day, or today's; `until_date` empty while in force.
 
     The current residence is a row of its own only where it differs from the temporary or permanent one. One case
     registers at most one residence of a citizen, which is what makes its registration repeatable; residences that were

@@ -407,7 +407,7 @@ class Residence(_message.Message):
     """Kind of residence."""
     @_builtins.property
     def address(self) -> _types_pb2.Address:
-        """Address in the administrative units of the time it was registered."""
+        """Address in the administrative units of its last day; while it is in force, in those of today."""
 
     @_builtins.property
     def from_date(self) -> _types_pb2.PartialDate:
