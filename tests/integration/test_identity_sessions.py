@@ -118,7 +118,8 @@ def test_an_interaction_of_another_browser_or_none_at_all_is_refused(world: Iden
     other = world.browser()
     other.get(world.portal.authorize())
     assert other.get(f"/login?interaction={page.fields['interaction']}").response.status_code == 400
-    assert other.get("/login?interaction=made-up").response.status_code == 400
+    for made_up in ("made-up", "%00"):
+        assert other.get(f"/login?interaction={made_up}").response.status_code == 400
     assert other.get("/approve").response.status_code == 400
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from lienthong_services.identity.authorization import AuthorizationRequest, answer_url
+from lienthong_services.identity.authorization import AuthorizationRequest, answer_url, is_printable
 from lienthong_services.identity.errors import PageError
 from lienthong_services.identity.model import AuthorizationCode, BrowserSession, Client, Interaction
 from lienthong_services.identity.rules import CODE_LIFETIME, INTERACTION_LIFETIME, Step, next_step, secret_digest
@@ -47,7 +47,8 @@ def find_interaction(
 ) -> tuple[BrowserSession, Interaction]:
     """Return the interaction that a page or form is about; raises PageError unless it is this browser's."""
     session = session_of(provider, request)
-    number = sent.get("interaction", "")
+    # Not every text is one that a database can be asked for.
+    number = sent.get("interaction", "") if is_printable(sent.get("interaction", "")) else ""
     interaction = provider.store.interaction(number, session.session_digest, provider.now()) if session else None
     if session is None or interaction is None:
         raise interaction_over()
