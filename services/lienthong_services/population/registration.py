@@ -13,6 +13,7 @@ from lienthong_services.population.residence_rules import (
     Commune,
     NewResidence,
     check_alive,
+    check_born,
     check_commune,
     check_not_future,
     last_day_before,
@@ -43,6 +44,7 @@ def register_residence(engine: Engine, new: NewResidence, now: datetime) -> Row[
             return registered
         check_alive(citizen.life_status)
         check_not_future(new.from_date, now)
+        check_born(new.from_date, citizen.birth_date)
         commune = check_commune(new, _commune(connection, new.commune_code))
         _register(connection, citizen, new, commune, now)
         return connection.execute(of_this_case).one()

@@ -111,6 +111,12 @@ def check_not_future(from_date: str, now: datetime) -> None:
         raise invalid("DATE_INVALID", message)
 
 
+def check_born(from_date: str, birth_date: str) -> None:
+    """Refuse a residence that begins before its citizen's birth, as far as that is known."""
+    if from_date[: len(birth_date)] < birth_date:
+        raise invalid("DATE_INVALID", "The citizen was not born on from_date yet; give the day on which she moved in.")
+
+
 def check_commune(residence: NewResidence, commune: Commune | None) -> Commune:
     """Return the commune of an address if it is one of the province, and in force when the residence begins."""
     if commune is None:

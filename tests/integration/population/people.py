@@ -36,6 +36,8 @@ RENUMBERED = "099150000004"
 RENUMBERED_BEFORE = "099152000004"
 DECEASED = "099045000005"
 FOREIGNER = "099180000006"
+INFANT = "099326000007"
+"""Born on 10 November 2026, registered nowhere yet."""
 UNKNOWN = "099999999999"
 
 HANOI: dict[str, Any] = {"province_code": "01", "province_name": "Thành phố Hà Nội"}
@@ -149,6 +151,7 @@ def _citizens() -> list[Citizen]:
             birth_country="FR",
             **_relative("mother", RENUMBERED_BEFORE, ("Lê", "", "Đào")),
         ),
+        _citizen(7, INFANT, ("Lê", "Bảo", "An"), "2026-11-10"),
     ]
 
 

@@ -32,6 +32,7 @@ from tests.integration.population.people import (
     FATHER,
     FOREIGNER,
     HOME,
+    INFANT,
     MOTHER,
     RENUMBERED,
     RENUMBERED_BEFORE,
@@ -268,6 +269,13 @@ def test_a_residence_cannot_begin_before_the_one_it_replaces(population: Populat
     earlier = move(MOTHER, "H26.1-20261121-0000002", from_date=PartialDate(year=2026, month=11, day=20))
     refusal = refusal_of(population.UpdateResidence, earlier)
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RESIDENCE_OUT_OF_ORDER")
+
+
+def test_nobody_lives_anywhere_before_her_birth(population: PopulationServiceStub) -> None:
+    before, born = PartialDate(year=2026, month=11, day=9), PartialDate(year=2026, month=11, day=10)
+    refusal = refusal_of(population.UpdateResidence, move(INFANT, from_date=before))
+    assert (refusal.status, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "DATE_INVALID")
+    assert call(population.UpdateResidence, move(INFANT, from_date=born)).residence.from_date == born
 
 
 def test_the_deceased_take_no_residence(population: PopulationServiceStub) -> None:

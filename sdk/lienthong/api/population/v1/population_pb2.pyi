@@ -327,7 +327,9 @@ class UpdateResidenceRequest(_message.Message):
 
     @_builtins.property
     def from_date(self) -> _types_pb2.PartialDate:
-        """First day in force; a full date, not before the residence it replaces and not after today in Vietnam."""
+        """First day in force; a full date, not before the residence it replaces or the citizen's birth, and not
+        after today in Vietnam.
+        """
 
     def __init__(
         self,
