@@ -80,6 +80,7 @@ def test_a_code_is_exchanged_for_tokens_that_say_who_logged_in_and_how(world: Id
     id_token = claims_of(world, body["id_token"], "portal")
     assert about_her.items() <= id_token.items()
     assert (id_token["nonce"], id_token["name"], id_token["birthdate"]) == ("n-1", "Nguyễn Thị Mai", "1990-05-17")
+    assert id_token["account_level"] == 2
     access_token = claims_of(world, body["access_token"], GATEWAY.spiffe_id)
     assert about_her.items() <= access_token.items()
     assert access_token["client_id"] == "portal"
@@ -112,7 +113,7 @@ def test_nobody_is_told_of_a_level_that_she_has_or_that_there_is_not(
 def test_the_id_token_tells_no_name_without_the_profile_scope(world: IdentityWorld) -> None:
     body = world.tokens(scope="openid")
     claims = claims_of(world, body["id_token"], "portal")
-    assert claims.keys().isdisjoint({"name", "birthdate", "personal_number"})
+    assert claims.keys().isdisjoint({"name", "birthdate", "personal_number", "account_level"})
     userinfo = world.portal.get("/userinfo", Authorization=f"Bearer {body['access_token']}")
     assert userinfo.json() == {"sub": claims["sub"], "simulation": True}
 
@@ -121,7 +122,11 @@ def test_the_access_token_says_that_she_let_the_client_act_for_her(world: Identi
     body = world.tokens(scope="openid rights")
     assert body["scope"] == "openid rights"
     assert claims_of(world, body["access_token"], GATEWAY.spiffe_id)["scope"] == "openid rights"
-    assert claims_of(world, body["id_token"], "portal").keys().isdisjoint({"name", "birthdate", "personal_number"})
+    assert (
+        claims_of(world, body["id_token"], "portal")
+        .keys()
+        .isdisjoint({"name", "birthdate", "personal_number", "account_level"})
+    )
 
 
 def test_userinfo_tells_what_the_scope_allows(world: IdentityWorld) -> None:
@@ -132,6 +137,7 @@ def test_userinfo_tells_what_the_scope_allows(world: IdentityWorld) -> None:
         "name": "Nguyễn Thị Mai",
         "birthdate": "1990-05-17",
         "personal_number": MAI,
+        "account_level": 2,
         "simulation": True,
     }
 
@@ -180,6 +186,7 @@ def test_the_metadata_names_only_what_is_offered(world: IdentityWorld) -> None:
     assert metadata["id_token_signing_alg_values_supported"] == ["ES256"]
     assert metadata["authorization_details_types_supported"] == ["lienthong_consent"]
     assert metadata["authorization_response_iss_parameter_supported"] is True
+    assert {"name", "birthdate", "personal_number", "account_level"} <= set(metadata["claims_supported"])
     assert metadata["scopes_supported"] == ["openid", "profile", "rights"]
 
 

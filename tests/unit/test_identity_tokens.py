@@ -81,4 +81,4 @@ def test_an_access_token_of_another_key_of_no_key_or_cut_short_is_refused() -> N
 
 @pytest.mark.parametrize(("stored", "told"), [("1990-05-17", "1990-05-17"), ("1990-05", "1990"), ("1990", "1990")])
 def test_a_birth_date_is_told_in_the_forms_that_openid_connect_knows(stored: str, told: str) -> None:
-    assert scope_claims("openid profile", account(stored))["birthdate"] == told
+    assert scope_claims("openid profile", account(stored), 2)["birthdate"] == told

@@ -44,7 +44,8 @@ class TokenIssuer:
 
     def id_token(self, code: AuthorizationCode, account: Account, now: int) -> str:
         """Return an id token (OpenID Connect Core §2)."""
-        claims = {**self._claims(code, account, now), "aud": code.client_id, **scope_claims(code.scope, account)}
+        about = scope_claims(code.scope, account, code.level)
+        claims = {**self._claims(code, account, now), "aud": code.client_id, **about}
         if code.nonce is not None:
             claims["nonce"] = code.nonce
         return self.key.sign(claims, token_type="JWT")  # noqa: S106 (a media type)
@@ -112,7 +113,7 @@ class TokenIssuer:
                     "verify_exp": False,
                     "verify_iat": False,
                     "verify_nbf": False,
-                    "require": ["exp", "jti", "sub", "scope", "personal_number"],
+                    "require": ["exp", "jti", "sub", "scope", "personal_number", "account_level"],
                 },
             )
         except jwt.InvalidTokenError:
@@ -146,10 +147,15 @@ def _not_ours() -> OAuthError:
     return invalid_token("This is not an access token of this issuer; send the access_token that /token returned.")
 
 
-def scope_claims(scope: str, account: Account) -> dict[str, str]:
-    """Return what `scope` lets a client know about the holder of an account."""
+def scope_claims(scope: str, account: Account, level: int) -> dict[str, str | int]:
+    """Return what `scope` lets a client know about the holder of an account, who logged in with `level`."""
     if "profile" not in scope.split():
         return {}
     # OpenID Connect Core §5.1 knows whole dates and years alone.
     birth_date = account.birth_date if len(account.birth_date) == len("YYYY-MM-DD") else account.birth_date[:4]
-    return {"name": account.full_name, "birthdate": birth_date, "personal_number": account.personal_number}
+    return {
+        "name": account.full_name,
+        "birthdate": birth_date,
+        "personal_number": account.personal_number,
+        "account_level": level,
+    }

@@ -32,7 +32,7 @@ def configuration(provider: Provider, _request: Request) -> JSONResponse:
             "authorization_response_iss_parameter_supported": True,
             "claims_supported": [
                 *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"),
-                *("name", "birthdate", "personal_number", "simulation"),
+                *("name", "birthdate", "personal_number", "account_level", "simulation"),
             ],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,

@@ -17,4 +17,5 @@ def userinfo(provider: Provider, request: Request) -> Response:
     account = provider.store.account(claims["personal_number"])
     if account is None or account_problem(account.state) or provider.store.is_revoked(claims["jti"]):
         raise invalid_token("The token was revoked; log the citizen in again.")
-    return JSONResponse({"sub": account.subject, **scope_claims(claims["scope"], account), "simulation": True})
+    about = scope_claims(claims["scope"], account, claims["account_level"])
+    return JSONResponse({"sub": account.subject, **about, "simulation": True})
