@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+import grpc
 import httpx2
 import jwt
 import pytest
@@ -12,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
+from lienthong.api.portal.v1.portal_pb2 import ListDossiersRequest
 from lienthong_core.signing import SigningKey
 from tests.support.citizens import LAN, MAI
 from tests.support.portal_doubles import Claims, IssuerDouble
-from tests.support.portal_world import SESSION_COOKIE, PortalWorld
+from tests.support.portal_world import SESSION_COOKIE, TIMEOUT_S, PortalWorld, refused
 
 UNAUTHENTICATED, DENIED, INVALID, UNAVAILABLE = 401, 403, 400, 503
 
@@ -274,6 +276,15 @@ def test_who_logs_out_is_logged_out_everywhere(stored: PortalWorld) -> None:
     assert "Log in" in lan.browser.post("/logout").text
     lan.browser.cookies.set(SESSION_COOKIE, token)
     assert "Log in" in lan.browser.get("/").text
+
+
+def test_who_logs_in_again_leaves_no_session_behind(stored: PortalWorld) -> None:
+    lan = stored.logged_in()
+    before = lan.metadata
+    assert lan.browser.get("/login").status_code == 200
+    assert lan.dossiers() == []
+    with refused("SESSION_INVALID", grpc.StatusCode.UNAUTHENTICATED):
+        lan.app.ListDossiers(ListDossiersRequest(), metadata=before, timeout=TIMEOUT_S)
 
 
 def test_a_page_does_not_log_out_by_a_link(world: PortalWorld) -> None:

@@ -68,6 +68,8 @@ class _Pages:
             given.get("code", ""),
             given.get("error", ""),
         )
+        if arrival.session_token:
+            self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
         response = self._arrived(arrival)
         if arrival.session_token:
             _set_cookie(response, SESSION_COOKIE, arrival.session_token)
