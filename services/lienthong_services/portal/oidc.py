@@ -76,6 +76,11 @@ class OidcClient:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetching = threading.Lock()
 
+    @property
+    def account_url(self) -> str:
+        """The citizen's own page at the identity provider."""
+        return f"{self._issuer}/account"
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

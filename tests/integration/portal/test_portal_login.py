@@ -278,6 +278,13 @@ def test_who_logs_out_is_logged_out_everywhere(stored: PortalWorld) -> None:
     assert "Log in" in lan.browser.get("/").text
 
 
+def test_who_logs_out_is_told_where_she_may_be_logged_in_still(world: PortalWorld) -> None:
+    page = world.logged_in().browser.post("/logout")
+    assert page.url.path == "/logged-out"
+    assert f'href="{world.issuer.issuer}/account"' in page.text
+    assert "Hệ thống định danh có thể vẫn còn phiên riêng" in page.text
+
+
 def test_who_logs_in_again_leaves_no_session_behind(stored: PortalWorld) -> None:
     lan = stored.logged_in()
     before = lan.metadata

@@ -32,6 +32,7 @@ def create_app(visits: Visits) -> ASGIApp:
         Route("/oidc/callback", pages.callback),
         Route("/dossiers/{dossier_id}/consent", pages.consent),
         Route("/logout", pages.logout, methods=["POST"]),
+        Route("/logged-out", pages.logged_out),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
     handlers = {Refusal: pages.refused, HTTPException: pages.no_page, Exception: pages.failed}
@@ -77,9 +78,12 @@ class _Pages:
 
     def logout(self, request: Request) -> Response:
         self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
-        response = RedirectResponse("/", _SEE_OTHER)
+        response = RedirectResponse("/logged-out", _SEE_OTHER)
         response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return response
+
+    def logged_out(self, _request: Request) -> Response:
+        return self._page("logged_out.html", account_url=self._visits.account_url)
 
     async def refused(self, _request: Request, refusal: Exception) -> Response:
         if not isinstance(refusal, Refusal):

@@ -41,6 +41,11 @@ class Visits:
         self._oidc = oidc
         self._clock = clock
 
+    @property
+    def account_url(self) -> str:
+        """The page at the identity provider where a citizen ends the session that she has there."""
+        return self._oidc.account_url
+
     def current(self, session_token: str) -> CitizenSession:
         """Return the session that a cookie stands for; refused: SESSION_INVALID, SESSION_EXPIRED."""
         found = self._store.session(digest(session_token)) if session_token else None
