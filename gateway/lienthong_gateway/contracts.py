@@ -44,6 +44,11 @@ class MethodContract:
     streams: bool
     """Whether it answers with any number of messages."""
 
+    @property
+    def readable_on_consent(self) -> bool:
+        """Whether a citizen's consent can cover it: what she consents to is that her data are read."""
+        return self.subject is not None and not self.changes
+
     def subject_of(self, request: Message) -> str:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
         return self.subject.texts(request)[0] if self.subject is not None else ""

@@ -166,7 +166,7 @@ class Pipeline:
         if contract.changes:
             confirm = self._confirming(decision, trace)
             with watch.step("allow"):
-                await self.recorder.change_allowed(trace, confirm, decision.grant.consent_limit)
+                await self.recorder.change_allowed(trace, confirm)
         return decision, request.canonical
 
     async def _released(self, decision: Decision, released: Released, trace: Trace, watch: StepWatch) -> Answer:

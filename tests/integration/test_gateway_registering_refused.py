@@ -38,6 +38,16 @@ REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
     "a right for no purpose": ("PURPOSE_UNKNOWN", INVALID, lambda s: grant(s, purpose="0.000000")),
     "a right on no basis": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, legal_bases=[])),
     "a right on an unknown basis": ("REGISTRATION_INVALID", INVALID, lambda s: grant(s, legal_bases=[77])),
+    "a right to change a register on consent": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: grant(s, method="/lienthong.api.population.v1.PopulationService/UpdateResidence"),
+    ),
+    "a right to read about nobody on consent": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: grant(s, method="/lienthong.api.population.v1.PopulationService/ListChanges"),
+    ),
     "a right to datasets of others": ("DATASET_UNKNOWN", INVALID, lambda s: grant(s, datasets=["account"])),
     "a right beyond its purpose": ("DATASET_NOT_NEEDED", INVALID, lambda s: grant(s, datasets=["residence"])),
     "a right to nothing": (

@@ -15,7 +15,7 @@ from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.decisions.consent import decide_by_consent
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder, UseLimit
@@ -31,6 +31,7 @@ POPULATION = "/lienthong.api.population.v1.PopulationService/"
 GET_CITIZEN = CONTRACTS[f"{POPULATION}GetCitizen"]
 UPDATE_RESIDENCE = CONTRACTS[f"{POPULATION}UpdateResidence"]
 LIST_CHANGES = CONTRACTS[f"{POPULATION}ListChanges"]
+LOCK_ACCOUNT = CONTRACTS["/lienthong.api.identity.v1.IdentityService/LockAccount"]
 RIGHT = REGISTRATION.access_rights[members.PORTAL, GET_CITIZEN.path, PURPOSE]
 STATE_RIGHT = REGISTRATION.access_rights[members.PORTAL, UPDATE_RESIDENCE.path, PURPOSE]
 
@@ -211,9 +212,17 @@ def test_a_token_of_another_citizen_is_refused() -> None:
     refused("SUBJECT_MISMATCH", DENIED, consent(), holder=TokenHolder("099190000002", 2))
 
 
-def test_consent_cannot_cover_a_call_about_nobody_in_particular() -> None:
+@pytest.mark.parametrize(
+    ("contract", "subject"),
+    [(LIST_CHANGES, ""), (UPDATE_RESIDENCE, LAN), (LOCK_ACCOUNT, LAN)],
+    ids=["about nobody in particular", "that changes the register", "that changes the register and answers data"],
+)
+def test_consent_to_read_data_cannot_cover_a_call(contract: MethodContract, subject: str) -> None:
+    right = replace(RIGHT, method=contract.path, datasets=frozenset(contract.datasets))
+    given = consent(tuple(contract.datasets) or ("identity.basic",))
+
     with pytest.raises(Refusal) as caught:
-        decide_by_consent(LIST_CHANGES, "", BY_CONSENT, RIGHT, None, [consent()], NOW)
+        decide_by_consent(contract, subject, BY_CONSENT, right, None, [given], NOW)
 
     assert (caught.value.reason, caught.value.status) == ("CONSENT_NOT_APPLICABLE", DENIED)
 

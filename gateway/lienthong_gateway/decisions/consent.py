@@ -31,10 +31,9 @@ def decide_by_consent(
     CONSENT_FOR_OTHER_PURPOSE, CONSENT_FOR_OTHER_DATASETS, CONSENT_USED_UP, CONSENT_PAUSED, CONSENT_REVOKED,
     CONSENT_EXPIRED.
     """
-    if not subject:
-        message = (
-            f"{contract.path} is about no citizen in particular, so consent cannot cover it; name another legal basis."
-        )
+    if not contract.readable_on_consent:
+        why = "changes the register" if contract.changes else "is about no citizen in particular"
+        message = f"{contract.path} {why}, so consent cannot cover it; name another legal basis."
         raise denied("CONSENT_NOT_APPLICABLE", message)
     if holder is not None:
         _check_holder(contract, subject, holder)

@@ -120,6 +120,9 @@ def granted_right(asked: AccessRight, facts: Facts) -> AccessRight:
     contract, purpose = _contract(asked.method, facts), _purpose(asked.purpose, facts)
     if not asked.legal_bases or not asked.legal_bases <= LEGAL_BASIS_WORDS.keys():
         raise _malformed("access_right.legal_bases must name at least one legal basis")
+    if LegalBasis.LEGAL_BASIS_CONSENT in asked.legal_bases and not contract.readable_on_consent:
+        what = "consent covers reading one citizen's data, which the method does not; name other legal bases"
+        raise _malformed(what)
     _check_period(asked.period)
     known = facts.registration.access_rights.get((asked.consumer, asked.method, asked.purpose))
     if known is not None and known.withdrawn_at is None and not known.period.is_over(facts.now):

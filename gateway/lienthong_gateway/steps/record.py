@@ -31,10 +31,10 @@ class Recorder:
         """Say that an exchange is under way, so that those that are can be written together."""
         return self._writer.expecting()
 
-    async def change_allowed(self, trace: Trace, confirm: Check, limit: UseLimit | None) -> None:
+    async def change_allowed(self, trace: Trace, confirm: Check) -> None:
         """Record that a change of a register is about to be forwarded; refused as `exchange` is, and then it is not."""
         entry = Entry(self._clock.now(), LOG_EVENT_CHANGE_ALLOWED, trace, "OK")
-        await self._writer.write(Job(entry, change=_counted(entry, limit), check=confirm))
+        await self._writer.write(Job(entry, check=confirm))
 
     async def exchange(
         self, trace: Trace, released: Released, confirm: Check | None, limit: UseLimit | None = None

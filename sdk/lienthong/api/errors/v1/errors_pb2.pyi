@@ -88,7 +88,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SUBJECT_MISMATCH: _ErrorReason.ValueType  # 48
     """PERMISSION_DENIED: the token is one citizen's and the request is about another."""
     ERROR_REASON_CONSENT_NOT_APPLICABLE: _ErrorReason.ValueType  # 49
-    """PERMISSION_DENIED: consent cannot cover a call that is about no citizen in particular."""
+    """PERMISSION_DENIED: consent covers reading one citizen's data, and no call that is about nobody in particular or
+    changes a register.
+    """
     ERROR_REASON_CONSENT_MISSING: _ErrorReason.ValueType  # 60
     """PERMISSION_DENIED: the citizen never consented to this consumer reading from this provider; ask with RequestConsent."""
     ERROR_REASON_CONSENT_REVOKED: _ErrorReason.ValueType  # 61
@@ -286,7 +288,9 @@ ERROR_REASON_ACCOUNT_LEVEL_TOO_LOW: ErrorReason.ValueType  # 47
 ERROR_REASON_SUBJECT_MISMATCH: ErrorReason.ValueType  # 48
 """PERMISSION_DENIED: the token is one citizen's and the request is about another."""
 ERROR_REASON_CONSENT_NOT_APPLICABLE: ErrorReason.ValueType  # 49
-"""PERMISSION_DENIED: consent cannot cover a call that is about no citizen in particular."""
+"""PERMISSION_DENIED: consent covers reading one citizen's data, and no call that is about nobody in particular or
+changes a register.
+"""
 ERROR_REASON_CONSENT_MISSING: ErrorReason.ValueType  # 60
 """PERMISSION_DENIED: the citizen never consented to this consumer reading from this provider; ask with RequestConsent."""
 ERROR_REASON_CONSENT_REVOKED: ErrorReason.ValueType  # 61

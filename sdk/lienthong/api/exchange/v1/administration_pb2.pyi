@@ -219,7 +219,8 @@ class GrantAccessRightRequest(_message.Message):
     @_builtins.property
     def access_right(self) -> _catalogue_pb2.AccessRight:
         """The right. Without `valid_from` it holds from today; titles and `withdrawn_at` are not looked at. `datasets` must
-        be of the method's answer and within the purpose; empty: all that are both.
+        be of the method's answer and within the purpose; empty: all that are both. Consent is a legal basis for methods
+        that read one citizen's data, and for no others.
         """
 
     def __init__(
