@@ -24,6 +24,7 @@ from tests.support.administration import (
     CONSENT,
     CONTRACT,
     DENIED,
+    GET_ACCOUNT,
     GET_CITIZEN,
     INVALID,
     SHOP,
@@ -159,6 +160,25 @@ def test_nobody_is_asked_for_a_consent_on_which_no_right_rests(world: GatewayWor
     why = refusal_of(lambda: world.request_consent(members.SHOP, purpose=members.MARKETING.code))
 
     assert (why.reason, why.status) == ("ACCESS_RIGHT_MISSING", DENIED)
+
+
+def test_nobody_is_asked_for_more_than_could_be_read_on_her_consent(world: GatewayWorld) -> None:
+    stub = administration(world)
+    register_purpose(stub, code="credit", datasets=["identity.basic", "family", "account"])
+    grant(stub, purpose="credit", datasets=["identity.basic"])
+    grant(stub, purpose="credit", method=GET_ACCOUNT)
+
+    def asked(provider: SystemId, *datasets: str) -> str:
+        return refusal_of(
+            lambda: world.request_consent(members.SHOP, purpose="credit", datasets=datasets, provider=provider)
+        ).reason
+
+    assert asked(members.POPULATION, "identity.basic", "family") == "ACCESS_RIGHT_MISSING"
+    withdraw(stub, purpose="credit")
+    assert asked(members.POPULATION, "identity.basic") == "ACCESS_RIGHT_MISSING"
+    assert world.request_consent(
+        members.SHOP, purpose="credit", datasets=["account"], provider=members.IDENTITY
+    ).terms.datasets == ["account"]
 
 
 def test_a_ground_is_ended_within_its_period_and_never_made_to_last_longer(world: GatewayWorld) -> None:

@@ -17,6 +17,7 @@ from tests.support.gateway_world import TIMEOUT_S, GatewayWorld
 
 SHOP, BANK = str(members.SHOP), str(members.BANK)
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+GET_ACCOUNT = "/lienthong.api.identity.v1.IdentityService/GetAccount"
 BY_OFFICER = CallContext("", officer=members.ADMINISTRATOR).metadata()
 CONSENT = LegalBasis.LEGAL_BASIS_CONSENT
 CONTRACT = LegalBasis.LEGAL_BASIS_CONTRACT
@@ -56,8 +57,13 @@ def grant(stub: AdministrationServiceStub, **changes: Any) -> AccessRight:  # no
     return stub.GrantAccessRight(request, metadata=BY_OFFICER, timeout=TIMEOUT_S).access_right
 
 
-def withdraw(stub: AdministrationServiceStub, consumer: str = SHOP, method: str = GET_CITIZEN) -> AccessRight:
-    request = pb.WithdrawAccessRightRequest(consumer=consumer, method=method, purpose=members.MARKETING.code)
+def withdraw(
+    stub: AdministrationServiceStub,
+    consumer: str = SHOP,
+    method: str = GET_CITIZEN,
+    purpose: str = members.MARKETING.code,
+) -> AccessRight:
+    request = pb.WithdrawAccessRightRequest(consumer=consumer, method=method, purpose=purpose)
     return stub.WithdrawAccessRight(request, metadata=BY_OFFICER, timeout=TIMEOUT_S).access_right
 
 

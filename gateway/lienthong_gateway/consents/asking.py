@@ -51,7 +51,7 @@ class AskingAnswers:
         provider: IdentityProvider,
     ) -> None:
         self._registration = registration
-        self._provider_datasets = _datasets_by_provider(contracts)
+        self._contracts = contracts
         self._records = records
         self._provider = provider
 
@@ -172,8 +172,8 @@ class AskingAnswers:
             uses_per=uses_per,
             retention=terms.retention_of(request.retention.seconds) if request.HasField("retention") else None,
         )
-        known = self._provider_datasets.get(asked.provider, frozenset())
-        rules.check_terms(asked, purpose, known, self._registration.value, self._records.now())
+        provided = {path: each for path, each in self._contracts.items() if str(each.provider) == asked.provider}
+        rules.check_terms(asked, purpose, provided, self._registration.value, self._records.now())
         return asked
 
 
@@ -196,11 +196,3 @@ def new_consent(consent_id: str, request: StoredRequest, approvals: Sequence[App
         revoked_at=None,
         account_level=acting.account_level,
     )
-
-
-def _datasets_by_provider(contracts: Mapping[str, MethodContract]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for contract in contracts.values():
-        provider = str(contract.provider)
-        found[provider] = found.get(provider, frozenset()) | contract.datasets.keys()
-    return found

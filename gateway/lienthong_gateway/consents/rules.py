@@ -1,6 +1,7 @@
 """Requests and consents, and what may be done with them. Pure: time and facts are arguments."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.errors import denied, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
+from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import UseLimit
 from lienthong_gateway.paging import Place
 from lienthong_gateway.registration import Purpose, Registration
@@ -115,9 +117,13 @@ def purpose_of(code: str, registration: Registration) -> Purpose:
 
 
 def check_terms(
-    terms: Terms, purpose: Purpose, provider_datasets: frozenset[str], registration: Registration, now: datetime
+    terms: Terms,
+    purpose: Purpose,
+    contracts: Mapping[str, MethodContract],
+    registration: Registration,
+    now: datetime,
 ) -> None:
-    """Refuse what may not be asked for.
+    """Refuse what may not be asked for; `contracts` are those of the provider, by method.
 
     Refused: PERSONAL_NUMBER_INVALID, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED, ACCESS_RIGHT_MISSING.
     """
@@ -126,17 +132,21 @@ def check_terms(
         raise not_found(
             "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
         )
-    _check_datasets(terms, provider_datasets, purpose)
-    if not any(
-        str(right.consumer) == terms.consumer
+    _check_datasets(terms, frozenset(name for each in contracts.values() for name in each.datasets), purpose)
+    rights = (
+        right
+        for right in registration.access_rights.values()
+        if str(right.consumer) == terms.consumer
         and right.purpose == terms.purpose
+        and right.method in contracts
         and LegalBasis.LEGAL_BASIS_CONSENT in right.legal_bases
         and right.in_force(now)
-        for right in registration.access_rights.values()
-    ):
+    )
+    readable = {name for right in rights for name in right.datasets & contracts[right.method].datasets.keys()}
+    if unreadable := terms.datasets - readable:
         message = (
-            f"{terms.consumer} has no right to call anything on consent for purpose {terms.purpose}, so it may not ask "
-            "for consent either."
+            f"{terms.consumer} has no right to read {', '.join(sorted(unreadable))} of {terms.provider} on consent for "
+            f"purpose {terms.purpose}, so it may not ask for consent either."
         )
         raise denied("ACCESS_RIGHT_MISSING", message)
 

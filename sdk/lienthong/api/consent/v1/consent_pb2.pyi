@@ -424,7 +424,9 @@ class RequestConsentRequest(_message.Message):
     """What you do it for, such as a dossier code: at most 128 printable ASCII characters, nothing personal."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Datasets, by name, each of this provider and each registered as needed for the purpose."""
+        """Datasets, by name, each of this provider, each registered as needed for the purpose, and each one that a right of
+        yours on consent for the purpose lets you read there.
+        """
 
     @_builtins.property
     def valid_for(self) -> _duration_pb2.Duration:
