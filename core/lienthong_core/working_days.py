@@ -17,10 +17,16 @@ _DATED_HOLIDAYS = frozenset(
         # Giỗ Tổ Hùng Vương, the 10th of the third lunar month: 26 April 2026, a Sunday, made up for on Monday [M].
         date(2026, 4, 27),
         date(2027, 4, 16),
+        # National Day's second day, which is the one before or after: 1 September in 2026 [M].
+        date(2026, 9, 1),
+        # Tết Đinh Mùi: the new year is Saturday 6 February 2027. Whether five days are off from the day before it or
+        # from two days before had to be decided by the government and was not known here: these are off either way,
+        # the weekend made up for [M].
+        *(date(2027, 2, day) for day in (5, 8, 9, 10)),
     }
 )
-"""Holidays of the lunar calendar. Tết 2027 (new year on 6 February) is not in it: which days around it are off had to
-be decided by the government and was not known here. Days made up for or swapped by such decisions are left out too."""
+"""Holidays whose days differ from year to year. Other days made up for or swapped by the government's decisions are
+left out, and so is National Day's second day in 2027."""
 
 
 def civil_date(time: datetime) -> date:

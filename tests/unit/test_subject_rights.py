@@ -89,8 +89,9 @@ def test_the_terms_are_those_of_the_decree(kind: Kind.ValueType, alone: int, thi
     [
         (date(2026, 11, 20), date(2026, 11, 24)),  # a Friday: over the weekend
         (date(2026, 11, 21), date(2026, 11, 24)),  # a Saturday
-        (date(2026, 8, 31), date(2026, 9, 3)),  # over National Day
+        (date(2026, 8, 31), date(2026, 9, 4)),  # over both days of National Day
         (date(2026, 2, 13), date(2026, 2, 24)),  # over Tết
+        (date(2027, 2, 4), date(2027, 2, 12)),  # over Tết
     ],
 )
 def test_the_first_reply_is_due_in_two_working_days(day: date, reply: date) -> None:

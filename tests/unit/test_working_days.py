@@ -47,7 +47,8 @@ def test_as_many_working_days_pass_as_were_added(day: date, count: int) -> None:
         (date(2026, 2, 13), 3, date(2026, 2, 25)),  # over Tết
         (date(2026, 4, 24), 3, date(2026, 5, 4)),  # over Hùng Kings' day made up for, 30 April and 1 May
         (date(2026, 12, 31), 1, date(2027, 1, 4)),  # over new year's day, a Friday
-        (date(2026, 9, 1), 1, date(2026, 9, 3)),  # over National Day
+        (date(2026, 8, 31), 1, date(2026, 9, 3)),  # over both days of National Day
+        (date(2027, 2, 4), 1, date(2027, 2, 11)),  # over what is off at Tết however the government decides
         (date(2027, 4, 15), 1, date(2027, 4, 19)),  # over Hùng Kings' day, a Friday
     ],
 )
