@@ -129,11 +129,14 @@ def test_a_state_bodys_own_procedure_needs_no_consent_and_is_recorded_as_such(wo
     assert (entry["officer"], entry["consent_id"]) == (members.OFFICER, "")
 
 
-def test_the_party_that_a_system_acts_for_is_passed_on_to_the_provider(world: GatewayWorld) -> None:
+def test_the_party_that_a_system_acts_for_is_passed_on_to_the_provider_and_shown_to_the_citizen(
+    world: GatewayWorld,
+) -> None:
     update_residence(world, replace(BY_LAW, represented_party="GOV/G01.99"))
 
     (call,) = world.population.calls
     assert call.metadata[Header.REPRESENTED_PARTY] == "GOV/G01.99"
+    assert world.accesses()[1].represented_party == "GOV/G01.99"
 
 
 def test_the_citizen_sees_who_accessed_her_data_and_who_was_refused(world: GatewayWorld) -> None:

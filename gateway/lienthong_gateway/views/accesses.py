@@ -103,6 +103,7 @@ def _access(registration: CurrentRegistration, log_index: int, leaf: Leaf) -> pb
         datasets_withheld=leaf["datasets_withheld"],
         fields_released=leaf["fields_released"],
         reason=leaf["reason"],
+        represented_party=leaf["represented_party"],
     )
 
 

@@ -127,6 +127,7 @@ class Access(_message.Message):
     DATASETS_WITHHELD_FIELD_NUMBER: _builtins.int
     FIELDS_RELEASED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    REPRESENTED_PARTY_FIELD_NUMBER: _builtins.int
     log_index: _builtins.int
     """Place of the entry in the log, from 0."""
     event: Global___LogEvent.ValueType
@@ -159,6 +160,8 @@ class Access(_message.Message):
     """Stable reason of a refusal; empty for an exchange. For a consent event, what happened, such as `CONSENT_GIVEN`. For a
     reading of the log, which of the filter's fields were set, such as `FILTER consumer purpose`.
     """
+    represented_party: _builtins.str
+    """Whom the system acted for, as it said: class and code, such as `GOV/G09`; empty if for its own member."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -196,10 +199,11 @@ class Access(_message.Message):
         datasets_withheld: _abc.Iterable[_builtins.str] | None = ...,
         fields_released: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
+        represented_party: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "consumer", b"consumer", "consumer_name", b"consumer_name", "datasets_released", b"datasets_released", "datasets_withheld", b"datasets_withheld", "event", b"event", "exchange_id", b"exchange_id", "fields_released", b"fields_released", "legal_basis", b"legal_basis", "legal_reference", b"legal_reference", "log_index", b"log_index", "method", b"method", "officer", b"officer", "provider", b"provider", "purpose", b"purpose", "purpose_title_vi", b"purpose_title_vi", "reason", b"reason", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "consumer", b"consumer", "consumer_name", b"consumer_name", "datasets_released", b"datasets_released", "datasets_withheld", b"datasets_withheld", "event", b"event", "exchange_id", b"exchange_id", "fields_released", b"fields_released", "legal_basis", b"legal_basis", "legal_reference", b"legal_reference", "log_index", b"log_index", "method", b"method", "officer", b"officer", "provider", b"provider", "purpose", b"purpose", "purpose_title_vi", b"purpose_title_vi", "reason", b"reason", "represented_party", b"represented_party", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
