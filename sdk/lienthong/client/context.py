@@ -34,7 +34,7 @@ class Header(StrEnum):
     DIGEST_KEY = "lienthong-digest-key"
     """In every answer: the key, hex, with which the log's digests of this request and answer can be made again."""
     DATASETS_RELEASED = "lienthong-datasets-released"
-    """In every answer: comma-separated names of the datasets that were released."""
+    """In every answer: comma-separated names of the datasets that were released, those that hold nothing included."""
     DATASETS_WITHHELD = "lienthong-datasets-withheld"
     """In every answer: comma-separated names of the datasets that the provider answered and the gateway withheld."""
 

@@ -168,7 +168,7 @@ class Access(_message.Message):
 
     @_builtins.property
     def datasets_released(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Datasets that were released."""
+        """Datasets that were released. One of which the provider holds nothing counts: that much was told."""
 
     @_builtins.property
     def datasets_withheld(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
