@@ -208,6 +208,14 @@ def test_without_a_token_the_level_of_the_approval_counts() -> None:
     refused("ACCOUNT_LEVEL_TOO_LOW", DENIED, consent(level=1), holder=None)
 
 
+def test_without_a_token_a_consent_of_the_level_needed_counts_before_one_that_allows_more() -> None:
+    more = consent(("identity.basic", "residence"), level=1)
+    enough = replace(consent(), consent_id="enough")
+
+    assert decided(more, enough, holder=None).consent_id == "enough"
+    assert decided(more, enough).consent_id == more.consent_id
+
+
 def test_a_token_of_another_citizen_is_refused() -> None:
     refused("SUBJECT_MISMATCH", DENIED, consent(), holder=TokenHolder("099190000002", 2))
 

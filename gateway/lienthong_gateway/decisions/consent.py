@@ -37,10 +37,16 @@ def decide_by_consent(
         raise denied("CONSENT_NOT_APPLICABLE", message)
     if holder is not None:
         _check_holder(contract, subject, holder)
-    consent = _covering(consents, contract, right, claim.purpose, now)
-    if holder is None:
-        # A consent can be used while the citizen is away; then the level she approved it with is what counts.
-        _check_level(contract, consent.account_level)
+    # A consent can be used while the citizen is away; then the level she approved it with is what counts.
+    level = contract.policy.account_level if holder is None else 0
+    consent = _covering(consents, contract, right, claim.purpose, level, now)
+    if consent.account_level < level:
+        message = (
+            f"{contract.path} needs an e-identity account of level {level} and the consent was approved with level "
+            f"{consent.account_level}; the citizen raises it in person at the police. Then send her token, or ask her "
+            "again with RequestConsent."
+        )
+        raise denied("ACCOUNT_LEVEL_TOO_LOW", message)
     datasets = consent.datasets & right.datasets & contract.datasets.keys()
     # One that begins later may allow more; clocks differ, and can be set back.
     beginnings = [other.approved_at for other in consents if other.approved_at > now]
@@ -52,21 +58,22 @@ def _check_holder(contract: MethodContract, subject: str, holder: TokenHolder) -
     if holder.personal_number != subject:
         message = "The access token is one citizen's and the request is about another; ask about the token's citizen."
         raise denied("SUBJECT_MISMATCH", message)
-    _check_level(contract, holder.account_level)
-
-
-def _check_level(contract: MethodContract, level: int) -> None:
     needed = contract.policy.account_level
-    if level < needed:
+    if holder.account_level < needed:
         message = (
-            f"{contract.path} needs an e-identity account of level {needed} and the citizen has level {level}; "
-            "she raises it in person at the police."
+            f"{contract.path} needs an e-identity account of level {needed} and the citizen has logged in with level "
+            f"{holder.account_level}; she raises it in person at the police, and logs in again."
         )
         raise denied("ACCOUNT_LEVEL_TOO_LOW", message)
 
 
 def _covering(
-    consents: Sequence[StoredConsent], contract: MethodContract, right: AccessRight, purpose: str, now: datetime
+    consents: Sequence[StoredConsent],
+    contract: MethodContract,
+    right: AccessRight,
+    purpose: str,
+    level: int,
+    now: datetime,
 ) -> StoredConsent:
     wanted = right.datasets & contract.datasets.keys()
     usable = [
@@ -77,7 +84,13 @@ def _covering(
     if usable:
         # Of those that allow as much, one that is not used up by it.
         return max(
-            usable, key=lambda consent: (len(consent.datasets & wanted), consent.limit is None, consent.approved_at)
+            usable,
+            key=lambda consent: (
+                consent.account_level >= level,
+                len(consent.datasets & wanted),
+                consent.limit is None,
+                consent.approved_at,
+            ),
         )
     raise _why_not(consents, contract, wanted, purpose, now)
 
