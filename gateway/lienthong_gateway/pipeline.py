@@ -228,7 +228,11 @@ async def _next(messages: AsyncGenerator[bytes], watch: StepWatch) -> bytes | No
 def _minimised(decision: Decision, message: bytes, trace: Trace, watch: StepWatch) -> Released:
     contract = decision.question.contract
     with watch.step("minimise"):
-        released = minimise(contract, read_answer(contract, message, trace.subject), decision.grant.datasets)
+        answer = read_answer(contract, message, decision.question.subject)
+        if not trace.commitments:
+            # She may have been asked for by a former number, under which she would not find it.
+            trace.subject = contract.named_by(answer) or trace.subject
+        released = minimise(contract, answer, decision.grant.datasets)
         trace.digests.answered(released.message)
     return released
 

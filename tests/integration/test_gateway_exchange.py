@@ -16,7 +16,7 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.api.population.v1 import population_pb2 as pb
-from lienthong.api.population.v1.citizen_pb2 import Citizen, Residence
+from lienthong.api.population.v1.citizen_pb2 import Citizen, FormerNumber, Household, HouseholdMember, Residence
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong.client import CallContext, Header, Receipt, explain
@@ -153,6 +153,24 @@ def test_the_citizen_sees_who_accessed_her_data_and_who_was_refused(world: Gatew
     assert list(read.datasets_released) == ["identity.basic"]
     assert (updated.officer, updated.legal_basis) == (members.OFFICER, LegalBasis.LEGAL_BASIS_STATE_BODY)
     assert updated.legal_reference == DOSSIER
+
+
+def test_a_citizen_sees_who_asked_about_her_by_a_number_that_she_had_before(world: GatewayWorld) -> None:
+    before = [FormerNumber(personal_number="099189000001")]
+    record, household = citizen(), Household(members=[HouseholdMember(personal_number=LAN)])
+    record.former_numbers.extend(before)
+    world.population.answer("GetCitizen", pb.GetCitizenResponse(citizen=record))
+    world.population.answer(
+        "GetHousehold", pb.GetHouseholdResponse(household=household, former_numbers=before, personal_number=LAN)
+    )
+    context = CallContext("integration-test", legal_basis="state_19_1_c", legal_reference="TEST-1", officer="officer-1")
+    metadata, number = context.metadata(), before[0].personal_number
+    stub = PopulationServiceStub(world.channel(members.YOUR_SYSTEM))
+
+    stub.GetCitizen(pb.GetCitizenRequest(personal_number=number), metadata=metadata, timeout=TIMEOUT_S)
+    stub.GetHousehold(pb.GetHouseholdRequest(personal_number=number), metadata=metadata, timeout=TIMEOUT_S)
+
+    assert [access.method.rpartition("/")[2] for access in world.accesses()[1:]] == ["GetHousehold", "GetCitizen"]
 
 
 def test_a_citizen_sees_nothing_of_others(world: GatewayWorld) -> None:

@@ -77,14 +77,17 @@ class PopulationServicer(population_pb2_grpc.PopulationServiceServicer):
 
     def GetHousehold(self, request: GetHouseholdRequest, context: grpc.ServicerContext) -> GetHouseholdResponse:
         """Return the household a citizen is registered in."""
-        record = self._store.household(check_personal_number(request.personal_number))
+        number = check_personal_number(request.personal_number)
+        record = self._store.household(number)
         if record is None:
             raise citizen_unknown()
         if not record.members:
             message = "The register holds no household for this citizen; ask for her residence with GetCitizen."
             raise not_found("HOUSEHOLD_UNKNOWN", message)
         return GetHouseholdResponse(
-            household=household_message(record.members), former_numbers=former_numbers(record.former_numbers)
+            household=household_message(record.members),
+            former_numbers=former_numbers(record.former_numbers),
+            personal_number=record.personal_number if record.personal_number != number else "",
         )
 
     def VerifyRelationship(

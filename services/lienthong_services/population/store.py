@@ -68,7 +68,10 @@ _MEMBER_COLUMNS = (
 )
 _HOUSEHOLD = (
     select(
-        *_prefixed(HOUSEHOLD, "household_"), *_columns(_MEMBER, *_MEMBER_COLUMNS), *_prefixed(FORMER_NUMBER, "former_")
+        CITIZEN.c.personal_number.label("holder_number"),
+        *_prefixed(HOUSEHOLD, "household_"),
+        *_columns(_MEMBER, *_MEMBER_COLUMNS),
+        *_prefixed(FORMER_NUMBER, "former_"),
     )
     .outerjoin_from(CITIZEN, HOUSEHOLD, HOUSEHOLD.c.household_number == CITIZEN.c.household_number)
     .outerjoin(_MEMBER, _MEMBER.c.household_number == HOUSEHOLD.c.household_number)
@@ -100,9 +103,11 @@ class CitizenRecord:
 class HouseholdRecord:
     """The members of a citizen's household, the head first, each beside the household (`household_...`).
 
-    No member: she is registered in no household. `former_numbers` (`former_...`) are her own, not the members'.
+    No member: she is registered in no household. `former_numbers` (`former_...`) are her own, not the members'; so is
+    `personal_number`, the present one.
     """
 
+    personal_number: str
     members: Sequence[Row[Any]]
     former_numbers: Sequence[Row[Any]]
 
@@ -139,7 +144,7 @@ class PopulationStore:
         if not rows:
             return None
         members = {row.citizen_id: row for row in rows if row.household_household_number is not None}
-        return HouseholdRecord(list(members.values()), _former_numbers(rows))
+        return HouseholdRecord(rows[0].holder_number, list(members.values()), _former_numbers(rows))
 
     def kin(self, number: str, related_number: str) -> tuple[Kin, Kin] | None:
         """Return what the records of two citizens say about their relatives, or None if the first is unknown."""

@@ -158,8 +158,10 @@ def test_a_household_says_which_numbers_the_citizen_who_was_asked_for_had_before
     answer = call(population.GetHousehold, GetHouseholdRequest(personal_number=RENUMBERED_BEFORE))
     assert [member.personal_number for member in answer.household.members] == [RENUMBERED]
     assert [former.personal_number for former in answer.former_numbers] == [RENUMBERED_BEFORE, "099151000004"]
+    assert answer.personal_number == RENUMBERED
     other = call(population.GetHousehold, GetHouseholdRequest(personal_number=DAUGHTER))
     assert not other.former_numbers
+    assert not other.personal_number
 
 
 def test_a_citizen_without_a_household_has_none_to_show(population: PopulationServiceStub) -> None:

@@ -180,7 +180,9 @@ class MethodPolicy(_message.Message):
         """Paths of the response fields that can hold the personal number of the citizen the answer is about, such as
         `citizen.personal_number`. One of them must hold the number that was asked for, or nothing of the answer is
         released: so a provider that answers about another citizen is caught. A path may lead through repeated fields, of
-        which one is enough: the members of a household, or the numbers a citizen had before.
+        which one is enough: the members of a household, or the numbers a citizen had before. A path through no repeated
+        field names her by the number that she has now. If she was asked for by a former one, the exchange is recorded as
+        about that, so that she finds it.
         """
 
     def __init__(

@@ -226,6 +226,9 @@ class GetHouseholdResponse(_message.Message):
 
     HOUSEHOLD_FIELD_NUMBER: _builtins.int
     FORMER_NUMBERS_FIELD_NUMBER: _builtins.int
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    personal_number: _builtins.str
+    """Number that she has now, if she was asked about by a former one."""
     @_builtins.property
     def household(self) -> _citizen_pb2.Household:
         """The household the citizen is registered in."""
@@ -239,10 +242,11 @@ class GetHouseholdResponse(_message.Message):
         *,
         household: _citizen_pb2.Household | None = ...,
         former_numbers: _abc.Iterable[_citizen_pb2.FormerNumber] | None = ...,
+        personal_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["household", b"household"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["former_numbers", b"former_numbers", "household", b"household"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["former_numbers", b"former_numbers", "household", b"household", "personal_number", b"personal_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
