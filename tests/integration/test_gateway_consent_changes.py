@@ -298,6 +298,9 @@ def test_a_resumed_consent_has_a_digest_of_its_own(world: GatewayWorld) -> None:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
+        ({"valid_for": timedelta(seconds=1.5)}, "PERIOD_INVALID"),
+        ({"uses": 1, "uses_per": timedelta(seconds=1.5)}, "FREQUENCY_INVALID"),
+        ({"retention": timedelta(seconds=1.5)}, "RETENTION_INVALID"),
         ({"uses": -1}, "FREQUENCY_INVALID"),
         ({"uses": 1_000_001}, "FREQUENCY_INVALID"),
         ({"uses_per": timedelta(minutes=1)}, "FREQUENCY_INVALID"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Connection
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
@@ -155,8 +156,8 @@ class AskingAnswers:
     def _asked(self, call: LocalCall, request: pb.RequestConsentRequest) -> Terms:
         purpose = rules.purpose_of(request.purpose, self._registration.value)
         has_period = request.HasField("valid_for")
-        valid_for = terms.period_of(request.valid_for.seconds) if has_period else terms.DEFAULT_PERIOD
-        per = request.uses_per.seconds if request.HasField("uses_per") else None
+        valid_for = terms.period_of(_whole_seconds(request.valid_for)) if has_period else terms.DEFAULT_PERIOD
+        per = _whole_seconds(request.uses_per) if request.HasField("uses_per") else None
         uses, uses_per = terms.frequency_of(request.uses, per, valid_for)
         asked = Terms(
             subject_number=request.subject_number,
@@ -170,7 +171,7 @@ class AskingAnswers:
             valid_for=valid_for,
             uses=uses,
             uses_per=uses_per,
-            retention=terms.retention_of(request.retention.seconds) if request.HasField("retention") else None,
+            retention=terms.retention_of(_whole_seconds(request.retention)) if request.HasField("retention") else None,
         )
         provided = {path: each for path, each in self._contracts.items() if str(each.provider) == asked.provider}
         rules.check_terms(asked, purpose, provided, self._registration.value, self._records.now())
@@ -196,3 +197,8 @@ def new_consent(consent_id: str, request: StoredRequest, approvals: Sequence[App
         revoked_at=None,
         account_level=acting.account_level,
     )
+
+
+def _whole_seconds(length: Duration) -> int:
+    """Return a length of time; 0, which none may have, if it is not whole seconds."""
+    return 0 if length.nanos else length.seconds

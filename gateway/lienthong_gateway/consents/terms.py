@@ -83,7 +83,7 @@ class Terms:
 def period_of(seconds: int) -> timedelta:
     """Return how long a consent asked for so many seconds lasts; refused with PERIOD_INVALID if that is not allowed."""
     if not 0 < seconds <= LONGEST_PERIOD.total_seconds():
-        message = f"A consent lasts at least one second and at most {LONGEST_PERIOD.days} days; ask for such a period."
+        message = f"A consent lasts whole seconds, at least one and at most {LONGEST_PERIOD.days} days; ask for that."
         raise invalid("PERIOD_INVALID", message)
     return timedelta(seconds=seconds)
 
@@ -96,7 +96,7 @@ def frequency_of(uses: int, per: int | None, valid_for: timedelta) -> tuple[int,
     if per is None:
         return uses, None
     if not uses or not 0 < per <= valid_for.total_seconds():
-        message = "`uses_per` goes with `uses`, and is at least one second and at most the consent's own period."
+        message = "`uses_per` goes with `uses`: whole seconds, at least one and at most the consent's own period."
         raise invalid("FREQUENCY_INVALID", message)
     return uses, timedelta(seconds=per)
 
@@ -105,8 +105,8 @@ def retention_of(seconds: int) -> timedelta:
     """Return how long the consumer keeps what it reads; refused with RETENTION_INVALID."""
     if not 0 < seconds <= LONGEST_RETENTION.total_seconds():
         message = (
-            f"Data are kept at least one second and at most {LONGEST_RETENTION.days:,} days; leave `retention` out to "
-            "keep them until the purpose is served."
+            f"Data are kept whole seconds, at least one and at most {LONGEST_RETENTION.days:,} days; leave `retention` "
+            "out to keep them until the purpose is served."
         )
         raise invalid("RETENTION_INVALID", message)
     return timedelta(seconds=seconds)

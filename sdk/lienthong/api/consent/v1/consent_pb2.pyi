@@ -430,7 +430,7 @@ class RequestConsentRequest(_message.Message):
 
     @_builtins.property
     def valid_for(self) -> _duration_pb2.Duration:
-        """How long the consent is to last: more than zero, at most 366 days. Unset: 1 hour."""
+        """How long the consent is to last: whole seconds, at least one, at most 366 days. Unset: 1 hour."""
 
     @_builtins.property
     def uses_per(self) -> _duration_pb2.Duration:

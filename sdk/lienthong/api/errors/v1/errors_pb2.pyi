@@ -116,7 +116,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DATASET_NOT_NEEDED: _ErrorReason.ValueType  # 71
     """INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may not be asked for."""
     ERROR_REASON_PERIOD_INVALID: _ErrorReason.ValueType  # 72
-    """INVALID_ARGUMENT: a consent lasts more than zero and at most 366 days."""
+    """INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
     ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 73
     """NOT_FOUND: no such provider is registered."""
     ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 80
@@ -198,9 +198,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONSENT_ENDED: _ErrorReason.ValueType  # 101
     """FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
     ERROR_REASON_FREQUENCY_INVALID: _ErrorReason.ValueType  # 102
-    """INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+    """INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period,
+    which is whole seconds.
+    """
     ERROR_REASON_RETENTION_INVALID: _ErrorReason.ValueType  # 103
-    """INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+    """INVALID_ARGUMENT: what was read is kept whole seconds, more than zero and at most 36,600 days."""
     ERROR_REASON_PURPOSE_REFERENCE_INVALID: _ErrorReason.ValueType  # 104
     """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
     ERROR_REASON_CONSENT_PAUSED: _ErrorReason.ValueType  # 105
@@ -316,7 +318,7 @@ ERROR_REASON_DATASET_UNKNOWN: ErrorReason.ValueType  # 70
 ERROR_REASON_DATASET_NOT_NEEDED: ErrorReason.ValueType  # 71
 """INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may not be asked for."""
 ERROR_REASON_PERIOD_INVALID: ErrorReason.ValueType  # 72
-"""INVALID_ARGUMENT: a consent lasts more than zero and at most 366 days."""
+"""INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
 ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 73
 """NOT_FOUND: no such provider is registered."""
 ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 80
@@ -398,9 +400,11 @@ ERROR_REASON_APPROVAL_REPLAYED: ErrorReason.ValueType  # 100
 ERROR_REASON_CONSENT_ENDED: ErrorReason.ValueType  # 101
 """FAILED_PRECONDITION: the consent was revoked or its period is over, so it can be neither paused nor resumed."""
 ERROR_REASON_FREQUENCY_INVALID: ErrorReason.ValueType  # 102
-"""INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period."""
+"""INVALID_ARGUMENT: a consent is used 1 to 1,000,000 times, in all or in a length of time within its period,
+which is whole seconds.
+"""
 ERROR_REASON_RETENTION_INVALID: ErrorReason.ValueType  # 103
-"""INVALID_ARGUMENT: what was read is kept more than zero and at most 36,600 days."""
+"""INVALID_ARGUMENT: what was read is kept whole seconds, more than zero and at most 36,600 days."""
 ERROR_REASON_PURPOSE_REFERENCE_INVALID: ErrorReason.ValueType  # 104
 """INVALID_ARGUMENT: the purpose's reference is longer than 128 characters, or not printable ASCII."""
 ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
