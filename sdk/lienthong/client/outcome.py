@@ -32,7 +32,11 @@ class Receipt:
 
     @classmethod
     def of(cls, trailing_metadata: Iterable[tuple[str, str | bytes]]) -> Self:
-        """Read a call's trailing metadata; raises KeyError if it did not come from a gateway."""
+        """Read a call's trailing metadata.
+
+        Raises KeyError if no gateway passed the call on: calls that the gateway answers itself, such as RequestConsent,
+        are entries of its log as well, which ListAccesses with `as_consumer` lists, but they release no data.
+        """
         # What is no text is gRPC's own, such as a refusal's details.
         values = {key: value for key, value in trailing_metadata if isinstance(value, str)}
         return cls(
