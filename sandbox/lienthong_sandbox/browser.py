@@ -33,12 +33,17 @@ class Browser:
     """Keeps cookies, trusts the sandbox's authority, and stops where an address leaves the hosts it may visit."""
 
     def __init__(self, authority: bytes) -> None:
-        context = ssl.create_default_context(cadata=authority.decode())
-        self._client = httpx2.Client(verify=context, timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False)
+        self._context = ssl.create_default_context(cadata=authority.decode())
+        self._client = self._opened(httpx2.Cookies())
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def rest(self) -> None:
+        """Close the connections until the next page is wanted; cookies are kept."""
+        self._client.close()
+        self._client = self._opened(self._client.cookies)
 
     def cookie(self, name: str) -> str:
         """Return a cookie's value; raises KeyError if it is not set."""
@@ -52,6 +57,11 @@ class Browser:
         """Send the page's form with its hidden fields and `values`; then as `visit`."""
         response = self._client.post(urljoin(page.url, page.action), data={**page.hidden, **values})
         return self._follow(response, stop_at)
+
+    def _opened(self, cookies: httpx2.Cookies) -> httpx2.Client:
+        return httpx2.Client(
+            verify=self._context, cookies=cookies, timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False
+        )
 
     def _follow(self, response: httpx2.Response, stop_at: str) -> Page:
         for _ in range(_MOST_REDIRECTS):

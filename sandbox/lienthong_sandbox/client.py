@@ -35,6 +35,7 @@ class SystemClient:
         self._registration = registration
         self._endpoints = endpoints
         self._undo = ExitStack()
+        self.is_closed = False
         self.channel = self.channel_to(endpoints.gateway)
 
     @classmethod
@@ -60,7 +61,6 @@ class SystemClient:
         self._undo.callback(visitor.browser.close)
         scope = "openid profile rights" if rights else "openid profile"
         login = OidcLogin(self._registration, self._endpoints.identity_url, self.tls.authority, scope)
-        self._undo.callback(login.close)
         return CitizenSession(self, visitor, login.log_in(visitor).access_token, login)
 
     def channel_to(self, address: str) -> grpc.Channel:
@@ -69,6 +69,7 @@ class SystemClient:
 
     def close(self) -> None:
         """Close every channel and connection."""
+        self.is_closed = True
         self._undo.close()
 
 

@@ -77,12 +77,7 @@ class OidcLogin:
         self._registration = registration
         self._scope = scope
         self._issuer = issuer
-        context = ssl.create_default_context(cadata=authority.decode())
-        self._client = httpx2.Client(verify=context, timeout=_TIMEOUT_S, trust_env=False)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        self._context = ssl.create_default_context(cadata=authority.decode())
 
     def log_in(self, citizen: Citizen, details: Sequence[Mapping[str, Any]] = (), *, approve: bool = True) -> Tokens:
         """Log a citizen in, asking her for the consents in `details` (RFC 9396 `authorization_details`).
@@ -104,7 +99,11 @@ class OidcLogin:
             **({"authorization_details": json.dumps(list(details))} if details else {}),
         }
         url = f"{self._issuer}/authorize?{urlencode(parameters)}"
-        redirect = citizen.answer(url, stop_at=self._registration.redirect_uri, approve=approve)
+        try:
+            redirect = citizen.answer(url, stop_at=self._registration.redirect_uri, approve=approve)
+        finally:
+            # Whoever logs in many citizens would run out of files, and they seldom come back soon.
+            citizen.browser.rest()
         answer = {name: values[0] for name, values in parse_qs(urlsplit(redirect.url).query).items()}
         if "error" in answer or answer.get("state") != state:
             raise LoginRefused(f"{answer.get('error', 'another state')}: {answer.get('error_description', '')}")
@@ -119,7 +118,8 @@ class OidcLogin:
             "code_verifier": verifier,
         }
         basic = (registration.client_id, registration.client_secret)
-        response = self._client.post(f"{self._issuer}/token", data=form, auth=basic)
+        with httpx2.Client(verify=self._context, timeout=_TIMEOUT_S, trust_env=False) as client:
+            response = client.post(f"{self._issuer}/token", data=form, auth=basic)
         body = response.json()
         if response.status_code != HTTPStatus.OK:
             raise LoginRefused(f"{body.get('error')}: {body.get('error_description', '')}")

@@ -51,6 +51,7 @@ class Sandbox:
         self._otlp_endpoint = otlp_endpoint
         self._undo = ExitStack()
         self._started: tuple[World, Endpoints] | None = None
+        self._systems: dict[str, SystemClient] = {}
 
     @property
     def world(self) -> World:
@@ -81,16 +82,19 @@ class Sandbox:
     def stop(self) -> None:
         """Stop everything, leaving no thread, file or port behind; twice is once."""
         self._started = None
+        self._systems = {}
         self._undo.close()
 
     def system(self, subsystem: str) -> SystemClient:
-        """Return one of the registered systems to act as, such as `ekyc`; it is closed with the sandbox.
+        """Return one of the registered systems to act as, such as `ekyc`: the same each time, until it is closed.
 
-        Raises KeyError if no such client system is registered.
+        It is closed with the sandbox. Raises KeyError if no such client system is registered.
         """
         world, endpoints = self._running()
-        client = SystemClient.of(subsystem, world, endpoints)
-        self._undo.callback(client.close)
+        client = self._systems.get(subsystem)
+        if client is None or client.is_closed:
+            client = self._systems[subsystem] = SystemClient.of(subsystem, world, endpoints)
+            self._undo.callback(client.close)
         return client
 
     def log(self) -> list[dict[str, Any]]:

@@ -74,6 +74,24 @@ def test_a_sandbox_leaves_no_thread_process_file_or_port_behind(
     assert all(can_be_bound(address) for address in addresses)
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_sandbox_that_a_whole_suite_shares_does_not_hold_more_files_with_every_test() -> None:
+    with Sandbox(citizens=100) as sandbox:
+        consented_name(sandbox)
+        sandbox.log()
+        before = open_files()
+        for _ in range(10):
+            consented_name(sandbox)
+            sandbox.log()
+        # A few more than before may be of a connection that the other side has not closed yet.
+        assert open_files() < before + 10
+        sandbox.system("ekyc").close()
+        assert consented_name(sandbox) == "Nguyễn Thị Mai"
+
+
 def test_two_sandboxes_at_once_do_not_disturb_each_other() -> None:
     with Sandbox(citizens=100) as one, Sandbox(citizens=100) as other, ThreadPoolExecutor(2) as pool:
         names = list(pool.map(consented_name, (one, other)))
