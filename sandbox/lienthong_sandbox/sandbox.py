@@ -66,8 +66,11 @@ class Sandbox:
     def start(self, tell: Callable[[str], None] = lambda _step: None) -> Self:
         """Start everything; `tell` hears what is being done.
 
-        Raises OSError if a fixed port is taken, FolderInUseError if another sandbox runs on `data`.
+        Raises OSError if a fixed port is taken, FolderInUseError if another sandbox runs on `data`, RuntimeError if
+        this one runs already.
         """
+        if self._started is not None:
+            raise RuntimeError("the sandbox runs already; call stop() first, or make another Sandbox()")
         with ExitStack() as undo:
             folder = self._data or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lienthong-")))
             undo.enter_context(held(folder))

@@ -237,6 +237,15 @@ def test_a_taken_port_is_said_and_nothing_is_left_running(listens: bool) -> None
         assert left_behind(before) == set()
 
 
+def test_a_sandbox_that_runs_cannot_be_started_again_and_goes_on() -> None:
+    before = set(threading.enumerate())
+    with Sandbox(citizens=100) as sandbox:
+        with pytest.raises(RuntimeError, match=r"runs already; call stop\(\) first"):
+            sandbox.start()
+        assert sandbox.log()
+    assert left_behind(before) == set()
+
+
 def test_using_a_sandbox_that_does_not_run_says_how_to_start_it() -> None:
     with pytest.raises(RuntimeError, match="with Sandbox"):
         Sandbox().system("ekyc")
