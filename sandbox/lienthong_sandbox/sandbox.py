@@ -46,7 +46,8 @@ class Sandbox:
         """
         self.clock = SandboxClock()
         self._filling = Filling(seed, citizens)
-        self._data = data
+        # Tests change the folder that they work in.
+        self._data = data.absolute() if data else None
         self._first_port = first_port
         self._otlp_endpoint = otlp_endpoint
         self._undo = ExitStack()

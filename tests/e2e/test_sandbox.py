@@ -246,6 +246,14 @@ def test_a_sandbox_that_runs_cannot_be_started_again_and_goes_on() -> None:
     assert left_behind(before) == set()
 
 
+def test_a_relative_data_folder_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(citizens=100, data=Path("world")) as sandbox:
+        monkeypatch.chdir("/")
+        assert sandbox.log()
+        assert sandbox.world.folder == tmp_path / "world"
+
+
 def test_using_a_sandbox_that_does_not_run_says_how_to_start_it() -> None:
     with pytest.raises(RuntimeError, match="with Sandbox"):
         Sandbox().system("ekyc")
