@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     DateTime,
@@ -71,7 +72,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def sqlite_url(file: Path) -> str:
     """Return the address of a SQLite database in `file`."""
-    return f"sqlite:///{file}"
+    # A folder's name may hold what would mean something else in an address.
+    return str(URL.create("sqlite", database=str(file)))
 
 
 def open_database(url: str, metadata: MetaData, *, version: int) -> Engine:

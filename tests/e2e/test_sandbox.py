@@ -254,6 +254,14 @@ def test_a_relative_data_folder_stays_where_it_was_named(tmp_path: Path, monkeyp
         assert sandbox.world.folder == tmp_path / "world"
 
 
+def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "Liên Thông: 50%41 [1]? #2"
+    with Sandbox(citizens=100, data=folder) as sandbox:
+        assert sandbox.log()
+    assert (folder / "gateway" / "gateway.sqlite").exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_using_a_sandbox_that_does_not_run_says_how_to_start_it() -> None:
     with pytest.raises(RuntimeError, match="with Sandbox"):
         Sandbox().system("ekyc")
