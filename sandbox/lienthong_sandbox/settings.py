@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lienthong_gateway.edge.limits import Limits, Rate
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.services import SERVICES
+from lienthong_seeds.population import MOST_CITIZENS
+
+_MOST_PER_SECOND = 1_000_000
 
 
 class ServiceSettings(BaseSettings):
@@ -28,14 +31,14 @@ class ServiceSettings(BaseSettings):
     """Where other services reach the identity provider's pages, if not under the address that browsers see."""
     seed: int = 1
     """Same seed, same people."""
-    citizens: int = 10_000
+    citizens: Annotated[int, Field(ge=1, le=MOST_CITIZENS)] = 10_000
     """How many citizens an empty database is filled with."""
 
     otlp_endpoint: str = ""
     """Where the gateway's traces go over HTTP, such as `http://collector:4318/v1/traces`; empty: none are made."""
     calls_in_flight: Annotated[int, Field(ge=1)] = Limits.calls_in_flight
     """How many calls the gateway works on at once; further ones are refused with a hint (docs/limits.md)."""
-    rate_per_second: Annotated[float, Field(gt=0)] = Limits.rate.per_second
+    rate_per_second: Annotated[float, Field(gt=0, le=_MOST_PER_SECOND)] = Limits.rate.per_second
     """How many calls a second one system may make at the gateway in the long run; twice as many at once."""
 
     def limits(self) -> Limits:

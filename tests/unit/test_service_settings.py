@@ -25,5 +25,15 @@ def test_a_limit_that_lets_nobody_in_is_refused(monkeypatch: pytest.MonkeyPatch,
         ServiceSettings()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("LIENTHONG_CITIZENS", "0"), ("LIENTHONG_CITIZENS", "1000001"), ("LIENTHONG_RATE_PER_SECOND", "inf")],
+)
+def test_what_cannot_be_made_or_counted_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError):
+        ServiceSettings()
+
+
 def test_the_gateways_pages_have_their_usual_address() -> None:
     assert ServiceSettings().endpoints().gateway_url == "https://localhost:7446"
