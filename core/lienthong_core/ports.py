@@ -1,6 +1,7 @@
 """Free ports that stay free until a server takes them."""
 
 import contextlib
+import errno
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ def reserved_port(host: str, port: int = 0) -> Generator[int]:
 
     The holding socket never listens, and it allows a server with SO_REUSEPORT (gRPC's default) to bind beside it. So
     addresses can be handed out before the servers start, and no other process is given the port in between.
-    Raises OSError if somebody else has the port.
+    Raises OSError if somebody else has the port, or it cannot be had for another reason, which the error says.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if port:
@@ -30,4 +31,6 @@ def _bind(to_bind: socket.socket, host: str, port: int) -> None:
     try:
         to_bind.bind((host, port))
     except OSError as error:
-        raise OSError(error.errno, f"port {port} of {host} is taken; choose another") from error
+        taken = "is taken; choose another"
+        why = taken if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+        raise OSError(error.errno, f"port {port} of {host} {why}") from error

@@ -4,6 +4,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from lienthong_core.clock import SystemClock
 from lienthong_core.database import SchemaMismatch
 from lienthong_core.json_lines import write_json_lines
+from lienthong_core.ports import reserved_port
 from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
-from lienthong_sandbox.services import SERVICES, Listen, Setting, service_named
+from lienthong_sandbox.services import SERVICES, Listen, Service, Setting, service_named
 from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
@@ -36,6 +39,25 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
     settings = _settings()
+    with ExitStack() as undo:
+        with _refusing_in_words("not started"):
+            _start(chosen, settings, undo)
+        _log.info("%s ready on port %s", service, chosen.port)
+        stopped.wait()
+
+
+def init(
+    data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
+) -> None:
+    """Make keys, certificates and database passwords for containers, once."""
+    settings = _settings()
+    with _refusing_in_words("not made"):
+        made = prepare(data or settings.data, settings.endpoints().identity_url)
+    typer.echo("world made" if made else "the world is there already")
+
+
+def _start(service: Service, settings: ServiceSettings, undo: ExitStack) -> None:
+    """Start a service; `undo` stops it."""
     world = World(settings.data)
     setting = Setting(
         world,
@@ -45,35 +67,35 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
         settings.limits(),
         settings.otlp_endpoint,
     )
-    database_url = _stored_database_url(world.service_folder(chosen.system))
-    listen = Listen(f"{settings.host}:{chosen.port}", settings.host, chosen.web_port, database_url)
+    database_url = _stored_database_url(world.service_folder(service.system))
+    server = service.make(setting, _listen(service, settings.host, database_url, undo))
+    undo.callback(server.stop)
+    filling = Filling(settings.seed, settings.citizens)
+    filling.fill(server, setting)
+    filling.finish()
+    server.start()
+
+
+def _listen(service: Service, host: str, database_url: str, undo: ExitStack) -> Listen:
+    """Return where a service listens: nobody else does, who would get some of its calls."""
+    for port in filter(None, (service.port, service.web_port)):
+        undo.enter_context(reserved_port(host, port))
+    name = f"[{host}]" if ":" in host else host
+    return Listen(f"{name}:{service.port}", host, service.web_port, database_url)
+
+
+@contextmanager
+def _refusing_in_words(what: str) -> Generator[None]:
+    """Say `what` was not done, and why, if a block cannot do it; raises typer.Exit then."""
     try:
-        server = chosen.make(setting, listen)
+        yield
     except (OSError, SchemaMismatch, CheckpointFault) as error:
-        typer.echo(f"not started: {error}", err=True)
+        typer.echo(f"{what}: {error}", err=True)
         raise typer.Exit(1) from error
     except DBAPIError as error:
         # What it says may hold the database's address and password.
-        typer.echo(f"not started: the database cannot be opened ({type(error.orig).__name__})", err=True)
+        typer.echo(f"{what}: the database cannot be opened ({type(error.orig).__name__})", err=True)
         raise typer.Exit(1) from error
-    try:
-        filling = Filling(settings.seed, settings.citizens)
-        filling.fill(server, setting)
-        filling.finish()
-        server.start()
-        _log.info("%s ready on port %s", service, chosen.port)
-        stopped.wait()
-    finally:
-        server.stop()
-
-
-def init(
-    data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
-) -> None:
-    """Make keys, certificates and database passwords for containers, once."""
-    settings = _settings()
-    made = prepare(data or settings.data, settings.endpoints().identity_url)
-    typer.echo("world made" if made else "the world is there already")
 
 
 def _settings() -> ServiceSettings:
