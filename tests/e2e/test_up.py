@@ -104,6 +104,18 @@ def test_what_up_cannot_start_with_is_said_without_a_traceback(lienthong: str, t
     assert "Not started: the checkpoint carries no valid signature" in refused(lienthong, tmp_path)
 
 
+def test_a_database_that_up_cannot_use_is_said_without_a_traceback(lienthong: str, tmp_path: Path) -> None:
+    with running(lienthong, tmp_path):
+        pass
+    file = tmp_path / "identity" / "identity.sqlite"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        said = "Not started: a database of the folder cannot be used: database is locked"
+        assert refused(lienthong, tmp_path).strip() == said
+    file.write_bytes(b"no database" * 1_000)
+    assert "cannot be used: file is not a database" in refused(lienthong, tmp_path)
+
+
 def refused(lienthong: str, data: Path) -> str:
     command = [lienthong, "up", "--data", str(data), "--first-port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)

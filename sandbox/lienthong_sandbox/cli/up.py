@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import SchemaMismatch
 from lienthong_gateway.log.checkpoint import CheckpointFault
@@ -48,6 +49,8 @@ def up(
         _start(sandbox, console)
     except (OSError, SchemaMismatch, CheckpointFault) as error:
         fail("Not started", error)
+    except DBAPIError as error:
+        fail("Not started", OSError(f"a database of the folder cannot be used: {error.orig}"))
     try:
         _tell(sandbox, console)
         stopped.wait()
