@@ -110,10 +110,11 @@ def test_a_folder_that_does_not_say_where_the_gateway_is_is_named(lienthong: str
     [
         (("grant", *RIGHT, "--basis", "because", "--data", "nowhere"), 2, "because"),
         (("grant", *RIGHT, "--basis", "consent", "--from", "tomorrow", "--data", "nowhere"), 2, "tomorrow"),
+        (("withdraw", *RIGHT, "--officer", "Nguyễn Văn Quản", "--gateway", "localhost:1"), 2, "--officer"),
         (("list",), 2, "--data"),
         (("list", "--data", "nowhere"), 1, "endpoints.json"),
     ],
-    ids=["no basis", "no date", "no gateway", "no such folder"],
+    ids=["no basis", "no date", "no header", "no gateway", "no such folder"],
 )
 def test_a_mistake_on_the_command_line_is_told_without_a_traceback(
     lienthong: str, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str

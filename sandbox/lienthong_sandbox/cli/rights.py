@@ -26,6 +26,14 @@ _DEADLINE_S = 10.0
 _HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
 _WITHDRAWN = "withdrawn"
 
+
+def _officer_id(officer: str) -> str:
+    """Return what can be sent as an officer's id; raises typer.BadParameter if it cannot."""
+    if not (officer.isascii() and officer.isprintable()):
+        raise typer.BadParameter(f"{officer!r} is no id of an officer, which is printable ASCII; a name is none")
+    return officer
+
+
 Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of a running `lienthong up --data`.")]
 Gateway: TypeAlias = Annotated[
     str | None, typer.Option(help="Address of the gateway, `HOST:PORT`; left out: as the folder says.")
@@ -33,7 +41,7 @@ Gateway: TypeAlias = Annotated[
 Certificate: TypeAlias = Annotated[
     Path | None, typer.Option(help="Folder with the administrator's certificate; left out: the one in the folder.")
 ]
-Officer: TypeAlias = Annotated[str, typer.Option(help="The officer who makes the change.")]
+Officer: TypeAlias = Annotated[str, typer.Option(callback=_officer_id, help="The officer who makes the change.")]
 Consumer: TypeAlias = Annotated[str, typer.Argument(help="System, such as `VN-SANDBOX/COM/SHOP01/loyalty`.")]
 Method: TypeAlias = Annotated[str, typer.Argument(help="Full name of the method, with the slash it begins with.")]
 Purpose: TypeAlias = Annotated[str, typer.Argument(help="Code of the purpose.")]
