@@ -102,12 +102,12 @@ class Authority:
         return cls(x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes()), key)
 
     def save(self, folder: Path) -> None:
-        """Write `ca.crt` and `ca.key` (readable by the owner alone) into a folder."""
+        """Write `ca.key` (readable by the owner alone) and then `ca.crt` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "ca.crt").write_bytes(self.certificate)
         key = folder / "ca.key"
         key.touch(mode=0o600)
         key.write_bytes(_private_pem(self._key))
+        (folder / "ca.crt").write_bytes(self.certificate)
 
     @property
     def certificate(self) -> bytes:

@@ -42,6 +42,11 @@ class SandboxClock:
             self._offset = time - datetime.now(UTC)
 
     def advance(self, by: timedelta) -> None:
-        """Go on from `by` later than now."""
+        """Go on from `by` later than now; raises ValueError, and goes on as before, if there is no such time."""
         with self._lock:
-            self._offset += by
+            now = datetime.now(UTC)
+            try:
+                later = now + self._offset + by
+            except OverflowError as error:
+                raise ValueError("the sandbox's clock goes from the year 1 to the year 9999") from error
+            self._offset = later - now

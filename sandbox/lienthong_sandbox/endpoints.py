@@ -46,7 +46,10 @@ class Endpoints:
         """Read them from a world's folder; raises OSError if it does not say them."""
         file = folder / FILE_NAME
         try:
-            return cls(**json.loads(file.read_text(encoding="utf-8")))
+            found = cls(**json.loads(file.read_text(encoding="utf-8")))
+            if "gateway" in found.addresses and {"gateway", "identity"} <= set(found.urls):
+                return found
+            raise ValueError("nothing is done without these services")
         except (TypeError, ValueError) as error:
             raise OSError(f"{file} does not say where the services are; start `lienthong up` on the folder") from error
 

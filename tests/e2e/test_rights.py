@@ -97,7 +97,7 @@ def test_what_the_gateway_refuses_is_told_with_its_reason(vn: Sandbox, rights: R
 
 
 def test_a_folder_that_does_not_say_where_the_gateway_is_is_named(lienthong: str, tmp_path: Path) -> None:
-    for written in ("nothing", "[]", '{"addresses": {}}'):
+    for written in ("nothing", "[]", '{"addresses": {}}', '{"addresses": {}, "urls": {}}'):
         (tmp_path / "endpoints.json").write_text(written, encoding="utf-8")
         command = [lienthong, "rights", "list", "--data", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

@@ -173,7 +173,9 @@ def test_a_consent_whose_period_is_over_is_refused() -> None:
 
 
 def test_a_consent_that_begins_later_is_not_in_force() -> None:
-    refused("CONSENT_EXPIRED", DENIED, replace(consent(), approved_at=NOW + timedelta(seconds=1)))
+    with pytest.raises(Refusal, match="begins later") as caught:
+        decided(replace(consent(), approved_at=NOW + timedelta(seconds=1)))
+    assert caught.value.reason == "CONSENT_EXPIRED"
 
 
 def test_the_newest_consent_says_why_none_is_in_force() -> None:

@@ -119,6 +119,8 @@ def _why_not(
         newest = max(for_purpose, key=lambda consent: consent.approved_at)
         if newest.state_at(now) == ConsentState.CONSENT_STATE_REVOKED:
             return denied("CONSENT_REVOKED", "The citizen has revoked her consent; ask her again with RequestConsent.")
+        if newest.approved_at > now:
+            return denied("CONSENT_EXPIRED", "By the gateway's clock the consent begins later; wait, or set the clock.")
         return denied("CONSENT_EXPIRED", "The consent's period is over; ask the citizen again with RequestConsent.")
     if any(consent.in_force(now) for consent in consents):
         message = f"The citizen consented, but for another purpose than {purpose}; each purpose needs its own consent."

@@ -96,7 +96,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONSENT_REVOKED: _ErrorReason.ValueType  # 61
     """PERMISSION_DENIED: the citizen has revoked the consent."""
     ERROR_REASON_CONSENT_EXPIRED: _ErrorReason.ValueType  # 62
-    """PERMISSION_DENIED: the consent's period is over."""
+    """PERMISSION_DENIED: the consent's period is over, or has not begun by the gateway's clock."""
     ERROR_REASON_CONSENT_FOR_OTHER_PURPOSE: _ErrorReason.ValueType  # 63
     """PERMISSION_DENIED: the citizen consented, but for another purpose."""
     ERROR_REASON_CONSENT_FOR_OTHER_DATASETS: _ErrorReason.ValueType  # 64
@@ -298,7 +298,7 @@ ERROR_REASON_CONSENT_MISSING: ErrorReason.ValueType  # 60
 ERROR_REASON_CONSENT_REVOKED: ErrorReason.ValueType  # 61
 """PERMISSION_DENIED: the citizen has revoked the consent."""
 ERROR_REASON_CONSENT_EXPIRED: ErrorReason.ValueType  # 62
-"""PERMISSION_DENIED: the consent's period is over."""
+"""PERMISSION_DENIED: the consent's period is over, or has not begun by the gateway's clock."""
 ERROR_REASON_CONSENT_FOR_OTHER_PURPOSE: ErrorReason.ValueType  # 63
 """PERMISSION_DENIED: the citizen consented, but for another purpose."""
 ERROR_REASON_CONSENT_FOR_OTHER_DATASETS: ErrorReason.ValueType  # 64

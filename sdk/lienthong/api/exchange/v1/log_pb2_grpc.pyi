@@ -40,9 +40,9 @@ class ExchangeLogServiceStub:
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]
     """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
     an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
-    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
-    caller waiting.
+    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
+    consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
+    at for each, so that a filter that fits nothing does not keep the caller waiting.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
     PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
@@ -93,9 +93,9 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     ListAccesses: _aio.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
     an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
-    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
-    caller waiting.
+    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
+    consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
+    at for each, so that a filter that fits nothing does not keep the caller waiting.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
     PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
@@ -149,9 +149,9 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_log_pb2.ListAccessesResponse, _abc.Awaitable[_log_pb2.ListAccessesResponse]]:
         """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
         an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-        her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
-        still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
-        caller waiting.
+        her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
+        consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
+        at for each, so that a filter that fits nothing does not keep the caller waiting.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
         PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
