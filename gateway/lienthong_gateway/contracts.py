@@ -53,11 +53,6 @@ class MethodContract:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
         return self.subject.texts(request)[0] if self.subject is not None else ""
 
-    def named_by(self, answer: Message) -> str:
-        """Return the personal number that the citizen asked for has now; empty if the answer does not say it."""
-        numbers = (path.texts(answer)[0] for path in self.answer_subjects if path.is_single)
-        return next(filter(None, numbers), "")
-
 
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
     """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.

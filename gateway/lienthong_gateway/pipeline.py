@@ -27,7 +27,7 @@ from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.identify import Identifier, read_claim, read_officer
 from lienthong_gateway.steps.minimise import minimise
-from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_gateway.steps.read_answer import present_number, read_answer
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.steps.release import trailing_metadata
@@ -231,7 +231,7 @@ def _minimised(decision: Decision, message: bytes, trace: Trace, watch: StepWatc
         answer = read_answer(contract, message, decision.question.subject)
         if not trace.commitments:
             # She may have been asked for by a former number, under which she would not find it.
-            trace.subject = contract.named_by(answer) or trace.subject
+            trace.subject = present_number(contract, answer, trace.subject)
         released = minimise(contract, answer, decision.grant.datasets)
         trace.digests.answered(released.message)
     return released

@@ -20,7 +20,7 @@ from lienthong.api.population.v1.population_pb2 import (
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_gateway.contracts import MethodContract, load_contracts
-from lienthong_gateway.steps.read_answer import read_answer
+from lienthong_gateway.steps.read_answer import present_number, read_answer
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI, citizen
 from tests.support.made_contracts import BASIC, READ, load, message_field, plain_field, repeated
@@ -121,3 +121,24 @@ def test_bytes_that_are_no_answer_are_refused(answer: bytes) -> None:
         assert (caught.value.reason, caught.value.status) == ("PROVIDER_ANSWER_INVALID", grpc.StatusCode.INTERNAL)
     else:
         read_answer(CONTRACTS["VerifyCitizen"], answer, LAN)
+
+
+@pytest.mark.parametrize("present", ["", "x", "0991900000010", "09919000000\u0661"])
+def test_what_stands_in_the_place_of_her_number_and_is_none_is_not_taken_for_it(present: str) -> None:
+    answer = GetCitizenResponse(citizen=Citizen(personal_number=present, former_numbers=LAN_FORMERLY))
+    assert present_number(GET_CITIZEN, answer, BEFORE) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("GetCitizen", GetCitizenResponse(citizen=Citizen(personal_number=LAN, former_numbers=LAN_FORMERLY))),
+        (
+            "GetHousehold",
+            GetHouseholdResponse(household=household(MAI, LAN), former_numbers=LAN_FORMERLY, personal_number=LAN),
+        ),
+    ],
+)
+def test_who_was_asked_for_by_a_number_she_had_is_known_by_the_one_she_has(method: str, answer: Message) -> None:
+    assert present_number(CONTRACTS[method], answer, BEFORE) == LAN
+    assert present_number(CONTRACTS["VerifyCitizen"], VerifyCitizenResponse(exists=True), BEFORE) == BEFORE

@@ -101,9 +101,14 @@ class StoredConsent:
         return CONSENT_STATE_EXPIRED if over and not revoked else self.state
 
 
+def is_personal_number(text: str) -> bool:
+    """Return whether a text has the form of a personal number."""
+    return _PERSONAL_NUMBER.fullmatch(text) is not None
+
+
 def check_personal_number(number: str) -> None:
     """Refuse, with PERSONAL_NUMBER_INVALID, what is not twelve digits."""
-    if not _PERSONAL_NUMBER.fullmatch(number):
+    if not is_personal_number(number):
         message = "A personal number has twelve digits, such as 099190000001; correct it."
         raise invalid("PERSONAL_NUMBER_INVALID", message)
 

@@ -4,6 +4,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal
+from lienthong_gateway.consents.rules import is_personal_number
 from lienthong_gateway.contracts import MethodContract
 
 
@@ -26,3 +27,9 @@ def read_answer(contract: MethodContract, answer: bytes, subject: str) -> Messag
         )
         raise Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_MISMATCH", text)
     return message
+
+
+def present_number(contract: MethodContract, answer: Message, subject: str) -> str:
+    """Return the personal number that the citizen an answer is about has now; `subject`, if the answer does not say."""
+    numbers = (path.texts(answer)[0] for path in contract.answer_subjects if path.is_single)
+    return next(filter(is_personal_number, numbers), subject)
