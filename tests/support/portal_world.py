@@ -175,6 +175,11 @@ class Citizen:
         return self.app.ListDossiers(request, metadata=self.metadata, timeout=TIMEOUT_S)
 
 
+def values(dossier: pb.Dossier) -> dict[str, str]:
+    """Return what a dossier's form holds, by the names of its fields."""
+    return {field.name: field.value for field in dossier.form if field.value}
+
+
 @contextmanager
 def refused(reason: str, status: grpc.StatusCode) -> Generator[list[Explanation]]:
     """Expect the block's call to be refused so; gives the explanation in a list once it was."""
