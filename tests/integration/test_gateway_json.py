@@ -28,7 +28,7 @@ GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
 VERIFY_CITIZEN = "/lienthong.api.population.v1.PopulationService/VerifyCitizen"
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
-OWN = {"time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
+OWN = {"after_checkpoint", "time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
 """What two entries about the same call may differ in."""
 Headers = list[tuple[str, str]]
 
