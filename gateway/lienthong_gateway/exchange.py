@@ -95,6 +95,8 @@ class Trace:
     consent_id: str = ""
     consent_digest: str = ""
     """Digest of the consent's revision that was relied on, or made."""
+    registered: str = ""
+    """What a change of a registration made of it: canonical JSON of the contract's message."""
     trace_id: str = ""
     """W3C trace id: the caller's, or one made here; 32 hexadecimal digits."""
     sequence: int = 0

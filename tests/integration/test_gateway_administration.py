@@ -1,5 +1,6 @@
 """What is registered is changed while the gateway runs: by whom, what takes effect, and what the log says of it."""
 
+import json
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+import rfc8785
+from google.protobuf import json_format
 
 from lienthong.api.exchange.v1 import administration_pb2 as pb
 from lienthong.api.exchange.v1 import catalogue_pb2
@@ -125,6 +128,25 @@ def test_every_change_is_an_entry_that_says_what_was_changed_and_by_whom(world: 
     about = {(entry["consumer"], entry["method"], entry["purpose"]) for entry in entries[3:5]}
     assert about == {(SHOP, GET_CITIZEN, members.MARKETING.code)}
     assert {entry["consumer"] for entry in entries[5:]} == {SHOP}
+
+
+def test_the_log_says_what_was_registered_also_once_it_is_something_else(world: GatewayWorld) -> None:
+    stub = administration(world)
+    purpose, ground = register_purpose(stub), register_ground(stub)
+    ended = end_ground(stub, "loyalty-contract")
+    first = grant(stub, datasets=["identity.basic"])
+    withdrawn = withdraw(stub)
+    second = grant(stub, legal_bases=[CONTRACT])
+    officer = admit(stub)
+    dismiss(stub)
+
+    entries = [entry for entry in world.entries() if entry["event"] == "ACCESS_RIGHT"]
+
+    expected = (purpose, ground, ended, first, withdrawn, second, officer, officer)
+    for entry, message in zip(entries, expected, strict=True):
+        assert json_format.Parse(entry["registered"], type(message)()) == message
+        assert rfc8785.dumps(json.loads(entry["registered"])).decode() == entry["registered"]
+    assert first != second
 
 
 def test_a_ground_an_officer_and_a_right_together_allow_a_call_without_consent(world: GatewayWorld) -> None:

@@ -76,7 +76,7 @@ def test_a_leaf_of_fixed_content_has_the_hash_that_this_version_of_the_format_gi
     entry = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", datasets_released=("identity.basic",))
 
     assert hashlib.sha256(entry.leaf(COMMITMENT, AFTER)).hexdigest() == (
-        "1ffe137f69c43a16695db91d813235cc1d1f86b7c99ae9c55bd5aff4e9067d07"
+        "0cbc510f73f4b234dcfd07d1348da60d170b500592c16ed9cdb4b5eddb66446d"
     )
 
 

@@ -63,6 +63,7 @@ class Entry:
                 "legal_reference": trace.legal_reference,
                 "consent_id": trace.consent_id,
                 "consent_digest": trace.consent_digest,
+                "registered": trace.registered,
                 "datasets_released": self.datasets_released,
                 "datasets_withheld": self.datasets_withheld,
                 "fields_released": self.fields_released,

@@ -2,6 +2,10 @@
 
 from datetime import date
 
+import orjson
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
 from lienthong.api.exchange.v1 import administration_pb2
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
 from lienthong.api.types.v1.types_pb2 import PartialDate
@@ -51,6 +55,12 @@ def access_right_message(right: AccessRight, purpose: Purpose) -> pb.AccessRight
 def officer_message(system: SystemId, officer_id: str) -> administration_pb2.Officer:
     """Return an officer as registered."""
     return administration_pb2.Officer(system_id=str(system), officer_id=officer_id)
+
+
+def canonical_text(message: Message) -> str:
+    """Return a message that holds no fractions as canonical JSON (RFC 8785), with the contract's names."""
+    said = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def date_message(day: date) -> PartialDate:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from google.protobuf.message import Message
 from sqlalchemy import Connection, Engine
 
 from lienthong.api.exchange.v1 import administration_pb2 as pb
@@ -30,8 +31,8 @@ class _Change:
     """A change: what happened, in the log's word, how it is checked and made, and what it is about."""
 
     reason: str
-    make: Callable[[Connection, Facts], None]
-    """Refuses what may not be, and otherwise changes the tables."""
+    make: Callable[[Connection, Facts], Message]
+    """Refuses what may not be, and otherwise changes the tables and returns what is registered then, or was."""
     consumer: str = ""
     method: str = ""
     purpose: str = ""
@@ -39,7 +40,7 @@ class _Change:
     legal_reference: str = ""
 
     @classmethod
-    def of_right(cls, reason: str, right: AccessRight, make: Callable[[Connection, Facts], None]) -> "_Change":
+    def of_right(cls, reason: str, right: AccessRight, make: Callable[[Connection, Facts], Message]) -> "_Change":
         return cls(reason, make, consumer=str(right.consumer), method=right.method, purpose=right.purpose)
 
     def in_trace(self, trace: Trace) -> Trace:
@@ -91,9 +92,10 @@ class AdministrationAnswers:
     ) -> pb.RegisterPurposeResponse:
         purpose = reading.read_purpose(request.purpose)
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             rules.check_purpose(purpose, facts)
             store.add_purpose(connection, purpose)
+            return messages.purpose_message(purpose)
 
         await self._record(call, _Change("PURPOSE_REGISTERED", make, purpose=purpose.code))
         return pb.RegisterPurposeResponse(purpose=messages.purpose_message(purpose))
@@ -104,9 +106,10 @@ class AdministrationAnswers:
         ground = reading.read_legal_ground(request.legal_ground, self._clock.now())
         header = _HEADER_OF.get(ground.basis, "")
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             rules.check_legal_ground(ground, facts)
             store.add_legal_ground(connection, ground)
+            return messages.legal_ground_message(ground)
 
         change = _Change("LEGAL_GROUND_REGISTERED", make, legal_basis=header, legal_reference=ground.code)
         await self._record(call, change)
@@ -115,9 +118,10 @@ class AdministrationAnswers:
     async def _end_legal_ground(self, call: LocalCall, request: pb.EndLegalGroundRequest) -> pb.EndLegalGroundResponse:
         last_day = reading.read_date("last_day", request.last_day) if request.HasField("last_day") else None
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             ended = rules.ended_ground(request.code, last_day, facts)
             store.end_legal_ground(connection, ended)
+            return messages.legal_ground_message(ended)
 
         await self._record(call, _Change("LEGAL_GROUND_ENDED", make, legal_reference=request.code))
         ended = self._registration.value.legal_grounds[request.code]
@@ -136,9 +140,10 @@ class AdministrationAnswers:
     ) -> pb.GrantAccessRightResponse:
         asked = reading.read_access_right(request.access_right, self._clock.now())
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             right = rules.granted_right(asked, facts)
             store.put_access_right(connection, right)
+            return messages.access_right_message(right, facts.registration.purposes[right.purpose])
 
         await self._record(call, _Change.of_right("ACCESS_RIGHT_GRANTED", asked, make))
         return pb.GrantAccessRightResponse(access_right=self._registered(asked))
@@ -149,9 +154,11 @@ class AdministrationAnswers:
         consumer = reading.read_system("consumer", request.consumer)
         asked = AccessRight(consumer, request.method, request.purpose, frozenset(), frozenset())
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             right = rules.withdrawn_right(asked, facts)
             store.withdraw_access_right(connection, right, facts.now)
+            withdrawn = replace(right, withdrawn_at=facts.now)
+            return messages.access_right_message(withdrawn, facts.registration.purposes[right.purpose])
 
         await self._record(call, _Change.of_right("ACCESS_RIGHT_WITHDRAWN", asked, make))
         return pb.WithdrawAccessRightResponse(access_right=self._registered(asked))
@@ -172,9 +179,10 @@ class AdministrationAnswers:
     async def _admit_officer(self, call: LocalCall, request: pb.AdmitOfficerRequest) -> pb.AdmitOfficerResponse:
         system, officer_id = reading.read_officer(request.officer)
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             rules.check_new_officer(system, officer_id, facts)
             store.add_officer(connection, system, officer_id)
+            return messages.officer_message(system, officer_id)
 
         await self._record(call, _Change("OFFICER_ADMITTED", make, consumer=str(system)))
         return pb.AdmitOfficerResponse(officer=messages.officer_message(system, officer_id))
@@ -182,9 +190,10 @@ class AdministrationAnswers:
     async def _dismiss_officer(self, call: LocalCall, request: pb.DismissOfficerRequest) -> pb.DismissOfficerResponse:
         system, officer_id = reading.read_officer(request.officer)
 
-        def make(connection: Connection, facts: Facts) -> None:
+        def make(connection: Connection, facts: Facts) -> Message:
             rules.check_dismissal(system, officer_id, facts)
             store.remove_officer(connection, system, officer_id)
+            return messages.officer_message(system, officer_id)
 
         await self._record(call, _Change("OFFICER_DISMISSED", make, consumer=str(system)))
         return pb.DismissOfficerResponse()
@@ -212,14 +221,14 @@ class AdministrationAnswers:
     async def _record(self, call: LocalCall, change: _Change) -> None:
         caller, officer = call.caller.system, call.trace.officer
         rules.check_actor(await self._registered_now(), caller, officer)
-        now = self._clock.now()
+        now, trace = self._clock.now(), change.in_trace(call.trace)
 
         def make(connection: Connection) -> None:
             # Checked where it is changed: another replica may have changed something since.
             facts = Facts(store.load_registration(connection), self._contracts, now)
             rules.check_actor(facts.registration, caller, officer)
-            change.make(connection, facts)
+            trace.registered = messages.canonical_text(change.make(connection, facts))
 
-        entry = Entry(now, LogEvent.LOG_EVENT_ACCESS_RIGHT, change.in_trace(call.trace), "OK", change.reason)
+        entry = Entry(now, LogEvent.LOG_EVENT_ACCESS_RIGHT, trace, "OK", change.reason)
         await self._writer.write(Job(entry, make, Touches.REGISTRATION))
         await asyncio.to_thread(self._registration.refresh)
