@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-import grpc
-
 from lienthong_core.errors import Refusal
 from lienthong_core.failures import log_failure
 from lienthong_core.metadata import CallHeaders
@@ -78,7 +76,7 @@ class Pipeline:
                 raise call.fault
             if call.method in self.contracts:
                 with self.recorder.expecting():
-                    return await self._exchange(self.contracts[call.method], call, trace, caller)
+                    return await self._exchange(self.contracts[call.method], passage, trace, caller)
             if call.method in self.local:
                 return await self._answer_locally(self.local[call.method], call, trace, caller)
             raise unknown_method(call.method)
@@ -91,27 +89,28 @@ class Pipeline:
         What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
         """
         passage = self.edge.passage(call, self._provider(call.method), streams=True)
-        async with passage as trace, aclosing(self._answers(call, trace)) as answers:
+        async with passage as trace, aclosing(self._answers(passage, trace)) as answers:
             async for answer in answers:
                 yield answer
 
     def _provider(self, method: str) -> SystemId | None:
         return self.contracts[method].provider if method in self.contracts else None
 
-    async def _answers(self, call: IncomingCall, trace: Trace) -> AsyncGenerator[Answer]:
+    async def _answers(self, passage: Passage, trace: Trace) -> AsyncGenerator[Answer]:
         try:
+            call = passage.whole()
             caller = self._identified(trace, call)
             check_size(call.request)
             if call.fault is not None:
                 raise call.fault
-            async with aclosing(self._stream(self.contracts[call.method], call, trace, caller)) as answers:
+            async with aclosing(self._stream(self.contracts[call.method], passage, trace, caller)) as answers:
                 async for answer in answers:
                     yield answer
         except Exception as error:
             raise await self._refused(_refusal(error, trace), trace) from error
 
-    async def _exchange(self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
-        watch = StepWatch(trace)
+    async def _exchange(self, contract: MethodContract, passage: Passage, trace: Trace, caller: Caller) -> Answer:
+        watch, call = StepWatch(trace), passage.whole()
         try:
             decision, request = await self._decided(contract, call, trace, caller, watch)
             with self.edge.admission.turns.away(), watch.step("forward"):
@@ -121,15 +120,15 @@ class Pipeline:
             written = call.written(released.message)
         except asyncio.CancelledError:
             # The provider may have answered, or changed its register: the log says that it was asked.
-            self.recorder.note(trace, _caller_gone())
+            self.recorder.note(trace, passage.interruption())
             raise
         answer = await self._released(decision, released, trace, watch)
         return answer._replace(message=written)
 
     async def _stream(
-        self, contract: MethodContract, call: IncomingCall, trace: Trace, caller: Caller
+        self, contract: MethodContract, passage: Passage, trace: Trace, caller: Caller
     ) -> AsyncGenerator[Answer]:
-        watch = StepWatch(trace)
+        watch, call = StepWatch(trace), passage.whole()
         try:
             async with self.edge.admission.turns.turn():
                 decision, request = await self._decided(contract, call, trace, caller, watch)
@@ -147,7 +146,7 @@ class Pipeline:
                 # An answer of nothing is an answer: the log says who was given it.
                 await self._released(decision, Released(b"", (), (), ()), trace, watch)
         except (asyncio.CancelledError, GeneratorExit):
-            self.recorder.note(trace, _caller_gone())
+            self.recorder.note(trace, passage.interruption())
             raise
 
     async def _decided(
@@ -243,8 +242,3 @@ def _claimed(trace: Trace, headers: CallHeaders) -> Claim:
     trace.represented_party = claim.represented_party
     trace.legal_basis, trace.legal_reference = claim.legal_basis, claim.legal_reference
     return claim
-
-
-def _caller_gone() -> Refusal:
-    message = "The caller went away, or its deadline passed, before there was an answer."
-    return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)

@@ -113,6 +113,10 @@ class Passage:
             self._trace.digests = Digests(self._call.request)
         return self._call
 
+    def interruption(self) -> Refusal:
+        """Return what the log says of a call that is interrupted: its time is over, or its caller has gone."""
+        return _overdue(self._trace) if self._deadline.expired() else _caller_gone()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -134,6 +138,11 @@ def _overdue(trace: Trace) -> Refusal:
     )
     about = {"exchange_id": trace.exchange_id, "origin": "gateway"}
     return Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED", message, about)
+
+
+def _caller_gone() -> Refusal:
+    message = "The caller went away, or its deadline passed, before there was an answer."
+    return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
 
 
 def _outcome(error: BaseException | None) -> Outcome:
