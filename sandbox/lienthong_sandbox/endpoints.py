@@ -46,11 +46,11 @@ class Endpoints:
         """Read them from a world's folder; raises OSError if it does not say them."""
         file = folder / FILE_NAME
         try:
-            found = cls(**json.loads(file.read_text(encoding="utf-8")))
-            if "gateway" in found.addresses and {"gateway", "identity"} <= set(found.urls):
-                return found
-            raise ValueError("nothing is done without these services")
-        except (TypeError, ValueError) as error:
+            said = json.loads(file.read_text(encoding="utf-8"))
+            # What is done with them needs these three, whatever else runs.
+            _ = said["addresses"]["gateway"], said["urls"]["gateway"], said["urls"]["identity"]
+            return cls(**said)
+        except (TypeError, ValueError, LookupError) as error:
             raise OSError(f"{file} does not say where the services are; start `lienthong up` on the folder") from error
 
     def save(self, folder: Path) -> None:

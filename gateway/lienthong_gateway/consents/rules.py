@@ -138,6 +138,13 @@ def check_terms(
             "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
         )
     _check_datasets(terms, frozenset(name for each in contracts.values() for name in each.datasets), purpose)
+    _check_readable(terms, contracts, registration, now)
+
+
+def _check_readable(
+    terms: Terms, contracts: Mapping[str, MethodContract], registration: Registration, now: datetime
+) -> None:
+    """Refuse, with ACCESS_RIGHT_MISSING, to ask for what no right on consent would let the consumer read."""
     rights = (
         right
         for right in registration.access_rights.values()

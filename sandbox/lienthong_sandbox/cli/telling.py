@@ -6,6 +6,7 @@ import grpc
 import typer
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy.exc import DBAPIError
 
 from lienthong.client import explain
 
@@ -22,6 +23,8 @@ def reason(error: Exception) -> str:
     """Return why something failed, in words."""
     if isinstance(error, grpc.RpcError):
         return explain(error).message
+    if isinstance(error, DBAPIError):
+        return f"a database of the folder cannot be used: {error.orig}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)

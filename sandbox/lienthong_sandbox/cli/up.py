@@ -47,10 +47,8 @@ def up(
     sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
-    except (OSError, SchemaMismatch, CheckpointFault) as error:
+    except (OSError, SchemaMismatch, CheckpointFault, DBAPIError) as error:
         fail("Not started", error)
-    except DBAPIError as error:
-        fail("Not started", OSError(f"a database of the folder cannot be used: {error.orig}"))
     try:
         _tell(sandbox, console)
         stopped.wait()
