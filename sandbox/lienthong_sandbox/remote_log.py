@@ -10,7 +10,9 @@ from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.proofs import shown_peaks
 from lienthong_gateway.log.rows import NO_COLUMN, Page, StoredRow, checked
-from lienthong_gateway.log.verify import Beginning, Fault, FaultKind, Progress, Verification, verify_source
+from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
+from lienthong_gateway.log.verify import Progress, verify_source
+from lienthong_gateway.log.walk import Beginning
 from lienthong_gateway.log.witness import NotConsistent, check_growth
 
 _PAGE = 1_000

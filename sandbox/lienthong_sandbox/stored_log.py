@@ -12,7 +12,8 @@ from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, Verifi
 from lienthong_gateway.log.export import ExportFault, write_export
 from lienthong_gateway.log.notes import newest_size
 from lienthong_gateway.log.tiles import LogDamaged
-from lienthong_gateway.log.verify import Progress, Verification, verify_log
+from lienthong_gateway.log.verdict import Verification
+from lienthong_gateway.log.verify import Progress, verify_log
 
 
 class StoredLog:

@@ -17,7 +17,7 @@ from lienthong.api.population.v1.population_pb2 import VerifyCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Receipt
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
-from lienthong_gateway.log.verify import FaultKind
+from lienthong_gateway.log.verdict import FaultKind
 from lienthong_sandbox import Sandbox
 from lienthong_seeds.personas import PERSONAS
 from tests.support.documents import ROOT, blocks, table_rows

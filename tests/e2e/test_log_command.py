@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lienthong_gateway.log.verify import Fault, FaultKind, Verification
+from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_sandbox import Sandbox
 from lienthong_sandbox.cli import app
 from lienthong_sandbox.cli.log_report import tell_verification

@@ -20,7 +20,8 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint
 from lienthong_gateway.log.merkle import Tree
 from lienthong_gateway.log.store import StoredEntry, all_entries
-from lienthong_gateway.log.verify import Verification, verify_log
+from lienthong_gateway.log.verdict import Verification
+from lienthong_gateway.log.verify import verify_log
 from lienthong_seeds import members
 from tests.support.figures import Figures
 from tests.support.gateway_process import GatewayProcess

@@ -15,7 +15,8 @@ from lienthong_core.database import open_database, sqlite_url
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.merkle import leaf_hash
-from lienthong_gateway.log.verify import Fault, FaultKind, Verification, verify_log
+from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
+from lienthong_gateway.log.verify import verify_log
 from lienthong_seeds import members
 from tests.support.gateway_world import gateway_world, refusal_of
 

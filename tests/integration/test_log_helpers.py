@@ -16,7 +16,8 @@ from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.helpers import Helpers
-from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
+from lienthong_gateway.log.verdict import FaultKind, Verification
+from lienthong_gateway.log.verify import verify_log
 from tests.support.log import CountingKey, altered, filled, hidden
 from tests.support.waiting import wait_until
 

@@ -22,7 +22,7 @@ from lienthong_gateway.log.merkle import leaf_hash
 from lienthong_gateway.log.proofs import check_consistency, check_inclusion
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES
 from lienthong_gateway.log.tiles import TileSource
-from lienthong_gateway.log.verify import FaultKind, Verification
+from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_gateway.log.witness import Witness
 from lienthong_gateway.server import GatewayServer
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway

@@ -14,7 +14,7 @@ from lienthong_core.database import open_database, snapshot, sqlite_url
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.notes import read_note
-from lienthong_gateway.log.verify import Fault, FaultKind
+from lienthong_gateway.log.verdict import Fault, FaultKind
 from lienthong_sandbox.cli.log_places import gateway_channel
 from lienthong_sandbox.remote_log import verify_gateway
 from tests.support.log import entry, extend, filled

@@ -14,7 +14,8 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
+from lienthong_gateway.log.verdict import FaultKind, Verification
+from lienthong_gateway.log.verify import verify_log
 from lienthong_sandbox.stored_log import StoredLog
 from tests.support.log import altered, entry, extend, filled, hidden
 

@@ -13,7 +13,8 @@ from lienthong_gateway.log.append import Appender, Line
 from lienthong_gateway.log.checkpoint import CheckpointKey, note_digest
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import all_entries, read_checkpoints
-from lienthong_gateway.log.verify import FaultKind, verify_log
+from lienthong_gateway.log.verdict import FaultKind
+from lienthong_gateway.log.verify import verify_log
 from tests.support.log import CountingKey, entry, extend, filled
 
 KEY = CheckpointKey.create()

@@ -13,7 +13,7 @@ from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_gateway.log.export import ExportFault, verify_export
 from lienthong_gateway.log.tiles import LogDamaged
-from lienthong_gateway.log.verify import Verification
+from lienthong_gateway.log.verdict import Verification
 from lienthong_sandbox.cli import log_witness
 from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification

@@ -12,6 +12,7 @@ from rich.text import Text
 from lienthong_core.whole_file import replacing
 from lienthong_gateway.log import verify
 from lienthong_gateway.log.export import Export
+from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_sandbox.cli.telling import plain, told
 
 
@@ -24,7 +25,7 @@ def checking(console: Console) -> Generator[verify.Progress]:
         yield lambda checked, total: progress.update(task, completed=checked, total=total)
 
 
-def tell_verification(console: Console, verification: verify.Verification, save: Path | None) -> None:
+def tell_verification(console: Console, verification: Verification, save: Path | None) -> None:
     """Say what was found and keep the last checkpoint.
 
     Raises typer.Exit if the log does not verify, OSError if the checkpoint cannot be kept.
@@ -32,7 +33,7 @@ def tell_verification(console: Console, verification: verify.Verification, save:
     fault = verification.fault
     if fault is not None:
         console.print(told(fault.kind, fault.message), soft_wrap=True)
-        if fault.kind is not verify.FaultKind.FORK:
+        if fault.kind is not FaultKind.FORK:
             # Where two histories part cannot be seen from their checkpoints.
             console.print(f"Up to {verification.size} entries the log is as it was signed.")
         raise typer.Exit(1)

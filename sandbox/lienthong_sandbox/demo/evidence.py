@@ -10,7 +10,8 @@ from lienthong.api.exchange.v1.log_pb2 import Access, LogEvent
 from lienthong.api.portal.v1 import portal_pb2
 from lienthong_core.database import writing
 from lienthong_gateway.log.store import ENTRIES, all_entries
-from lienthong_gateway.log.verify import FaultKind, Verification, verify_log
+from lienthong_gateway.log.verdict import FaultKind, Verification
+from lienthong_gateway.log.verify import verify_log
 from lienthong_sandbox.audit import copy_log
 from lienthong_sandbox.demo.journey import GATEWAY, PORTAL
 from lienthong_sandbox.demo.place import Place
