@@ -69,11 +69,7 @@ class Pipeline:
 
     async def _answer(self, passage: Passage, trace: Trace) -> Answer:
         try:
-            call = passage.whole()
-            caller = self._identified(trace, call)
-            check_size(call.request)
-            if call.fault is not None:
-                raise call.fault
+            call, caller = self._arrived(passage, trace)
             if call.method in self.contracts:
                 with self.recorder.expecting():
                     return await self._exchange(self.contracts[call.method], passage, trace, caller)
@@ -98,11 +94,7 @@ class Pipeline:
 
     async def _answers(self, passage: Passage, trace: Trace) -> AsyncGenerator[Answer]:
         try:
-            call = passage.whole()
-            caller = self._identified(trace, call)
-            check_size(call.request)
-            if call.fault is not None:
-                raise call.fault
+            call, caller = self._arrived(passage, trace)
             async with aclosing(self._stream(self.contracts[call.method], passage, trace, caller)) as answers:
                 async for answer in answers:
                     yield answer
@@ -181,11 +173,16 @@ class Pipeline:
     def _confirming(self, decision: Decision, trace: Trace) -> Check:
         return partial(self.decider.confirm, decision, trace.exchange_id)
 
-    def _identified(self, trace: Trace, call: IncomingCall) -> Caller:
+    def _arrived(self, passage: Passage, trace: Trace) -> tuple[IncomingCall, Caller]:
+        """Return the call and who makes it; whatever else is wrong with it is refused once that is known."""
+        call = passage.whole()
         caller = self.identifier.identify(call.peer, call.headers)
         trace.consumer = str(caller.system)
         trace.message_id = caller.message_id
-        return caller
+        check_size(call.request)
+        if call.fault is not None:
+            raise call.fault
+        return call, caller
 
     async def _answer_locally(self, method: LocalMethod, call: IncomingCall, trace: Trace, caller: Caller) -> Answer:
         trace.officer = read_officer(call.headers)
