@@ -1,6 +1,7 @@
 """One connection of an HTTPS server: what it writes down, and how long it waits for requests."""
 
 import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -9,31 +10,54 @@ from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 
+@dataclass
+class Places:
+    """How many connections there may be, and how many there are."""
+
+    most: int
+    taken: int = 0
+
+
 class QuietProtocol(H11Protocol):
     """Writes no line a request, whatever handlers a logger has: paths and their parameters may be personal.
 
     Ends connections whose request does not come: each takes one of the places there are. A request's head has
     `arrival_s` seconds from the beginning of the connection or the answer before, its body as long again. So does a
-    client to take what it was answered, once so much of that waits that no more is written.
+    client to take what it was answered, once so much of that waits that no more is written. One that finds no place is
+    told so and ended.
     """
 
-    def __init__(self, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
+    def __init__(self, arrival_s: float, places: Places, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
         super().__init__(**kwargs)
         self.access_log = False
         self._arrival_s = arrival_s
+        self._places = places
+        self._taken: list[Places] = []
         self._late: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request."""
+        """Take a place, and wait for the first request."""
         super().connection_made(transport)
         self._wait()
+        self.take(self._places, f"There are {self._places.most} connections, and no more are taken; try again later.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Wait for nothing any more, and give every place back."""
         _cancel(self._late)
         _cancel(self._untaken)
+        for places in self._taken:
+            places.taken -= 1
         super().connection_lost(exc)
+
+    def take(self, places: Places, otherwise: str) -> None:
+        """Take one of `places` until the connection ends; if there is none left, say `otherwise` and end it."""
+        self._taken.append(places)
+        places.taken += 1
+        if places.taken > places.most:
+            self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, otherwise)
+            # Whoever does not say goodbye would be waited for, and take a place meanwhile.
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Wait for the client to take what it was answered."""

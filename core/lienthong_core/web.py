@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import log_failure, log_failure_in_loop
-from lienthong_core.http_connection import QuietProtocol
+from lienthong_core.http_connection import Places, QuietProtocol
 
 BACKLOG = 128
 GRACE_S = 2
 _LONGEST_ARRIVAL_S = 10.0
+_MOST_CONNECTIONS = 256
 
 _log = logging.getLogger(__name__)
 
@@ -29,16 +30,23 @@ class WebServer:
     """Serves one ASGI application over TLS on one address."""
 
     def __init__(
-        self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, arrival_s: float = _LONGEST_ARRIVAL_S
+        self,
+        host: str,
+        port: int,
+        tls: TlsIdentity,
+        app: ASGIApp,
+        arrival_s: float = _LONGEST_ARRIVAL_S,
+        connections: int = _MOST_CONNECTIONS,
     ) -> None:
         """Bind the address; raises OSError if it cannot be had.
 
-        `arrival_s`: how long the handshake may take, then a request's head to arrive, and then its body.
+        `arrival_s`: how long the handshake may take, then a request's head to arrive, and then its body. `connections`:
+        how many are taken at once; further ones get status 503.
         """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
             QuietFailures(app),
-            http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s)),
+            http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s, Places(connections))),
             ws="none",
             log_config=None,
             access_log=False,

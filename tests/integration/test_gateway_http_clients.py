@@ -80,6 +80,18 @@ def test_a_connection_that_asks_for_nothing_more_after_an_answer_is_ended(
         assert is_ended(connection)
 
 
+def test_connections_with_a_certificate_that_ask_for_nothing_are_no_more_than_there_is_room_for(tmp_path: Path) -> None:
+    limits = Limits(connections=2, body_s=60)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        with as_portal(world, tmp_path), as_portal(world, tmp_path), as_portal(world, tmp_path) as third:
+            answer = answer_on(third)
+            problem = json.loads(answer.read())
+            assert is_ended(third)
+        assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert "There are 2 connections" in problem["detail"]
+        wait_until(lambda: world.curl(tmp_path, members.PORTAL).get("/metrics").status == 200)
+
+
 @pytest.mark.parametrize("sent", [b"", HALF_A_GREETING], ids=["nothing", "half a greeting"])
 def test_a_connection_whose_handshake_does_not_end_is_ended(world: GatewayWorld, sent: bytes) -> None:
     with socket.create_connection((world.config.web_host, world.config.web_port), TIMEOUT_S) as connection:

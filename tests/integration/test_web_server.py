@@ -73,6 +73,16 @@ def impatient(port: int, authority: Authority, over: threading.Event) -> Iterato
 
 
 @pytest.fixture
+def small(port: int, authority: Authority) -> Iterator[WebServer]:
+    """Give a server with two places, where a connection that asks for nothing keeps its own."""
+    pages = Starlette(routes=[Route("/", hello)])
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=60, connections=2)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def client(port: int, authority: Authority) -> Iterator[httpx2.Client]:
     context = ssl.create_default_context(cadata=authority.certificate.decode())
     with httpx2.Client(verify=context, trust_env=False, base_url=f"https://{HOST}:{port}") as client:
@@ -122,6 +132,20 @@ def test_a_connection_whose_request_does_not_come_is_ended(
             assert answer_on(connection).read().decode() == "xin chào"
         connection.sendall(sent)
         assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("small")
+def test_connections_beyond_the_places_are_told_so_and_ended_until_a_place_is_free(
+    port: int, authority: Authority
+) -> None:
+    with connected(HOST, port, authority.certificate), connected(HOST, port, authority.certificate):
+        for _ in range(4):
+            with connected(HOST, port, authority.certificate) as third:
+                answer = answer_on(third)
+                assert (answer.status, answer.headers["connection"]) == (503, "close")
+                assert answer.read() == b"There are 2 connections, and no more are taken; try again later."
+                assert is_ended(third)
+    wait_until(lambda: is_taken(port, authority))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -198,6 +222,13 @@ def test_a_client_that_keeps_its_connection_does_not_delay_the_stop(server: WebS
     assert time.monotonic() - began < GRACE_S
     with pytest.raises(httpx2.TransportError):
         client.get("/")
+
+
+def is_taken(port: int, authority: Authority) -> bool:
+    """Return whether a request on a new connection is answered."""
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
+        return answer_on(connection).status == 200
 
 
 def seconds_of(client: httpx2.Client) -> float:

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.http_connection import QuietProtocol
+from lienthong_core.http_connection import Places, QuietProtocol
 from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, bound_socket, tls_context
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.web.problems import Problem, problem_response
@@ -35,7 +34,8 @@ class GatewayWebServer:
     def __init__(self, host: str, port: int, tls: TlsIdentity, app: ASGIApp, limits: Limits) -> None:
         """Bind the address; raises OSError if it cannot be had."""
         self._socket = bound_socket(host, port)
-        protocol = partial(_CertificateProtocol, _Strangers(limits.anybody.connections), limits.body_s)
+        strangers, everybody = Places(limits.anybody.connections), Places(limits.connections)
+        protocol = partial(_CertificateProtocol, strangers, limits.body_s, everybody)
         config = uvicorn.Config(
             QuietFailures(app),
             http=cast("type[asyncio.Protocol]", protocol),
@@ -45,7 +45,6 @@ class GatewayWebServer:
             access_log=False,
             # Whoever calls from this machine would be believed about its address and scheme.
             proxy_headers=False,
-            limit_concurrency=limits.connections,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=_LARGEST_HEAD,
@@ -75,14 +74,6 @@ def certificate_chain(scope: Scope) -> Iterable[str]:
     return chain
 
 
-@dataclass
-class _Strangers:
-    """The connections whose clients showed no certificate."""
-
-    most: int
-    connections: int = 0
-
-
 class _CertificateProtocol(QuietProtocol):
     """Hands the client's certificate on, which uvicorn itself keeps back.
 
@@ -91,10 +82,9 @@ class _CertificateProtocol(QuietProtocol):
     Takes only so many connections without one: they are anybody's, and must leave room for the systems.
     """
 
-    def __init__(self, strangers: _Strangers, arrival_s: float, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
-        super().__init__(arrival_s, **kwargs)
+    def __init__(self, strangers: Places, arrival_s: float, everybody: Places, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
+        super().__init__(arrival_s, everybody, **kwargs)
         self._strangers = strangers
-        self._is_stranger = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -109,11 +99,11 @@ class _CertificateProtocol(QuietProtocol):
 
         self.app = with_certificate
         if not chain:
-            self._take_stranger()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._strangers.connections -= self._is_stranger
+            otherwise = (
+                f"There are {self._strangers.most} connections without a certificate, and no more are taken; connect "
+                "with the certificate of a registered system, or try again later."
+            )
+            self.take(self._strangers, otherwise)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's word for it, without a reason)
         """Answer what cannot be read as a request, and end the connection."""
@@ -123,18 +113,6 @@ class _CertificateProtocol(QuietProtocol):
     def explanation(self, status: HTTPStatus, detail: str) -> Response:
         """Return a problem document."""
         return problem_response(None, Problem(status, detail))
-
-    def _take_stranger(self) -> None:
-        self._is_stranger = True
-        self._strangers.connections += 1
-        if self._strangers.connections > self._strangers.most:
-            detail = (
-                f"There are {self._strangers.most} connections without a certificate, and no more are taken; connect "
-                "with the certificate of a registered system, or try again later."
-            )
-            self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, detail)
-            # Whoever does not say goodbye would be waited for, and take a place meanwhile.
-            self.transport.abort()
 
 
 def _context(tls: TlsIdentity) -> ssl.SSLContext:
