@@ -1,11 +1,13 @@
 """What a client is refused: at the authorization endpoint and at the token endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
+import httpx2
 import pytest
 
-from tests.support.browser import answer_of
+from tests.support.browser import TIMEOUT_S, answer_of
 from tests.support.identity import (
     BANK_SECRET,
     CALLBACK,
@@ -113,9 +115,39 @@ def test_a_code_for_an_account_that_was_locked_meanwhile_is_refused(world: Ident
     assert refused(world, page.answer["code"]) == "invalid_grant"
 
 
-def test_a_form_that_is_too_large_or_no_form_is_refused(world: IdentityWorld) -> None:
-    large = world.portal.post("/token", {"code": "x" * 100_000})
-    assert (large.status_code, large.json()["error"]) == (413, "invalid_request")
+def announced(size: int) -> bytes:
+    return bytes(size)
+
+
+def in_pieces(size: int) -> Iterator[bytes]:
+    yield from (b"x" * 1_024 for _ in range(size // 1_024))
+
+
+@pytest.mark.parametrize("body", [announced, in_pieces])
+@pytest.mark.parametrize("path", ["/token", "/login", "/logout"])
+def test_a_body_larger_than_any_form_is_refused_in_the_words_of_its_path(
+    world: IdentityWorld, path: str, body: Callable[[int], Any]
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with httpx2.Client(verify=world.trust, timeout=TIMEOUT_S) as http:
+        large = http.post(f"{world.issuer}{path}", content=body(40 << 10), headers=headers)
+    assert large.status_code == 413
+    assert "larger than 32768 bytes" in large.text
+    if path == "/token":
+        assert large.json()["error"] == "invalid_request"
+    else:
+        assert "MÔ PHỎNG" in large.text
+
+
+@pytest.mark.parametrize("path", ["/userinfo", "/account", "/static/style.css", "/nothing"])
+def test_a_body_that_nobody_reads_is_refused_if_it_is_large(world: IdentityWorld, path: str) -> None:
+    with httpx2.Client(verify=world.trust, timeout=TIMEOUT_S) as http:
+        large = http.request("POST" if path == "/userinfo" else "GET", f"{world.issuer}{path}", content=bytes(40 << 10))
+    assert (large.status_code, "larger than 32768 bytes" in large.text) == (413, True)
+    assert large.headers["content-type"].startswith("application/json" if path == "/userinfo" else "text/html")
+
+
+def test_what_is_no_form_is_refused(world: IdentityWorld) -> None:
     json = world.portal.post("/token", {}, **{"Content-Type": "application/json"})
     assert (json.status_code, json.json()["error"]) == (400, "invalid_request")
 

@@ -57,6 +57,16 @@ def test_every_page_says_that_it_is_a_simulation_and_speaks_both_languages(world
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/logout", "/login", "/nothing"])
+def test_a_request_larger_than_any_form_is_refused_on_a_page_and_does_nothing(world: PortalWorld, path: str) -> None:
+    browser = world.logged_in().browser
+    large = browser.post(path, content=bytes(40 << 10))
+    assert_refused(large, 413, "MESSAGE_TOO_LARGE")
+    assert "larger than 32768 bytes" in large.text
+    assert "SIMULATION" in large.text
+    assert "Nguyễn Thị Lan" in browser.get("/").text
+
+
 def test_an_address_without_a_page_gets_a_page_that_says_so(world: PortalWorld) -> None:
     browser = world.browser()
     assert_refused(browser.get("/nowhere"), 404, "PAGE_UNKNOWN")

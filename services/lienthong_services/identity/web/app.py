@@ -14,11 +14,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
 
 from lienthong_core.safe_headers import SafeHeaders
+from lienthong_core.small_bodies import BodyTooLarge, with_small_bodies
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
 from lienthong_services.identity.web.flow import see_other
 from lienthong_services.identity.web.forms import filled_in, posted
 from lienthong_services.identity.web.provider import Provider
+
+_FOR_CLIENTS = ("/token", "/userinfo")
+"""What takes requests and is no page."""
 
 
 def create_app(provider: Provider) -> ASGIApp:
@@ -49,10 +53,11 @@ def create_app(provider: Provider) -> ASGIApp:
     handlers: dict[Any, ExceptionHandler] = {
         OAuthError: _oauth_error,
         PageError: partial(_page_error, provider),
+        BodyTooLarge: partial(_too_large, provider),
         HTTPException: partial(_http_error, provider),
         Exception: partial(_failure, provider),
     }
-    return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
+    return SafeHeaders(Starlette(routes=with_small_bodies(routes), exception_handlers=handlers))
 
 
 def _home(_request: Request) -> Response:
@@ -75,6 +80,14 @@ def _page_error(provider: Provider, _request: Request, error: Exception) -> Resp
     if not isinstance(error, PageError):
         raise error
     return provider.pages.error(error)
+
+
+def _too_large(provider: Provider, request: Request, error: Exception) -> Response:
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if request.url.path in _FOR_CLIENTS:
+        return _oauth_error(request, OAuthError("invalid_request", str(error), status))
+    vietnamese = "Yêu cầu vừa gửi quá lớn; không trang nào ở đây cần nhiều dữ liệu như vậy."
+    return provider.pages.error(PageError(status, vietnamese, str(error)))
 
 
 def _http_error(provider: Provider, _request: Request, error: Exception) -> Response:

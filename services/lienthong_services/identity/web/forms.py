@@ -1,7 +1,6 @@
 """Reading posted forms, which are the only bodies that this server takes."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +10,6 @@ from starlette.responses import Response
 from lienthong_services.identity.errors import OAuthError, PageError
 
 _FORM = "application/x-www-form-urlencoded"
-_MAX_BYTES = 32 << 10
 
 Form = Mapping[str, str]
 
@@ -43,13 +41,8 @@ def filled_in(handler: Callable[[Request, Form], Response]) -> Callable[[Request
 async def _read(request: Request) -> Form:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"Send the parameters as {_FORM} in the body.")
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BYTES:
-                message = f"The form is larger than {_MAX_BYTES} bytes; no request here needs one that large."
-                raise OAuthError("invalid_request", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = await request.body()
     except ClientDisconnect:
         raise OAuthError("invalid_request", "The form did not arrive whole; send it again.") from None
     pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)

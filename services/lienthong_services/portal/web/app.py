@@ -1,5 +1,6 @@
 """The portal's pages."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,9 +12,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from lienthong_core.errors import Refusal, internal, not_found
+from lienthong_core.errors import Refusal, exhausted, internal, not_found
 from lienthong_core.http_status import http_status
 from lienthong_core.safe_headers import SafeHeaders
+from lienthong_core.small_bodies import BodyTooLarge, with_small_bodies
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
 from lienthong_services.portal.web.visits import Arrival, Leaving, Visits
 
@@ -35,8 +37,13 @@ def create_app(visits: Visits) -> ASGIApp:
         Route("/logged-out", pages.logged_out),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
-    handlers = {Refusal: pages.refused, HTTPException: pages.no_page, Exception: pages.failed}
-    return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
+    handlers = {
+        Refusal: pages.refused,
+        HTTPException: pages.no_page,
+        BodyTooLarge: pages.too_large,
+        Exception: pages.failed,
+    }
+    return SafeHeaders(Starlette(routes=with_small_bodies(routes), exception_handlers=handlers))
 
 
 class _Pages:
@@ -97,6 +104,11 @@ class _Pages:
         message = "There is no such page, or not for this way of asking; begin at the home page."
         page = await self.refused(request, not_found("PAGE_UNKNOWN", message))
         page.status_code = error.status_code
+        return page
+
+    async def too_large(self, request: Request, error: Exception) -> Response:
+        page = await self.refused(request, exhausted("MESSAGE_TOO_LARGE", str(error)))
+        page.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         return page
 
     async def failed(self, request: Request, _error: Exception) -> Response:

@@ -1,0 +1,43 @@
+"""Requests to pages have small bodies: forms that a person has filled in, or a program in her place."""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BODY_BYTES = 32 << 10
+
+
+class BodyTooLarge(Exception):  # noqa: N818 (a refusal, which each application tells in its own words)
+    """A request whose body is larger than any that is needed here; its text says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The request is larger than {MOST_BODY_BYTES} bytes; nothing here needs one that large.")
+
+
+def with_small_bodies(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """Return routes that raise BodyTooLarge, to their application's handlers, before such a body is read or kept."""
+    return [Mount("", routes=routes, middleware=[Middleware(_SmallBodies)])]
+
+
+class _SmallBodies:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The server refuses a length that is no number.
+        if int(Headers(scope=scope).get("content-length", "0")) > MOST_BODY_BYTES:
+            raise BodyTooLarge
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > MOST_BODY_BYTES:
+                raise BodyTooLarge
+            return message
+
+        await self._app(scope, counted, send)
