@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY_BYTES = 32 << 10
@@ -19,7 +19,8 @@ class BodyTooLarge(Exception):  # noqa: N818 (a refusal, which each application 
 
 def with_small_bodies(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
     """Return routes that raise BodyTooLarge, to their application's handlers, before such a body is read or kept."""
-    return [Mount("", routes=routes, middleware=[Middleware(_SmallBodies)])]
+    # A path is what it is: to one with another slash, a redirect would go to the host that the request names.
+    return [Mount("", Router(routes, redirect_slashes=False), middleware=[Middleware(_SmallBodies)])]
 
 
 class _SmallBodies:

@@ -147,6 +147,12 @@ def test_a_body_that_nobody_reads_is_refused_if_it_is_large(world: IdentityWorld
     assert large.headers["content-type"].startswith("application/json" if path == "/userinfo" else "text/html")
 
 
+@pytest.mark.parametrize("path", ["/logged-out/", "/static"])
+def test_no_header_says_where_a_path_with_another_slash_leads(world: IdentityWorld, path: str) -> None:
+    answer = world.portal.get(path, Host="attacker.example")
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
 def test_what_is_no_form_is_refused(world: IdentityWorld) -> None:
     json = world.portal.post("/token", {}, **{"Content-Type": "application/json"})
     assert (json.status_code, json.json()["error"]) == (400, "invalid_request")

@@ -57,6 +57,13 @@ def test_every_page_says_that_it_is_a_simulation_and_speaks_both_languages(world
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/logged-out/", "/static"])
+def test_no_header_says_where_a_path_with_another_slash_leads(world: PortalWorld, path: str) -> None:
+    answer = world.browser().get(path, headers={"Host": "attacker.example"}, follow_redirects=False)
+    assert_refused(answer, 404, "PAGE_UNKNOWN")
+    assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("path", ["/logout", "/login", "/nothing"])
 def test_a_request_larger_than_any_form_is_refused_on_a_page_and_does_nothing(world: PortalWorld, path: str) -> None:
     browser = world.logged_in().browser

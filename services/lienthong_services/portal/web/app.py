@@ -104,6 +104,7 @@ class _Pages:
         message = "There is no such page, or not for this way of asking; begin at the home page."
         page = await self.refused(request, not_found("PAGE_UNKNOWN", message))
         page.status_code = error.status_code
+        page.headers.update(error.headers or {})
         return page
 
     async def too_large(self, request: Request, error: Exception) -> Response:
