@@ -64,6 +64,12 @@ def test_no_header_says_where_a_path_with_another_slash_leads(world: PortalWorld
     assert "location" not in answer.headers
 
 
+def test_a_path_that_takes_another_method_says_which(world: PortalWorld) -> None:
+    answer = world.browser().get("/logout")
+    assert_refused(answer, 405, "PAGE_UNKNOWN")
+    assert answer.headers["allow"] == "POST"
+
+
 @pytest.mark.parametrize("path", ["/logout", "/login", "/nothing"])
 def test_a_request_larger_than_any_form_is_refused_on_a_page_and_does_nothing(world: PortalWorld, path: str) -> None:
     browser = world.logged_in().browser
