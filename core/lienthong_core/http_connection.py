@@ -75,6 +75,9 @@ class QuietProtocol(H11Protocol):
         super().handle_events()
         if self.cycle is not before:
             self._wait()
+            if {b"transfer-encoding", b"content-length"} <= {name for name, _ in self.headers}:
+                # Others may see another end of it, and a request in what follows (RFC 9112 section 6.1).
+                self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

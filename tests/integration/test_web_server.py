@@ -200,6 +200,17 @@ def test_what_is_no_more_of_a_request_ends_its_connection_and_is_no_failure(
 
 
 @pytest.mark.usefixtures("server")
+def test_what_follows_a_body_of_two_lengths_is_no_request(port: int, authority: Authority) -> None:
+    body = b"0\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nhost: web\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n"
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(head + body + b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
+        answer = answer_on(connection)
+        assert (answer.status, answer.read()) == (405, b"Method Not Allowed")
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("server")
 def test_a_failure_is_logged_without_what_it_says(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/fails").status_code == 500
 
