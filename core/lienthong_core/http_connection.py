@@ -1,13 +1,22 @@
 """One connection of an HTTPS server: what it writes down, and how long it waits for requests."""
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import h11
 from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+LARGEST_HEAD = 64 << 10
+_UNREADABLE = {
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        f"The request's head has more than the {LARGEST_HEAD} bytes that are read; send less in headers and path."
+    ),
+    HTTPStatus.NOT_IMPLEMENTED: "A body may be chunked alone; compress it, if at all, under Content-Encoding.",
+}
 
 
 @dataclass
@@ -26,6 +35,9 @@ class QuietProtocol(H11Protocol):
     client to take what it was answered, once so much of that waits that no more is written. One that finds no place is
     told so and ended.
     """
+
+    unreadable: ClassVar[str] = "This is not HTTP/1.1 as this port speaks it, over TLS."
+    """What is told of bytes that are no request."""
 
     def __init__(self, arrival_s: float, places: Places, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
         super().__init__(**kwargs)
@@ -93,9 +105,10 @@ class QuietProtocol(H11Protocol):
             self.transport.close()
             self._wait()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's word for it, without a reason)
         """Turn away what cannot be read as a request."""
-        self.turn_away(HTTPStatus.BAD_REQUEST, msg)
+        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
+        self.turn_away(status, _UNREADABLE.get(status, self.unreadable))
 
     def explanation(self, status: HTTPStatus, detail: str) -> Response:
         """Return the answer that turns a client away."""

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import log_failure, log_failure_in_loop
-from lienthong_core.http_connection import Places, QuietProtocol
+from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
 
 BACKLOG = 128
 GRACE_S = 2
@@ -54,6 +54,7 @@ class WebServer:
             proxy_headers=False,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
             server_header=False,
         )
         config.load()

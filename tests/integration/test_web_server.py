@@ -211,6 +211,26 @@ def test_what_follows_a_body_of_two_lengths_is_no_request(port: int, authority: 
 
 
 @pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("sent", "status", "told"),
+    [
+        (b"nonsense\r\n\r\n", 400, "not HTTP/1.1"),
+        (b"GET / HTTP/1.1\r\nhost: web\r\nh: " + b"1" * (65 << 10), 431, "more than the 65536 bytes"),
+        (b"POST / HTTP/1.1\r\nhost: web\r\ntransfer-encoding: gzip, chunked\r\n\r\n", 501, "chunked alone"),
+    ],
+    ids=["nonsense", "a head without an end", "a compressed transfer"],
+)
+def test_what_cannot_be_read_as_a_request_is_told_why(
+    port: int, authority: Authority, sent: bytes, status: int, told: str
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(sent)
+        answer = answer_on(connection)
+        assert (answer.status, told in answer.read().decode()) == (status, True)
+        assert is_ended(connection)
+
+
+@pytest.mark.usefixtures("server")
 def test_a_failure_is_logged_without_what_it_says(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/fails").status_code == 500
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import sys
 from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
@@ -13,19 +12,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.http_connection import Places, QuietProtocol
+from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
 from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, bound_socket, tls_context
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.web.problems import Problem, problem_response
-
-# Above the limit that a call is refused with (`Limits.header_bytes`): a head in between gets the refusal that says so.
-_LARGEST_HEAD = 64 << 10
-_UNREADABLE = {
-    HTTPStatus.BAD_REQUEST: "This is not HTTP/1.1 as this port speaks it, over TLS; gRPC has a port of its own.",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
-        f"The request's head has more than the {_LARGEST_HEAD} bytes that are read; send less in headers and path."
-    ),
-}
 
 
 class GatewayWebServer:
@@ -47,7 +37,8 @@ class GatewayWebServer:
             proxy_headers=False,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=_LARGEST_HEAD,
+            # Above the limit that a call is refused with (`Limits.header_bytes`), so that a head in between is told so.
+            h11_max_incomplete_event_size=LARGEST_HEAD,
             server_header=False,
         )
         config.load()
@@ -82,6 +73,8 @@ class _CertificateProtocol(QuietProtocol):
     Takes only so many connections without one: they are anybody's, and must leave room for the systems.
     """
 
+    unreadable = f"{QuietProtocol.unreadable} gRPC has a port of its own."
+
     def __init__(self, strangers: Places, arrival_s: float, everybody: Places, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
         super().__init__(arrival_s, everybody, **kwargs)
         self._strangers = strangers
@@ -104,11 +97,6 @@ class _CertificateProtocol(QuietProtocol):
                 "with the certificate of a registered system, or try again later."
             )
             self.take(self._strangers, otherwise)
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's word for it, without a reason)
-        """Answer what cannot be read as a request, and end the connection."""
-        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
-        self.turn_away(status, _UNREADABLE.get(status, status.description))
 
     def explanation(self, status: HTTPStatus, detail: str) -> Response:
         """Return a problem document."""
