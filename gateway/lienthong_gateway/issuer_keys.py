@@ -16,6 +16,8 @@ _STEP_TIMEOUT_S = 2.0
 _WHOLE_TIMEOUT_S = 3.0
 # A token that names an unknown key makes the gateway ask; a stream of such tokens does not make it ask each time.
 _REFETCH_AFTER_S = 5.0
+_RETRY_AFTER_S = 1.0
+"""How long a provider that gave no keys is not asked again; calls that need them are refused at once meanwhile."""
 _FRESH_FOR_S = 300.0
 """How old the keys may be before the next call has them fetched anew: until they are, one that was withdrawn is
 believed. A provider that cannot be reached withdraws none."""
@@ -32,20 +34,23 @@ class JwksKeys:
         authority: bytes,
         waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
         fresh_for_s: float = _FRESH_FOR_S,
+        retry_after_s: float = _RETRY_AFTER_S,
     ) -> None:
         """`url` is the JWK set's; `authority` (PEM) is who must vouch for its server.
 
         `waiting` is entered while a call waits for the keys. Keys older than `fresh_for_s` are fetched anew; nobody
-        waits for that.
+        waits for that. A fetch that failed is not tried again for `retry_after_s`.
         """
         self._url = url
         self._waiting = waiting
         self._fresh_for_s = fresh_for_s
+        self._retry_after_s = retry_after_s
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(cadata=authority.decode()), timeout=_STEP_TIMEOUT_S, trust_env=False
         )
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
+        self._failed_at = float("-inf")
         self._renewed_at = float("-inf")
         self._fetching: asyncio.Task[bool] | None = None
 
@@ -67,8 +72,11 @@ class JwksKeys:
     async def _refreshed(self) -> bool:
         """Return whether the keys are fresh, fetching them if not; whoever asks meanwhile waits for the same fetch."""
         if self._fetching is None or self._fetching.done():
-            if asyncio.get_running_loop().time() - self._fetched_at < _REFETCH_AFTER_S:
+            now = asyncio.get_running_loop().time()
+            if now - self._fetched_at < _REFETCH_AFTER_S:
                 return True
+            if now - self._failed_at < self._retry_after_s:
+                return False
             self._fetching = asyncio.create_task(self._fetch())
         with self._waiting():
             return await asyncio.shield(self._fetching)
@@ -89,6 +97,7 @@ class JwksKeys:
             keys = _read(response.raise_for_status().json())
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             _log.warning("the identity provider's keys were not had", extra={"error": type(error).__name__})
+            self._failed_at = asyncio.get_running_loop().time()
             return False
         self._keys = keys
         self._fetched_at = asyncio.get_running_loop().time()

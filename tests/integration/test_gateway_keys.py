@@ -37,6 +37,7 @@ from tests.support.gateway_world import (
     gateway_world,
     refusal_of,
 )
+from tests.support.waiting import wait_until
 
 REASON = "IDENTITY_PROVIDER_UNAVAILABLE"
 IN_TIME_S = 8.0
@@ -52,6 +53,15 @@ def database_url(tmp_path: Path) -> str:
 def world(database_url: str) -> Iterator[GatewayWorld]:
     with gateway_world(database_url) as world:
         yield world
+
+
+def has_consented(world: GatewayWorld) -> bool:
+    """Return whether she could consent: that rests on the keys as well."""
+    try:
+        world.consent()
+    except grpc.RpcError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -75,7 +85,7 @@ def test_a_provider_that_answers_no_keys_is_unavailable_until_it_does(world: Gat
     world.key_set.answer = None
 
     assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, REASON)
-    world.consent()
+    wait_until(lambda: has_consented(world))
     world.get_citizen(context)
 
 
@@ -91,7 +101,7 @@ def test_a_provider_that_is_down_is_unavailable_until_it_is_back(database_url: s
         server.start()
 
         assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, REASON)
-        world.consent()
+        wait_until(lambda: has_consented(world))
         world.get_citizen(context)
 
 
@@ -123,6 +133,23 @@ def test_a_provider_that_never_answers_holds_up_nobody_who_needs_no_token(databa
 
                 assert not waiting.done()
                 assert waiting.result().reason == REASON
+
+
+def test_a_provider_that_gave_no_keys_is_not_asked_again_at_once(world: GatewayWorld) -> None:
+    world.key_set.answer = PlainTextResponse("not now", 503)
+
+    async def asked_for(retry_after_s: float) -> int:
+        keys = JwksKeys(world.config.jwks_url, world.authority.certificate, retry_after_s=retry_after_s)
+        asked = world.key_set.asked
+        try:
+            for _ in range(5):
+                assert await refused(keys.find("unknown")) == REASON
+        finally:
+            await keys.close()
+        return world.key_set.asked - asked
+
+    assert asyncio.run(asked_for(retry_after_s=3_600)) == 1
+    assert asyncio.run(asked_for(retry_after_s=0)) == 5
 
 
 def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:
