@@ -115,3 +115,12 @@ def test_what_is_registered_is_changed_from_the_page_in_an_officers_name(page_of
     page.get_by_role("button", name="Call").click()
 
     expect(page.locator("#outcome")).to_contain_text("200 OK")
+
+
+@pytest.mark.parametrize("path", ["/", "/call"])
+def test_a_page_of_the_gateway_fits_a_screen_of_320_pixels(
+    page_of_nobody: Page, world: GatewayWorld, path: str
+) -> None:
+    page_of_nobody.set_viewport_size({"width": 320, "height": 640})
+    page_of_nobody.goto(f"https://{world.config.web_host}:{world.config.web_port}{path}")
+    assert page_of_nobody.evaluate("document.documentElement.scrollWidth") <= 320
