@@ -94,9 +94,27 @@ def test_pages_take_their_style_from_the_portal_itself_and_run_nothing(world: Po
     assert "font" in browser.get("/static/style.css").text
 
 
+def test_the_page_that_she_arrives_at_can_be_loaded_again_and_its_address_holds_no_code(world: PortalWorld) -> None:
+    lan = world.logged_in()
+    for start, shown in (("/login", "Đã đăng nhập"), (lan.start().consent_url, "Đã ghi nhận sự đồng ý")):
+        page = lan.browser.get(start)
+        again = lan.browser.get(page.url)
+        assert (page.url.query, shown in page.text) == (b"", True)
+        assert (again.status_code, again.text) == (200, page.text)
+
+
+def test_nobody_is_shown_to_have_arrived_who_has_not(world: PortalWorld) -> None:
+    lan, page = world.logged_in(), "/dossiers/{}/arrived"
+    dossier = lan.start().dossier.dossier_id
+    assert_refused(world.browser().get("/arrived"), UNAUTHENTICATED, "SESSION_INVALID")
+    assert_refused(lan.browser.get(page.format(dossier)), DENIED, "CONSENT_DENIED")
+    assert_refused(lan.browser.get(page.format("another")), 404, "DOSSIER_UNKNOWN")
+    assert_refused(world.logged_in(MAI).browser.get(page.format(dossier)), 404, "DOSSIER_UNKNOWN")
+
+
 def test_the_session_cookie_is_the_browsers_alone(world: PortalWorld) -> None:
     browser = world.browser()
-    arrived = browser.get(way_back(browser))
+    arrived = browser.get(way_back(browser), follow_redirects=False)
     cookie = next(c for c in arrived.headers.get_list("set-cookie") if c.startswith(f"{SESSION_COOKIE}="))
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert {"httponly", "secure", "samesite=lax", "path=/"} <= attributes

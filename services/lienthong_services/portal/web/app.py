@@ -32,7 +32,9 @@ def create_app(visits: Visits) -> ASGIApp:
         Route("/", pages.home),
         Route("/login", pages.login),
         Route("/oidc/callback", pages.callback),
+        Route("/arrived", pages.arrived),
         Route("/dossiers/{dossier_id}/consent", pages.consent),
+        Route("/dossiers/{dossier_id}/arrived", pages.arrived),
         Route("/logout", pages.logout, methods=["POST"]),
         Route("/logged-out", pages.logged_out),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -66,7 +68,7 @@ class _Pages:
         token = request.cookies.get(SESSION_COOKIE, "")
         browser = request.cookies.get(BROWSER_COOKIE, "")
         way = self._visits.to_consent(token, browser, request.path_params["dossier_id"])
-        return _leave(way) if isinstance(way, Leaving) else self._arrived(way)
+        return _leave(way) if isinstance(way, Leaving) else _show_arrival(way)
 
     def callback(self, request: Request) -> Response:
         given = request.query_params
@@ -78,10 +80,15 @@ class _Pages:
         )
         if arrival.session_token:
             self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
-        response = self._arrived(arrival)
+        response = _show_arrival(arrival)
         if arrival.session_token:
             _set_cookie(response, SESSION_COOKIE, arrival.session_token)
         return response
+
+    def arrived(self, request: Request) -> Response:
+        dossier_id = request.path_params.get("dossier_id", "")
+        session = self._visits.arrived(request.cookies.get(SESSION_COOKIE, ""), dossier_id)
+        return self._page("arrived.html", session=session, dossier_id=dossier_id)
 
     def logout(self, request: Request) -> Response:
         self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
@@ -115,9 +122,6 @@ class _Pages:
     async def failed(self, request: Request, _error: Exception) -> Response:
         return await self.refused(request, internal())
 
-    def _arrived(self, arrival: Arrival) -> Response:
-        return self._page("arrived.html", session=arrival.session, dossier_id=arrival.dossier_id)
-
     def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)
         return HTMLResponse(text, status, headers={"Content-Security-Policy": _POLICY})
@@ -127,6 +131,12 @@ def _leave(leaving: Leaving) -> Response:
     response = RedirectResponse(leaving.url, _SEE_OTHER)
     _set_cookie(response, BROWSER_COOKIE, leaving.browser)
     return response
+
+
+def _show_arrival(arrival: Arrival) -> Response:
+    # The way back works once: a page at its own address could not be loaded again, and would leave a code there.
+    of = f"/dossiers/{arrival.dossier_id}" if arrival.dossier_id else ""
+    return RedirectResponse(f"{of}/arrived", _SEE_OTHER)
 
 
 def _set_cookie(response: Response, name: str, value: str) -> None:

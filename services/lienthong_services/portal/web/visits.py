@@ -8,7 +8,7 @@ from lienthong_core.errors import Refusal, denied, invalid
 from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.model import CitizenSession, LoginAttempt
 from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient, login_refused
-from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, check_session
+from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session
 from lienthong_services.portal.store import PortalStore, digest
 
 _SECRET_BYTES = 32
@@ -27,7 +27,6 @@ class Leaving:
 class Arrival:
     """She is back. `session_token` is new after a login, and empty after giving consent in a session she has."""
 
-    session: CitizenSession
     session_token: str
     dossier_id: str
 
@@ -67,7 +66,7 @@ class Visits:
         session = self.current(session_token)
         request_id = self._desk.consent_to_ask(session, dossier_id)
         if not request_id:
-            return Arrival(session, "", dossier_id)
+            return Arrival("", dossier_id)
         details = ({"type": "lienthong_consent", "consent_request_id": request_id},)
         return self._leave(browser, dossier_id, digest(session_token), details)
 
@@ -89,8 +88,19 @@ class Visits:
         who = self._oidc.exchange(code, Attempt(state, attempt.nonce, attempt.code_verifier))
         if not attempt.dossier_id:
             token = secrets.token_urlsafe(_SECRET_BYTES)
-            return Arrival(self._keep(who, digest(token)), token, "")
+            self._keep(who, digest(token))
+            return Arrival(token, "")
         return self._consented(who, attempt)
+
+    def arrived(self, session_token: str, dossier_id: str) -> CitizenSession:
+        """Return the session of a citizen who is back: from logging in, or from consenting for a dossier of hers.
+
+        Refused: as `current`, and DOSSIER_UNKNOWN, CONSENT_DENIED.
+        """
+        session = self.current(session_token)
+        if dossier_id and not self._desk.find(Applicant(session.personal_number), dossier_id).row.consent_id:
+            raise _consent_denied()
+        return session
 
     def _consented(self, who: LoggedIn, attempt: LoginAttempt) -> Arrival:
         session = check_session(self._store.session(attempt.session_sha256), self._clock.now())
@@ -102,7 +112,8 @@ class Visits:
         if not consent_id:
             raise _consent_denied()
         self._store.change_draft(attempt.dossier_id, consent_id=consent_id)
-        return Arrival(self._keep(who, attempt.session_sha256), "", attempt.dossier_id)
+        self._keep(who, attempt.session_sha256)
+        return Arrival("", attempt.dossier_id)
 
     def _leave(
         self, browser: str, dossier_id: str, session_sha256: str, details: tuple[dict[str, str], ...]
@@ -122,7 +133,7 @@ class Visits:
         self._store.begin_login(kept, now)
         return Leaving(self._oidc.authorization_url(attempt, details), browser)
 
-    def _keep(self, who: LoggedIn, token_sha256: str) -> CitizenSession:
+    def _keep(self, who: LoggedIn, token_sha256: str) -> None:
         now = self._clock.now()
         session = CitizenSession(
             token_sha256=token_sha256,
@@ -135,7 +146,6 @@ class Visits:
             expires_at=now + SESSION_LIFETIME,
         )
         self._store.open_session(session, now)
-        return session
 
 
 def _consent_denied() -> Refusal:
