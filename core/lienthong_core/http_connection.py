@@ -1,6 +1,7 @@
 """One connection of an HTTPS server: what it writes down, and how long it waits for requests."""
 
 import asyncio
+import logging
 import sys
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,6 +43,9 @@ class QuietProtocol(H11Protocol):
     def __init__(self, arrival_s: float, places: Places, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own, handed on)
         super().__init__(**kwargs)
         self.access_log = False
+        # Uvicorn warns of each request that it cannot read, or that asks for a WebSocket, and anybody can send those.
+        self.logger = self.logger.getChild("failures")
+        self.logger.setLevel(logging.ERROR)
         self._arrival_s = arrival_s
         self._places = places
         self._taken: list[Places] = []

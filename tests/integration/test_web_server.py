@@ -231,6 +231,24 @@ def test_what_cannot_be_read_as_a_request_is_told_why(
 
 
 @pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: web\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+    ],
+    ids=["nonsense", "upgrade"],
+)
+def test_nobody_outside_makes_the_server_write_lines(
+    port: int, authority: Authority, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(sent)
+        assert answer_on(connection).read()
+    assert caplog.text == ""
+
+
+@pytest.mark.usefixtures("server")
 def test_a_failure_is_logged_without_what_it_says(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/fails").status_code == 500
 
