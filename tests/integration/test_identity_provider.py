@@ -186,6 +186,7 @@ def test_the_metadata_names_only_what_is_offered(world: IdentityWorld) -> None:
     assert metadata["id_token_signing_alg_values_supported"] == ["ES256"]
     assert metadata["authorization_details_types_supported"] == ["lienthong_consent"]
     assert metadata["authorization_response_iss_parameter_supported"] is True
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
     assert {"name", "birthdate", "personal_number", "account_level"} <= set(metadata["claims_supported"])
     assert metadata["scopes_supported"] == ["openid", "profile", "rights"]
 

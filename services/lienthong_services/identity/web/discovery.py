@@ -1,4 +1,4 @@
-"""What clients read first: the provider's metadata (OpenID Connect Discovery, RFC 8414) and its keys."""
+"""What clients read first: the provider's metadata (OpenID Connect Discovery, RFC 8414, RFC 8705 §3.3) and its keys."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -30,6 +30,7 @@ def configuration(provider: Provider, _request: Request) -> JSONResponse:
             "acr_values_supported": ACCOUNT_LEVELS,
             "authorization_details_types_supported": [CONSENT_DETAIL],
             "authorization_response_iss_parameter_supported": True,
+            "tls_client_certificate_bound_access_tokens": True,
             "claims_supported": [
                 *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"),
                 *("name", "birthdate", "personal_number", "account_level", "simulation"),
