@@ -80,6 +80,16 @@ def test_a_request_larger_than_any_form_is_refused_on_a_page_and_does_nothing(wo
     assert "Nguyễn Thị Lan" in browser.get("/").text
 
 
+def test_what_is_english_on_a_page_is_marked_for_who_has_it_read_aloud(world: PortalWorld) -> None:
+    browser = world.browser()
+    for path, english in (("/", "Log in"), ("/nothing", "There is no such page"), ("/logged-out", "log out there")):
+        page = browser.get(path).text
+        assert '<html lang="vi">' in page
+        for said in (english, "Every person here is synthetic"):
+            before = page[: page.index(said)]
+            assert before.rindex('<span lang="en">') > before.rindex("</")
+
+
 def test_an_address_without_a_page_gets_a_page_that_says_so(world: PortalWorld) -> None:
     browser = world.browser()
     assert_refused(browser.get("/nowhere"), 404, "PAGE_UNKNOWN")
