@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from lienthong.client import Header
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.database import sqlite_url
+from lienthong_gateway.edge.limits import Anybody, Limits, Rate
 from lienthong_seeds import members
 from tests.support.chromium import page_at
 from tests.support.citizens import LAN
@@ -124,3 +125,14 @@ def test_a_page_of_the_gateway_fits_a_screen_of_320_pixels(
     page_of_nobody.set_viewport_size({"width": 320, "height": 640})
     page_of_nobody.goto(f"https://{world.config.web_host}:{world.config.web_port}{path}")
     assert page_of_nobody.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_page_that_is_not_told_what_can_be_called_says_why(tmp_path: Path) -> None:
+    page_style_and_script = 3
+    limits = Limits(anybody=Anybody(rate=Rate(0.001, page_style_and_script)))
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        origin = f"https://{world.config.web_host}:{world.config.web_port}"
+        with page_at(origin, tmp_path / "browser", None) as page:
+            page.goto(f"{origin}/call")
+            expect(page.locator("#outcome")).to_contain_text("RATE_LIMITED")
+            expect(page.locator("#advice")).to_contain_text("connect with the certificate of a registered system")

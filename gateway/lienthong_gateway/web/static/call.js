@@ -74,8 +74,12 @@ async function call(event) {
     const response = await fetch(path, { method: "POST", headers, body });
     showAnswer(response, await response.text(), performance.now() - began);
   } catch (error) {
-    show("Không gọi được. The call could not be made.", String(error), "", []);
+    showFailure(error);
   }
+}
+
+function showFailure(error) {
+  show("Không gọi được. The call could not be made.", String(error), "", []);
 }
 
 function showAnswer(response, text, milliseconds) {
@@ -113,11 +117,18 @@ function curlCommand(path, headers, body) {
 }
 
 async function begin() {
-  const openapi = await (await fetch("/openapi.json")).json();
+  const began = performance.now();
+  const response = await fetch("/openapi.json");
+  if (!response.ok) {
+    // There is nothing to choose from then; what was answered says what to do.
+    showAnswer(response, await response.text(), performance.now() - began);
+    return;
+  }
+  const openapi = await response.json();
   listMethods(openapi);
   showMethod(openapi);
   byId("method").addEventListener("change", () => showMethod(openapi));
   byId("call").addEventListener("submit", call);
 }
 
-begin();
+begin().catch(showFailure);
