@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from tests.support.browser import TIMEOUT_S, answer_of
 from tests.support.identity import (
@@ -151,6 +152,24 @@ def test_a_body_that_nobody_reads_is_refused_if_it_is_large(world: IdentityWorld
 def test_no_header_says_where_a_path_with_another_slash_leads(world: IdentityWorld, path: str) -> None:
     answer = world.portal.get(path, Host="attacker.example")
     assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/token", "POST"), ("/userinfo", "GET, HEAD, POST")])
+def test_a_client_that_uses_another_method_is_told_in_json_which_to_use(
+    world: IdentityWorld, path: str, allowed: str
+) -> None:
+    with httpx2.Client(verify=world.trust, timeout=TIMEOUT_S) as http:
+        answer = http.put(f"{world.issuer}{path}")
+    assert (answer.status_code, answer.json()["error"]) == (405, "invalid_request")
+    assert sorted(answer.headers["allow"].split(", ")) == sorted(allowed.split(", "))
+
+
+def test_a_failure_that_nobody_foresaw_is_told_to_a_client_in_json(world: IdentityWorld) -> None:
+    with world.server.engine.begin() as connection:
+        connection.execute(text("DROP TABLE client"))
+    answer = world.portal.exchange("code")
+    assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def test_what_is_no_form_is_refused(world: IdentityWorld) -> None:

@@ -22,7 +22,7 @@ from lienthong_services.identity.web.forms import filled_in, posted
 from lienthong_services.identity.web.provider import Provider
 
 _FOR_CLIENTS = ("/token", "/userinfo")
-"""What takes requests and is no page."""
+"""What is called by programs, which are told of everything in OAuth's words."""
 
 
 def create_app(provider: Provider) -> ASGIApp:
@@ -82,30 +82,34 @@ def _page_error(provider: Provider, _request: Request, error: Exception) -> Resp
     return provider.pages.error(error)
 
 
-def _too_large(provider: Provider, request: Request, error: Exception) -> Response:
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+def _told(provider: Provider, request: Request, error: str, page: PageError) -> Response:
+    """Return the answer that tells a citizen what `page` says, and a client the same with OAuth's word `error`."""
     if request.url.path in _FOR_CLIENTS:
-        return _oauth_error(request, OAuthError("invalid_request", str(error), status))
+        return _oauth_error(request, OAuthError(error, page.english, page.status))
+    return provider.pages.error(page)
+
+
+def _too_large(provider: Provider, request: Request, error: Exception) -> Response:
     vietnamese = "Yêu cầu vừa gửi quá lớn; không trang nào ở đây cần nhiều dữ liệu như vậy."
-    return provider.pages.error(PageError(status, vietnamese, str(error)))
+    page = PageError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, vietnamese, str(error))
+    return _told(provider, request, "invalid_request", page)
 
 
-def _http_error(provider: Provider, _request: Request, error: Exception) -> Response:
+def _http_error(provider: Provider, request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     vietnamese = "Địa chỉ này không có trang nào, hoặc không nhận cách gửi này."
     english = f"{error.detail}: there is no such page, or not for this method. /.well-known/openid-configuration lists "
     page = PageError(HTTPStatus(error.status_code), vietnamese, f"{english}what clients can call.")
-    response = provider.pages.error(page)
+    response = _told(provider, request, "invalid_request", page)
     response.headers.update(error.headers or {})
     return response
 
 
-def _failure(provider: Provider, _request: Request, _error: Exception) -> Response:
-    return provider.pages.error(
-        PageError(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "Máy chủ gặp lỗi không lường trước. Hãy thử lại.",
-            "The server failed in a way it does not know. Try again; its log holds the cause.",
-        )
+def _failure(provider: Provider, request: Request, _error: Exception) -> Response:
+    page = PageError(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Máy chủ gặp lỗi không lường trước. Hãy thử lại.",
+        "The server failed in a way it does not know. Try again; its log holds the cause.",
     )
+    return _told(provider, request, "server_error", page)
