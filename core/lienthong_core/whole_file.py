@@ -11,10 +11,12 @@ from pathlib import Path
 def replacing(file: Path) -> Generator[Path]:
     """Give a file beside this one to write; it takes this one's place if the block ends without an error.
 
-    Raises OSError if it cannot.
+    Raises OSError if it cannot, and if what is there is no file: a device or a pipe would be gone.
     """
     if file.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "it is a device or a pipe; name a file", str(file))
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
         yield unfinished

@@ -1,5 +1,6 @@
 """`lienthong log`, given what it cannot work with."""
 
+import os
 import subprocess
 from io import StringIO
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_what_it_cannot_do_is_said_without_a_traceback(
     assert "Traceback" not in done.stderr
     assert "PRIVATE KEY" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wanted", ["verify --data {world} --save {out}", "export --data {world} --out {out}"])
+def test_what_is_no_file_is_never_replaced_by_one(lienthong: str, world: Path, tmp_path: Path, wanted: str) -> None:
+    out = tmp_path / "pipe"
+    os.mkfifo(out)
+    command = [lienthong, "log", *wanted.format(world=world, out=out).split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert (done.returncode, out.is_fifo()) == (1, True)
+    assert f"{out}: it is a device or a pipe; name a file" in done.stderr
 
 
 def test_what_cannot_be_kept_is_not_left_behind_unfinished(world: Path) -> None:
