@@ -1,7 +1,11 @@
 import json
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
+
+from lienthong_sandbox.world import World
 
 WHO = ("who", "whom", "what")
 
@@ -36,6 +40,29 @@ def test_the_demo_tells_in_one_form_only(lienthong: str) -> None:
     done = run(lienthong, "demo", "--plain", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "name one of --plain and --json" in done.stderr
+
+
+def test_what_the_demo_cannot_start_with_is_said_without_a_traceback(lienthong: str) -> None:
+    command = ["bash", "-c", f"ulimit -f 1000; exec {lienthong} demo --plain"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Not started: a database of the folder cannot be used: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_the_demo_does_not_reach_is_said_without_a_traceback(lienthong: str, tmp_path: Path) -> None:
+    World(tmp_path).create("https://127.0.0.1:1")
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\ncp -r "{tmp_path}/clients" "$4"\n')
+    docker.chmod(0o700)
+    nowhere = json.dumps({"portal": "https://127.0.0.1:1", "identity": "https://127.0.0.1:1"})
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LIENTHONG_URLS": nowhere}
+    command = [lienthong, "demo", "--against", "compose"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The journey broke off: 127.0.0.1:1 does not answer: ")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--plain",), ()], ids=["plain", "in a pipe"])

@@ -5,18 +5,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import grpc
+import httpx2
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from lienthong.client import explain
 from lienthong_core.clock import SystemClock
-from lienthong_sandbox.cli.telling import told
+from lienthong_sandbox.cli.telling import fail, reason, told
 from lienthong_sandbox.demo.evidence import accesses, proof
 from lienthong_sandbox.demo.journey import Journey
 from lienthong_sandbox.demo.narrators import JsonNarrator, Narrator, PlainNarrator, RichNarrator
@@ -52,20 +54,34 @@ def demo(
     began = time.perf_counter()
     as_expected = True
     try:
-        with _compose() if against is Against.COMPOSE else _own() as (place, where):
+        with ExitStack() as undo:
+            place, where = _begun(against, undo)
             narrator.begin(where)
             for step in _steps(place):
                 narrator.step(step)
                 as_expected = as_expected and step.as_expected
-    except grpc.RpcError as error:
-        why = explain(error)
-        Console(stderr=True).print(told("The journey broke off", f"{why.reason}: {why.message}"))
-        as_expected = False
-    except LoginRefused as refused:
-        Console(stderr=True).print(told("The journey broke off", str(refused)))
+    except (grpc.RpcError, httpx2.RequestError, LoginRefused, DBAPIError) as error:
+        Console(stderr=True).print(told("The journey broke off", _why(error)), soft_wrap=True)
         as_expected = False
     narrator.end(as_expected=as_expected, seconds=time.perf_counter() - began)
     raise typer.Exit(0 if as_expected else 1)
+
+
+def _begun(against: Against, undo: ExitStack) -> tuple[Place, str]:
+    """Return the place of the journey, and where that is; `undo` leaves it. Raises typer.Exit if there is none."""
+    try:
+        return undo.enter_context(_compose() if against is Against.COMPOSE else _own())
+    except (OSError, DBAPIError) as error:
+        fail("Not started", error)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, grpc.RpcError):
+        why = explain(error)
+        return f"{why.reason}: {why.message}"
+    if isinstance(error, httpx2.RequestError):
+        return f"{error.request.url.netloc.decode()} does not answer: {error}"
+    return reason(error)
 
 
 def _steps(place: Place) -> Iterator[Step]:
