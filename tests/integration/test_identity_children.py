@@ -257,7 +257,7 @@ def test_nothing_is_paused_or_resumed_without_the_csrf_field_a_login_or_the_righ
 
     assert browser.submit(page, csrf="made-up").response.status_code == 403
     assert world.browser().submit(page).response.status_code == 400
-    assert browser.submit(page, consent_id="c-2").response.status_code == 502
+    assert browser.submit(page, consent_id="c-2").response.status_code == 404
     assert consent.state == consent_pb2.CONSENT_STATE_ACTIVE
 
 
@@ -273,7 +273,7 @@ def test_she_downloads_the_receipt_of_her_own_consent_alone(world: IdentityWorld
     assert receipt.headers["content-type"] == "application/json"
     assert "attachment" in receipt.headers["content-disposition"]
     assert receipt.headers["cache-control"] == "no-store"
-    assert browser.get("/account/receipt?consent_id=c-2").response.status_code == 502
+    assert browser.get("/account/receipt?consent_id=c-2").response.status_code == 404
     assert world.browser().get("/account/receipt?consent_id=c-1").path == "/login"
 
 

@@ -243,12 +243,20 @@ def test_older_consents_are_behind_a_link_and_can_be_ended_there(world: Identity
     assert [consent.consent_id for consent in given if consent.state == revoked] == ["c-4"]
 
 
+def test_a_page_of_consents_that_there_is_not_is_told_with_the_way_back(world: IdentityWorld) -> None:
+    browser, _ = signed_in_to_the_account_page(world)
+    page = browser.get("/account?cursor=made-up")
+    assert page.response.status_code == 400
+    assert "This address leads to nothing of yours (CURSOR_INVALID)." in page.response.text
+    assert 'href="/account"' in page.response.text
+
+
 def test_nobody_ends_the_consent_of_another_citizen(world: IdentityWorld) -> None:
     world.consents.give("c-1", world.consents.ask().terms)
     others = world.consents.give("c-2", world.consents.ask(subject_number=LEVEL_ONE).terms)
     browser, page = signed_in_to_the_account_page(world)
     page = browser.submit(page, consent_id="c-2")
-    assert page.response.status_code == 502
+    assert page.response.status_code == 404
     assert "CONSENT_UNKNOWN" in page.response.text
     assert others.state == consent_pb2.CONSENT_STATE_ACTIVE
 

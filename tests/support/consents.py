@@ -11,7 +11,7 @@ import rfc8785
 
 from lienthong.api.consent.v1 import consent_pb2 as messages
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceServicer
-from lienthong_core.errors import not_found, precondition, unavailable
+from lienthong_core.errors import invalid, not_found, precondition, unavailable
 from lienthong_core.signing import SigningKey
 
 REQUEST_ID = "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11"
@@ -134,7 +134,10 @@ class ConsentService(ConsentServiceServicer):
         number = request.subject_number
         assert request.include_represented
         hers = [c for c in self.consents.values() if number in (c.terms.subject_number, c.approvals[0].approved_by)]
-        begin = int(request.cursor.removeprefix("from+") or 0)
+        after = request.cursor.removeprefix("from+") or "0"
+        if not after.isdecimal():
+            raise invalid("CURSOR_INVALID", "The cursor is not one that this method gave; send next_cursor as it came.")
+        begin = int(after)
         end = begin + self.page_size
         cursor = f"from+{end}" if len(hers) > end else ""
         return messages.ListConsentsResponse(consents=hers[begin:end], next_cursor=cursor)

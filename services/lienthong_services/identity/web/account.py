@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, Consent, ConsentState
+from lienthong.api.errors.v1.errors_pb2 import ErrorReason
 from lienthong.api.options.v1.options_pb2 import Dataset
-from lienthong_core.errors import Refusal
+from lienthong_core.errors import Refusal, reason_name
 from lienthong_services.identity.datasets import dataset_titles
+from lienthong_services.identity.errors import Link, PageError
 from lienthong_services.identity.model import Client
 from lienthong_services.identity.rules import frequency_text, retention_text
 from lienthong_services.identity.web.consent import gateway_problem
@@ -29,6 +32,12 @@ _STATES = {
     ConsentState.CONSENT_STATE_PAUSED: ("Đang tạm dừng", "Paused"),
     ConsentState.CONSENT_STATE_REVOKED: ("Đã rút lại", "Revoked"),
     ConsentState.CONSENT_STATE_EXPIRED: ("Đã hết hạn", "Expired"),
+}
+
+_NOT_HERS = {
+    reason_name(ErrorReason.ERROR_REASON_CURSOR_INVALID): HTTPStatus.BAD_REQUEST,
+    reason_name(ErrorReason.ERROR_REASON_TEXT_INVALID): HTTPStatus.BAD_REQUEST,
+    reason_name(ErrorReason.ERROR_REASON_CONSENT_UNKNOWN): HTTPStatus.NOT_FOUND,
 }
 
 
@@ -72,7 +81,7 @@ def show_account(provider: Provider, request: Request) -> Response:
     try:
         page = provider.consents.consents_of(session.personal_number, cursor)
     except Refusal as refusal:
-        raise gateway_problem(refusal, "/account") from refusal
+        raise _problem(refusal) from refusal
     return provider.pages.page(
         "account.html",
         csrf=session.csrf_token,
@@ -108,7 +117,7 @@ def show_receipt(provider: Provider, request: Request) -> Response:
     try:
         receipt = provider.consents.receipt(consent_id, session.personal_number)
     except Refusal as refusal:
-        raise gateway_problem(refusal, "/account") from refusal
+        raise _problem(refusal) from refusal
     headers = {"Content-Disposition": 'attachment; filename="consent-receipt.json"', "Cache-Control": "no-store"}
     return Response(receipt, media_type="application/json", headers=headers)
 
@@ -123,7 +132,7 @@ def _change(
     try:
         change(form.get("consent_id", ""), session.personal_number)
     except Refusal as refusal:
-        raise gateway_problem(refusal, "/account") from refusal
+        raise _problem(refusal) from refusal
     return see_other("/account")
 
 
@@ -141,6 +150,19 @@ def log_out(provider: Provider, request: Request, form: Mapping[str, str]) -> Re
 def show_logged_out(provider: Provider, _request: Request) -> Response:
     """Say that the session has ended."""
     return provider.pages.page("logged_out.html")
+
+
+def _problem(refusal: Refusal) -> PageError:
+    """Return the error of a page of hers; what its address or its form names may be nothing of hers."""
+    status = _NOT_HERS.get(refusal.reason)
+    if status is None:
+        return gateway_problem(refusal, "/account")
+    return PageError(
+        status,
+        f"Địa chỉ này không dẫn tới mục nào của bạn ({refusal.reason}). Hãy bắt đầu lại từ danh sách mới nhất.",
+        f"This address leads to nothing of yours ({refusal.reason}). Begin again from the newest of the list.",
+        Link("/account", "Danh sách mới nhất", "The newest of the list"),
+    )
 
 
 def _log_in_first(provider: Provider, request: Request) -> Response:
