@@ -3,15 +3,32 @@
 import asyncio
 import logging
 import traceback
-from typing import Any
+from typing import Any, TypeGuard
+
+from sqlalchemy.exc import OperationalError
 
 _log = logging.getLogger(__name__)
 
 
 def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
-    """Log where `what` failed and the error's type, never its text: a database's errors quote personal data."""
+    """Log where `what` failed and the error's type, never its text: a database's errors quote personal data.
+
+    Where a database cannot be used just now, that is all there is to say: there is a line for each call then.
+    """
+    if _is_unusable(error):
+        log.error("%s failed: its database cannot be used now (%s)", what, _named(error.orig))
+        return
     where = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", what, type(error).__name__, where)
+
+
+def _is_unusable(error: BaseException) -> TypeGuard[OperationalError]:
+    # SQLite has one class of errors for a file that is locked and for a statement that is wrong.
+    return isinstance(error, OperationalError) and _named(error.orig) != "SQLITE_ERROR"
+
+
+def _named(error: BaseException | None) -> str:
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
 
 
 def log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import make_url
 
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -116,17 +115,6 @@ def test_a_full_disk_withholds_answers_until_there_is_room(disk: Path, figures: 
     assert set(load.reasons) == UNAVAILABLE
     assert load.longest_s < TOLD_WITHIN_S
     figures.tell(told("disk full", load, back_after_s))
-
-
-@pytest.fixture
-def line(new_database: Callable[[], str]) -> Iterator[tuple[Line, str]]:
-    """Give the line to a PostgreSQL database, and the database's address at the line's near end."""
-    url = make_url(new_database())
-    assert url.host is not None
-    assert url.port is not None
-    with Line(url.host, url.port) as line:
-        near = url.set(host="127.0.0.1", port=line.port)
-        yield line, near.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)

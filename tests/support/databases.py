@@ -11,10 +11,12 @@ import docker.errors
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import make_url
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
 from lienthong_core.database import sqlite_url
+from tests.support.line import Line
 
 IMAGE = "postgres:17-trixie"
 NO_ENGINE = "left out: no container engine answers, so there is no PostgreSQL"
@@ -73,3 +75,14 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
 def database_url(new_database: Callable[[], str]) -> str:
     """Give the address of a new, empty database."""
     return new_database()
+
+
+@pytest.fixture
+def line(new_database: Callable[[], str]) -> Iterator[tuple[Line, str]]:
+    """Give the line to a PostgreSQL database, and the database's address at the line's near end."""
+    url = make_url(new_database())
+    assert url.host is not None
+    assert url.port is not None
+    with Line(url.host, url.port) as line:
+        near = url.set(host="127.0.0.1", port=line.port)
+        yield line, near.render_as_string(hide_password=False)

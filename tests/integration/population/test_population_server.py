@@ -14,6 +14,7 @@ from lienthong_services.population.server import PopulationConfig, PopulationSer
 from tests.integration.population.calls import call, refusal_of
 from tests.integration.population.conftest import GATEWAY
 from tests.integration.population.people import DAUGHTER, add_people
+from tests.support.line import Line
 from tests.support.threads import left_behind
 
 
@@ -65,3 +66,27 @@ def test_a_failure_nobody_foresaw_is_logged_without_what_was_asked(
     assert "store.py" in caplog.text
     assert DAUGHTER not in caplog.text
     assert DAUGHTER not in refusal.message
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_database_that_is_gone_is_one_line_in_the_log_for_each_call(
+    line: tuple[Line, str],
+    address: str,
+    population_identity: TlsIdentity,
+    clock: SandboxClock,
+    population: PopulationServiceStub,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    way, url = line
+    server = PopulationServer(PopulationConfig(address, url, population_identity, GATEWAY), clock)
+    add_people(server.engine)
+    server.start()
+    way.cut()
+    for _ in range(2):
+        refusal = refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
+        assert refusal.reason == "INTERNAL"
+    server.stop()
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    told = "/lienthong.api.population.v1.PopulationService/GetCitizen failed: its database cannot be used now ("
+    assert [line.startswith(told) for line in said] == [True, True], said
+    assert [line.count("\n") for line in said] == [0, 0]
