@@ -22,13 +22,15 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 _VERSION_TABLE = "schema_version"
-# Replicas that start at once would make the same tables. The number is this lock's name, and nobody else's.
+# Replicas that start at once would make the same tables and store the same rows. Each number is one lock's name.
 _OPENING = 0x4C69_656E
+_FILLING = 0x4C69_656F
 _WRITES = "lienthong_writes"
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
 _BUSY_TIMEOUT_MS = 5_000
@@ -100,6 +102,22 @@ def writing(engine: Engine) -> Generator[Connection]:
     """
     with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def filling(engine: Engine) -> Generator[None]:
+    """Let one replica after another into the block, each when what the one before did there is stored.
+
+    SQLite's file is one service's own, so there is nobody to wait for.
+    """
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect() as connection, connection.begin():
+        # However many people the other one stores.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(select(func.pg_advisory_xact_lock(_FILLING)))
+        yield
 
 
 class WritingConnection:

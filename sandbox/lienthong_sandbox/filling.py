@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, exists, select
 
+from lienthong_core.database import filling
 from lienthong_gateway.log.model import LogEntryRow
 from lienthong_gateway.server import GatewayServer
 from lienthong_sandbox.services import Server, Setting
@@ -37,16 +38,20 @@ class Filling:
     def fill(self, server: Server, setting: Setting, tell: Callable[[str], None] = lambda _progress: None) -> None:
         """Fill a service's database before it starts, if it needs it; `tell` hears how far it is."""
         self._tell = tell
+        with filling(server.engine):
+            self._fill(server, setting)
+
+    def finish(self) -> None:
+        """Let go of the people: they are in the databases now."""
+        self._made = None
+
+    def _fill(self, server: Server, setting: Setting) -> None:
         if isinstance(server, PopulationServer):
             self._fill_population(server.engine)
         elif isinstance(server, IdentityServer):
             self._fill_identity(server.engine, setting)
         elif isinstance(server, GatewayServer):
             _fill_gateway(server, setting)
-
-    def finish(self) -> None:
-        """Let go of the people: they are in the databases now."""
-        self._made = None
 
     def _population(self) -> Population:
         # Two services of one process are filled from the same people, made once.

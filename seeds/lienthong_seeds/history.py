@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong_core.errors import precondition
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents import changes
 from lienthong_gateway.consents.approval import TOKEN_TYPE, Approval
 from lienthong_gateway.consents.asking import new_consent
-from lienthong_gateway.consents.revisions import Actor
+from lienthong_gateway.consents.revisions import Actor, read_revisions
 from lienthong_gateway.consents.rules import REQUEST_LIFETIME, StoredRequest
 from lienthong_gateway.consents.states import Change, SubjectAge, capacity_name
 from lienthong_gateway.consents.terms import Terms
@@ -118,6 +119,9 @@ def _events(past: PastConsent, statement: str) -> Iterator[tuple[Entry, StateCha
     citizen = Actor(str(members.IDENTITY), Capacity.CAPACITY_SUBJECT)
 
     def add_request(connection: Connection) -> None:
+        if read_revisions(connection, request.consent_request_id):
+            # Another replica found the log empty as well, and was the first.
+            raise precondition("CONSENT_REQUEST_CLOSED", "It is recorded already.")
         changes.add_request(connection, request, consumer)
 
     def give(connection: Connection) -> None:

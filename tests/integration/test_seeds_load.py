@@ -1,14 +1,24 @@
 """A synthetic population in real databases."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
+from lienthong_core.clock import SandboxClock
 from lienthong_core.database import open_database
+from lienthong_core.ports import reserved_port
+from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.filling import Filling
+from lienthong_sandbox.services import SERVICES, Listen, Service, Setting
+from lienthong_sandbox.world import World
 from lienthong_seeds.load import load_accounts, load_population, registered_datasets
 from lienthong_seeds.personas import persona
 from lienthong_seeds.population import generate
@@ -27,6 +37,8 @@ from lienthong_services.population.model import (
 )
 
 TODAY = date(2026, 11, 21)
+REPLICAS = 3
+TIMEOUT_S = 30.0
 HASH = "scrypt$4096$8$1$c2FsdA==$J2hhc2gl"
 
 
@@ -156,3 +168,28 @@ def test_progress_is_told_until_all_rows_are_stored(register: Engine, population
     tables = (Citizen, FormerNumber, Household, Residence, AdministrativeUnit, Change)
     assert told == sorted(told)
     assert told[-1] == sum(count(register, table) for table in tables)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=[service.name for service in SERVICES])
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_replicas_that_start_at_once_fill_their_database_once(
+    service: Service, database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path)
+    world.create("https://127.0.0.1:1")
+    urls = {each.name: "https://127.0.0.1:1" for each in SERVICES}
+    setting = Setting(world, Endpoints({each.name: "127.0.0.1:1" for each in SERVICES}, urls), SandboxClock())
+    together = threading.Barrier(REPLICAS)
+
+    def start(undo: ExitStack) -> None:
+        port, web_port = (undo.enter_context(reserved_port("127.0.0.1")) for _ in range(2))
+        server = service.make(setting, Listen(f"127.0.0.1:{port}", "127.0.0.1", web_port, database_url))
+        undo.callback(server.stop)
+        together.wait(TIMEOUT_S)
+        Filling(1, 1_000).fill(server, setting)
+        server.start()
+
+    with ExitStack() as undo, ThreadPoolExecutor(REPLICAS) as pool:
+        for started in [pool.submit(start, undo) for _ in range(REPLICAS)]:
+            started.result(TIMEOUT_S)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
