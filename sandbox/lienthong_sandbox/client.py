@@ -131,8 +131,9 @@ class CitizenSession:
     ) -> str:
         """Ask for consent and return the request's id; `about` is a child, as a persona's key or a personal number.
 
-        Raises grpc.RpcError if the gateway refuses the request.
+        Raises grpc.RpcError if the gateway refuses the request, TypeError for a term that is none of MoreTerms.
         """
+        _check(terms)
         asked = consent_pb2.RequestConsentRequest(
             subject_number=_number_of(about) if about else self.personal_number,
             provider=str(provider),
@@ -165,6 +166,14 @@ class CitizenSession:
         """End a consent on her word."""
         request = consent_pb2.RevokeConsentRequest(consent_id=consent.consent_id)
         return self._consents.RevokeConsent(request, timeout=_DEADLINE_S).consent
+
+
+def _check(terms: MoreTerms) -> None:
+    # At run time anything is taken for a term, and a consent without the limit that was meant would look given.
+    known = sorted(MoreTerms.__annotations__)
+    for term in terms:
+        if term not in known:
+            raise TypeError(f"no term {term!r}; there are: {', '.join(known)}")
 
 
 def _registration(system: SystemId, world: World) -> ClientRegistration | None:

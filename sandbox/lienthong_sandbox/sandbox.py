@@ -34,7 +34,7 @@ class Sandbox:
         *,
         citizens: int = 10_000,
         seed: int = 1,
-        data: Path | None = None,
+        data: Path | str | None = None,
         first_port: int = 0,
         otlp_endpoint: str = "",
     ) -> None:
@@ -47,7 +47,7 @@ class Sandbox:
         self.clock = SandboxClock()
         self._filling = Filling(seed, citizens)
         # Tests change the folder that they work in.
-        self._data = data.absolute() if data else None
+        self._data = Path(data).absolute() if data else None
         self._first_port = first_port
         self._otlp_endpoint = otlp_endpoint
         self._undo = ExitStack()

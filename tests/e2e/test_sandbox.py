@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -154,6 +155,13 @@ def test_a_consent_that_she_denies_is_not_given(vn: Sandbox) -> None:
         citizen.consent("ekyc", ["identity.basic"], approve=False)
 
 
+def test_a_term_that_there_is_not_is_refused_and_no_consent_given_without_it(vn: Sandbox) -> None:
+    mai = vn.system("loyalty").login("nguyen-thi-mai")
+    unlimited: Any = {"use": 1}
+    with pytest.raises(TypeError, match="no term 'use'; there are: reference, retention, uses, uses_per, valid_for"):
+        mai.consent("marketing", ["identity.basic"], **unlimited)
+
+
 def test_the_persona_who_revoked_every_consent_is_refused_with_that_reason(vn: Sandbox) -> None:
     bank = vn.system("ekyc")
     with pytest.raises(grpc.RpcError) as refused:
@@ -246,9 +254,12 @@ def test_a_sandbox_that_runs_cannot_be_started_again_and_goes_on() -> None:
     assert left_behind(before) == set()
 
 
-def test_a_relative_data_folder_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("data", ["world", Path("world")], ids=["text", "a path"])
+def test_a_relative_data_folder_stays_where_it_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str | Path
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with Sandbox(citizens=100, data=Path("world")) as sandbox:
+    with Sandbox(citizens=100, data=data) as sandbox:
         monkeypatch.chdir("/")
         assert sandbox.log()
         assert sandbox.world.folder == tmp_path / "world"
