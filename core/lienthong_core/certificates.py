@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lienthong_core.private_keys import load_elliptic_curve_key
 from lienthong_core.systems import SystemId
 
 # Certificates outlive every sandbox: only tokens, consents and deadlines follow the sandbox's clock.
@@ -95,10 +96,7 @@ class Authority:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read `ca.crt` and `ca.key` from a folder."""
-        key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            message = f"{folder / 'ca.key'} is not an elliptic-curve key"
-            raise TypeError(message)
+        key = load_elliptic_curve_key(folder / "ca.key")
         return cls(x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes()), key)
 
     def save(self, folder: Path) -> None:

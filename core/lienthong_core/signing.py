@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from lienthong_core.private_keys import load_elliptic_curve_key
+
 
 class SigningKey:
     """A P-256 private key that signs JSON Web Signatures."""
@@ -28,12 +30,8 @@ class SigningKey:
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """Read a PEM file."""
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            message = f"{file} is not an elliptic-curve key"
-            raise TypeError(message)
-        return cls(key)
+        """Read a PEM file; raises OSError if it holds no elliptic-curve key."""
+        return cls(load_elliptic_curve_key(file))
 
     def save(self, file: Path) -> None:
         """Write a PEM file that its owner alone can read."""

@@ -99,9 +99,12 @@ class World:
         return approvals
 
     def registered_clients(self) -> list[RegisteredClient]:
-        """Return what the identity provider knows of its clients."""
+        """Return what the identity provider knows of its clients; raises OSError if the file does not say it."""
         file = self.service_folder(members.IDENTITY) / "clients.json"
-        return [RegisteredClient(**client) for client in json.loads(file.read_text(encoding="utf-8"))]
+        try:
+            return [RegisteredClient(**client) for client in json.loads(file.read_text(encoding="utf-8"))]
+        except (TypeError, ValueError) as error:
+            raise OSError(f"{file} does not hold the clients that were registered when the world was made") from error
 
     def _folder_of(self, system: SystemId) -> Path:
         return self.service_folder(system) if system in _SERVERS else self.client_folder(system)

@@ -18,6 +18,7 @@ from lienthong_sandbox.cli.log_report import tell_verification
 from tests.support.log import altered
 
 DEADLINE_S = 40.0
+WITNESS = "--gateway 127.0.0.1:1 --certificate {world}/clients/auditor --key {world}/gateway/log.vkey --name w --seen s"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("verify --data {world} --key {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("verify --data {world} --checkpoint {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("witness-key --name w --out {world}", "Not made: {world}: "),
+        (f"witness {WITNESS} --witness-key {{world}}/gateway/log.vkey", "log.vkey does not hold a private key in PEM"),
     ],
 )
 def test_what_it_cannot_do_is_said_without_a_traceback(

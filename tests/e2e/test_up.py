@@ -98,6 +98,16 @@ def test_what_up_cannot_start_with_is_said_without_a_traceback(lienthong: str, t
         witnesses.write_bytes(line)
         assert f"Not started: {witnesses} does not hold verifier keys" in refused(lienthong, tmp_path)
     witnesses.unlink()
+    for name, says in (
+        ("gateway/checkpoint.pem", "does not hold a private key in PEM"),
+        ("identity/signing.pem", "does not hold a private key in PEM"),
+        ("identity/clients.json", "does not hold the clients that were registered"),
+    ):
+        file = tmp_path / name
+        kept = file.read_bytes()
+        file.write_text("{")
+        assert f"Not started: {file} {says}" in refused(lienthong, tmp_path)
+        file.write_bytes(kept)
     with contextlib.closing(sqlite3.connect(tmp_path / "gateway" / "gateway.sqlite")) as database:
         database.execute("UPDATE checkpoint SET note = 'x'")
         database.commit()

@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from lienthong_core.private_keys import load_ed25519_key
 from lienthong_gateway.log.merkle import EMPTY_ROOT, HASH_BYTES
 
 ORIGIN = "lienthong.sandbox.test/exchange-log"
@@ -122,12 +123,8 @@ class CheckpointKey:
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """Read a PEM file."""
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            message = f"{file} is not an Ed25519 key"
-            raise TypeError(message)
-        return cls(key)
+        """Read a PEM file; raises OSError if it holds no Ed25519 key."""
+        return cls(load_ed25519_key(file))
 
     def save(self, file: Path) -> None:
         """Write a PEM file that its owner alone can read."""

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from lienthong_core.private_keys import load_ed25519_key
 from lienthong_gateway.log.checkpoint import CheckpointFault
 
 _COSIGNATURE_V1 = b"\x04"
@@ -114,11 +115,8 @@ class CosigningKey:
 
     @classmethod
     def load(cls, name: str, file: Path) -> Self:
-        """Read a PEM file; raises OSError, ValueError or TypeError if it holds no Ed25519 key."""
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise TypeError(f"{file} is not an Ed25519 key")
-        return cls(name, key)
+        """Read a PEM file; raises OSError if it holds no Ed25519 key."""
+        return cls(name, load_ed25519_key(file))
 
     def save(self, file: Path) -> None:
         """Write a new PEM file that its owner alone can read; raises FileExistsError rather than lose a key."""

@@ -48,6 +48,6 @@ def witness(
             before = log.open(text_of(seen)) if seen.exists() else EMPTY
             now = SystemClock().now()
             shown = cosign_newest(channel, cosigner, before, now, lambda note: write_whole(seen, note))
-    except (OSError, TypeError, ValueError, CheckpointFault, NotConsistent, grpc.RpcError) as error:
+    except (OSError, CheckpointFault, NotConsistent, grpc.RpcError) as error:
         fail("Not cosigned", error)
     Console().print(f"Cosigned {shown.size} entries, {shown.size - before.size} of them new.")
