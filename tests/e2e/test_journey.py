@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from lienthong_sandbox.world import World
 
+README = Path(__file__).parents[2] / "README.md"
 WHO = ("who", "whom", "what")
 
 
@@ -34,6 +36,9 @@ def test_the_demo_ends_well_and_tells_every_step_as_json(lienthong: str) -> None
         "CONSENT_FOR_OTHER_PURPOSE",
     }
     assert all(h["log_index"] is not None for h in steps[4]["happenings"] if h["outcome"] != "OK")
+    revoked = next(h for h in steps[4]["happenings"] if h["outcome"] == "CONSENT_REVOKED")
+    shown = re.findall(r"log #(\d+)", README.read_text(encoding="utf-8"))
+    assert shown == [str(prefilled[0]["log_index"]), str(revoked["log_index"])]
 
 
 def test_the_demo_tells_in_one_form_only(lienthong: str) -> None:
