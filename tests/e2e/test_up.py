@@ -108,6 +108,10 @@ def test_what_up_cannot_start_with_is_said_without_a_traceback(lienthong: str, t
         file.write_text("{")
         assert f"Not started: {file} {says}" in refused(lienthong, tmp_path)
         file.write_bytes(kept)
+    endpoints = tmp_path / "endpoints.json"
+    endpoints.unlink()
+    endpoints.mkdir()
+    assert f"Not started: {endpoints}: Is a directory" in refused(lienthong, tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "gateway" / "gateway.sqlite")) as database:
         database.execute("UPDATE checkpoint SET note = 'x'")
         database.commit()

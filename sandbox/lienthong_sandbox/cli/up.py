@@ -47,7 +47,9 @@ def up(
     sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
+        sandbox.endpoints.save(sandbox.world.folder)
     except (OSError, SchemaMismatch, CheckpointFault, DBAPIError) as error:
+        sandbox.stop()
         fail("Not started", error)
     try:
         _tell(sandbox, console)
@@ -67,7 +69,6 @@ def _start(sandbox: Sandbox, console: Console) -> None:
 
 def _tell(sandbox: Sandbox, console: Console) -> None:
     endpoints, world = sandbox.endpoints, sandbox.world
-    endpoints.save(world.folder)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(overflow="fold")
