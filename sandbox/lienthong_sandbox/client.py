@@ -133,7 +133,7 @@ class CitizenSession:
 
         Raises grpc.RpcError if the gateway refuses the request, TypeError for a term that is none of MoreTerms.
         """
-        _check(terms)
+        _check_terms(terms)
         asked = consent_pb2.RequestConsentRequest(
             subject_number=_number_of(about) if about else self.personal_number,
             provider=str(provider),
@@ -168,7 +168,7 @@ class CitizenSession:
         return self._consents.RevokeConsent(request, timeout=_DEADLINE_S).consent
 
 
-def _check(terms: MoreTerms) -> None:
+def _check_terms(terms: MoreTerms) -> None:
     # At run time anything is taken for a term, and a consent without the limit that was meant would look given.
     known = sorted(MoreTerms.__annotations__)
     for term in terms:
