@@ -10,7 +10,10 @@ from lienthong.api.identity.v1.identity_pb2 import (
     ACCOUNT_KIND_CITIZEN,
     ACCOUNT_KIND_FOREIGNER,
     ACCOUNT_STATE_ACTIVE,
+    ACCOUNT_STATE_LOCKED,
+    AccountState,
 )
+from lienthong.api.population.v1.citizen_pb2 import LIFE_STATUS_DECEASED
 from lienthong_seeds.chance import Roll, integer
 from lienthong_seeds.people import AccountGrant, Household, Member, Person
 from lienthong_seeds.reference import UNITS_VALID_FROM, Reference
@@ -96,7 +99,7 @@ class PopulationWriter:
                 account.state,
                 changed_at,
                 account.reason,
-                ACCOUNT_STATE_ACTIVE if account.reason else 0,
+                _before_lock(person) if account.reason else 0,
                 person.name.full,
                 person.birth_date,
             )
@@ -108,6 +111,11 @@ class PopulationWriter:
         digits = f"{integer(roll(), 1 << 48):012x}{integer(roll(), 1 << 24):06x}{integer(roll(), 1 << 48):012x}"
         variant = "89ab"[integer(roll(), 4)]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[15:18]}-{digits[18:]}"
+
+
+def _before_lock(person: Person) -> AccountState.ValueType:
+    """Return what unlocking somebody's account goes back to; who has died has it locked for good."""
+    return ACCOUNT_STATE_LOCKED if person.life_status == LIFE_STATUS_DECEASED else ACCOUNT_STATE_ACTIVE
 
 
 def citizen_row(citizen_id: int, person: Person, household_number: str, relation: str) -> Row:

@@ -11,7 +11,7 @@ import pytest
 
 from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
-from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest
+from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest, UnlockAccountRequest
 from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -188,6 +188,18 @@ def test_what_the_identity_provider_refuses_an_agency_with_reaches_it_in_the_con
         (grpc.StatusCode.INVALID_ARGUMENT, "REASON_MISSING"),
     ]
     assert whys[0].message == "This personal number has no e-identity account; check it."
+
+
+def test_the_account_of_a_citizen_who_has_died_stays_locked(vn: Sandbox) -> None:
+    accounts = IdentityServiceStub(vn.system("your-system").channel)
+    request = UnlockAccountRequest(personal_number=persona("dang-dinh-tho").personal_number, reason="found again")
+    metadata = CallContext("integration-test", "", "state_19_1_c", "KT-2026-0002", "officer-1").metadata()
+    with pytest.raises(grpc.RpcError) as refused:
+        accounts.UnlockAccount(request, metadata=metadata, timeout=DEADLINE_S)
+    why = explain(refused.value)
+    assert (why.status, why.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "HOLDER_DECEASED")
+    with pytest.raises(LoginRefused):
+        vn.system("ekyc").login("dang-dinh-tho")
 
 
 def test_tokens_and_consents_follow_the_sandboxs_clock() -> None:

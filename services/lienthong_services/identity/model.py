@@ -26,7 +26,7 @@ class Account(IdentityTable, table=True):
     state_changed_at: datetime = Field(sa_type=DateTime(timezone=True))
     state_reason: str = ""
     state_before_lock: int = 0
-    """What unlocking goes back to, so that it activates nobody; 0 unless locked."""
+    """What unlocking goes back to, so that it activates nobody; 0 unless locked, and locked itself on a death."""
     full_name: str
     birth_date: str = Field(max_length=10)
     passcode_hash: str

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from lienthong.api.consent.v1.consent_pb2 import ConsentRequest, ConsentRequestState
 from lienthong.api.identity.v1.identity_pb2 import AccountState
+from lienthong_core.errors import precondition
 
 PASSCODE = "135790"
 """Passcode of every synthetic account. It protects nobody's data and the login page shows it."""
@@ -145,6 +146,13 @@ def account_problem(state: int) -> Problem | None:
         "Tài khoản định danh điện tử này chưa được kích hoạt. Hãy kích hoạt trước khi đăng nhập.",
         "This e-identity account has not been activated. Activate it before logging in.",
     )
+
+
+def check_unlockable(state_before_lock: int) -> None:
+    """Refuse, with HOLDER_DECEASED, to unlock what was locked for good (NĐ 69/2024 Art. 15-16)."""
+    if state_before_lock == AccountState.ACCOUNT_STATE_LOCKED:
+        message = "The account was locked because its holder has died, and stays locked; check the number."
+        raise precondition("HOLDER_DECEASED", message)
 
 
 def consent_problem(request: ConsentRequest, *, consumer: str) -> Problem | None:

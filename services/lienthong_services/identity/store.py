@@ -21,7 +21,7 @@ from lienthong_services.identity.model import (
     LoginAttempts,
     ScopeApproval,
 )
-from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, TOKEN_LIFETIME
+from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, TOKEN_LIFETIME, check_unlockable
 
 
 class IdentityStore:
@@ -47,10 +47,14 @@ class IdentityStore:
             return account
 
     def unlock_account(self, personal_number: str, reason: str, at: datetime) -> Account | None:
-        """Put a locked account back into the state it was locked in; others stay as they are. None if there is none."""
+        """Put a locked account back into the state it was locked in; others stay as they are. None if there is none.
+
+        Refused: HOLDER_DECEASED.
+        """
         with self._writing() as session:
             account = session.get(Account, personal_number, with_for_update=True)
             if account is not None and account.state == AccountState.ACCOUNT_STATE_LOCKED:
+                check_unlockable(account.state_before_lock)
                 _change_state(account, account.state_before_lock or AccountState.ACCOUNT_STATE_ACTIVE, reason, at)
                 account.state_before_lock = 0
                 session.add(account)

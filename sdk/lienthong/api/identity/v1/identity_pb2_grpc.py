@@ -76,7 +76,7 @@ class IdentityServiceServicer(object):
     def UnlockAccount(self, request, context):
         """Unlocks a locked account.
         Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
-        REASON_INVALID.
+        REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

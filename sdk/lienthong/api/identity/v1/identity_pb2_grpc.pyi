@@ -47,7 +47,7 @@ class IdentityServiceStub:
     UnlockAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]
     """Unlocks a locked account.
     Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
-    REASON_INVALID.
+    REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
     """
 
 @_typing.type_check_only
@@ -67,7 +67,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     UnlockAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]  # type: ignore[assignment]
     """Unlocks a locked account.
     Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
-    REASON_INVALID.
+    REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
     """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -102,7 +102,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_pb2.UnlockAccountResponse, _abc.Awaitable[_identity_pb2.UnlockAccountResponse]]:
         """Unlocks a locked account.
         Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
-        REASON_INVALID.
+        REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
