@@ -128,6 +128,12 @@ class Registration:
     restrictions: frozenset[tuple[SystemId, str]] = field(default_factory=frozenset[tuple[SystemId, str]])
     """System whose data about a citizen may be used on no consent, and her personal number (Art. 4: restriction)."""
 
+    def holds_data(self, system: SystemId) -> bool:
+        """Return whether a system holds citizens' data: as their provider, or because it may read them, or might."""
+        return bool(self.systems[system].services) or any(
+            right.consumer == system for right in self.access_rights.values()
+        )
+
     @classmethod
     def of(
         cls,

@@ -112,6 +112,20 @@ def test_a_restriction_stops_what_rests_on_consent_and_nothing_else_until_she_en
     world.read()
 
 
+def test_a_restriction_at_a_consumer_stops_what_it_would_read_on_consent(world: GatewayWorld) -> None:
+    world.consent()
+    world.read()
+
+    request = complied(world, RESTRICT, str(members.PORTAL), members.PORTAL_APP)
+    refused = refusal_of(world.read)
+    update_residence(world)
+    withdraw(world, request.request_id)
+
+    assert refused.reason == "PROCESSING_RESTRICTED"
+    assert str(members.PORTAL) in refused.message
+    world.read()
+
+
 def test_a_restriction_outlives_the_gateways_restart(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "gateway.sqlite")
     with gateway_world(url) as world:
@@ -199,6 +213,11 @@ REFUSALS: dict[str, tuple[str, grpc.StatusCode, Refused]] = {
         "RIGHTS_REQUEST_INVALID",
         grpc.StatusCode.INVALID_ARGUMENT,
         lambda world: submit(world, controller="VN-SANDBOX/GOV/G77/nobody"),
+    ),
+    "submitting to who holds no data": (
+        "RIGHTS_REQUEST_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: submit(world, RESTRICT, controller=str(members.AUDITOR)),
     ),
     "withdrawing another citizen's": (
         "RIGHTS_REQUEST_UNKNOWN",

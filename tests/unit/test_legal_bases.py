@@ -152,9 +152,9 @@ def test_a_right_that_is_not_in_force_is_refused_as_such(right: AccessRight) -> 
 def test_a_restriction_stops_what_is_about_that_citizen_at_that_system() -> None:
     registration = replace(REGISTRATION, restrictions=frozenset({(members.POPULATION, "099190000001")}))
 
-    check_not_restricted(GET_CITIZEN, "099190000002", registration)
+    check_not_restricted(members.BANK, GET_CITIZEN, "099190000002", registration)
     with pytest.raises(Refusal) as caught:
-        check_not_restricted(GET_CITIZEN, "099190000001", registration)
+        check_not_restricted(members.BANK, GET_CITIZEN, "099190000001", registration)
 
     assert (caught.value.reason, caught.value.status) == ("PROCESSING_RESTRICTED", DENIED)
 

@@ -109,7 +109,7 @@ def _answer(question: Question, registration: Registration, consents: Sequence[S
     right = find_right(question.caller, contract, claim, registration, now)
     if not _by_consent(question):
         return decide_by_law(contract, claim, right, registration, now)
-    check_not_restricted(contract, question.subject, registration)
+    check_not_restricted(question.caller.system, contract, question.subject, registration)
     return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
 
 

@@ -106,6 +106,15 @@ def submitted(
     )
 
 
+def check_holds_data(request: StoredRequest, registration: Registration) -> None:
+    """Refuse a request to a system that can hold nothing about anybody."""
+    if not registration.holds_data(request.controller):
+        raise _invalid(
+            f"{request.controller} provides no data and was never given a right to read any, so it has none of hers; "
+            "controller must be a system that does or was, or the gateway"
+        )
+
+
 def acknowledged(request: StoredRequest, *, through_third_party: bool) -> StoredRequest:
     """Return a request that the controller has taken up; late is better than not at all."""
     _check_state(request, frozenset({RECEIVED}))
