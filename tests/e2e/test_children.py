@@ -28,6 +28,7 @@ HAN = persona("le-gia-han").personal_number
 VY = personal_number(Sex.SEX_FEMALE, 2019, 103)
 """A daughter of `nguyen-thi-mai`, born on 2019-04-25; she has no account."""
 VY_IS_SIX, HAN_IS_EIGHT = datetime(2026, 4, 24, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+TEN_MINUTES_BEFORE_HAN_IS_SIXTEEN = datetime(2034, 5, 19, 16, 50, tzinfo=UTC)
 PENDING, APPROVED, DENIED = (
     ConsentRequestState.CONSENT_REQUEST_STATE_PENDING,
     ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED,
@@ -104,6 +105,21 @@ def test_from_seven_on_child_and_representative_both_approve_in_either_order(
     done = sessions[second].answer_consent(request_id)
     assert (done.state, set(done.approved_as), list(done.missing)) == (APPROVED, {SUBJECT, REPRESENTATIVE}, [])
     assert read(bank).citizen.name.full_name == "Lê Gia Hân"
+
+
+def test_who_approved_as_a_child_and_turns_sixteen_before_her_representative_answers_decides_alone() -> None:
+    with Sandbox(citizens=100) as vn:
+        vn.clock.set(TEN_MINUTES_BEFORE_HAN_IS_SIXTEEN)
+        mother, _ = parents(vn)
+        bank = vn.system("ekyc")
+        han, representative = bank.login("le-gia-han"), bank.login(mother)
+        request_id = han.ask_consent("ekyc", ["identity.basic"])
+        assert state(han.answer_consent(request_id)) == (PENDING, [SUBJECT], [REPRESENTATIVE])
+        vn.clock.advance(timedelta(minutes=12))
+        with pytest.raises(LoginRefused):
+            representative.answer_consent(request_id)
+
+        assert state(han.answer_consent(request_id)) == (APPROVED, [SUBJECT], [])
 
 
 @pytest.mark.parametrize("who", ["child", "representative"])

@@ -1,7 +1,9 @@
 """Who must approve for a child, as the gateway holds it: signed statements, in any order, each counted once."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import grpc
@@ -182,3 +184,27 @@ def test_who_has_turned_sixteen_since_the_representative_approved_counts_with_th
     assert given.consent_request.state == APPROVED
     assert given.consent.account_level == 1
     assert refusal_of(lambda: read(world)).reason == "ACCOUNT_LEVEL_TOO_LOW"
+
+
+def test_who_approved_as_a_child_and_has_turned_sixteen_since_approves_alone_and_the_chain_keeps_both(
+    database_url: str,
+) -> None:
+    with gateway_world(database_url) as world:
+        request = world.request_consent()
+        request_id = request.consent_request_id
+        as_child, grown_up = by_child(world, request), world.approval(request, level=2)
+        world.decide(request_id, as_child)
+
+        given = world.decide(request_id, grown_up)
+        closed = refusal_of(lambda: world.decide(request_id, world.approval(request)))
+        listing = pb.ListConsentRevisionsRequest(id=request_id)
+        stub = ConsentServiceStub(world.channel(members.IDENTITY))
+        revisions = stub.ListConsentRevisions(listing, timeout=TIMEOUT_S).revisions
+        read(world)
+
+    assert (given.consent_request.state, list(given.consent_request.approved_as)) == (APPROVED, [SUBJECT])
+    assert [approval.statement for approval in given.consent.approvals] == [grown_up]
+    assert given.consent.account_level == 2
+    assert closed.reason == "CONSENT_REQUEST_CLOSED"
+    digests = [[each["statement_digest"] for each in json.loads(r.document)["approvals"]] for r in revisions]
+    assert digests == [[], [sha256(as_child.encode()).hexdigest()], [sha256(grown_up.encode()).hexdigest()]]

@@ -102,10 +102,11 @@ class ConsentService(ConsentServiceServicer):
         if decision["decision"] != "approved":
             return
         capacity = messages.Capacity.Value(f"CAPACITY_{decision['approves_as'].upper()}")
-        if capacity in asked.approved_as:
+        grown_up = decision["subject_age"] == "grown_up"
+        if capacity in asked.approved_as and not grown_up:
             asked.state = messages.CONSENT_REQUEST_STATE_PENDING
             raise precondition("APPROVAL_REPLAYED", "This approval was recorded already.")
-        asked.approved_as.append(capacity)
+        asked.approved_as[:] = [*(known for known in asked.approved_as if known != capacity), capacity]
         if decision["subject_age"] == "child_from_7" and len(asked.approved_as) == 1:
             asked.state = messages.CONSENT_REQUEST_STATE_PENDING
             return

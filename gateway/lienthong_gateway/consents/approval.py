@@ -45,6 +45,12 @@ class Approval:
     statement: str
     statement_digest: str
 
+    def replaces(self, earlier: "Approval") -> bool:
+        """Return whether it stands for what the citizen approved as a child: she has grown up since."""
+        grown_up = SubjectAge.GROWN_UP
+        same = self.capacity == earlier.capacity
+        return same and self.subject_age is grown_up and earlier.subject_age is not grown_up
+
 
 @dataclass(frozen=True)
 class Signer:

@@ -108,10 +108,11 @@ class AskingAnswers:
         approval = read_approval(request.decision, signer, stored, now)
         if not approval.approved:
             return await self._denied(call, stored, approval)
-        approved = [known.capacity for known in before]
+        kept = [known for known in before if not approval.replaces(known)]
+        approved = [known.capacity for known in kept]
         if approval.capacity in approved:
             raise changes.replayed()
-        approvals = (*before, approval)
+        approvals = (*kept, approval)
         if missing_approvers(approval.subject_age, (*approved, approval.capacity)):
             return await self._approved_in_part(call, stored, approvals)
         return await self._approved(call, stored, approvals)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import grpc
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentState
 from lienthong_core.errors import Refusal, denied, not_found, precondition
@@ -13,7 +13,7 @@ from lienthong_gateway.consents import revisions
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Actor, Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
-from lienthong_gateway.consents.states import Change, capacity_name, next_state
+from lienthong_gateway.consents.states import Change, SubjectAge, capacity_name, next_state
 from lienthong_gateway.consents.store import APPROVALS, CONSENTS, REQUESTS, find_consent, terms_text
 from lienthong_gateway.log.leaf import timestamp
 from lienthong_gateway.log.store import commitment_to
@@ -210,6 +210,9 @@ def _add_approval(connection: Connection, request: StoredRequest, approval: Appr
     if connection.execute(known).first() is not None:
         raise replayed()
     this = (APPROVALS.c.consent_request_id == request.consent_request_id, APPROVALS.c.capacity == approval.capacity)
+    if approval.subject_age is SubjectAge.GROWN_UP:
+        # What she approved as a child is replaced (`Approval.replaces`); its digest stays in the request's chain.
+        connection.execute(delete(APPROVALS).where(*this, APPROVALS.c.subject_age != str(SubjectAge.GROWN_UP)))
     if connection.execute(select(APPROVALS.c.statement_id).where(*this)).first() is not None:
         raise Overtaken
     connection.execute(

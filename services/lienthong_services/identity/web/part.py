@@ -27,7 +27,9 @@ def part_in(provider: Provider, asked: ConsentRequest, personal_number: str) -> 
         return other_citizen_problem()
     if part.subject_age is SubjectAge.CHILD_UNDER_7 and not part.represents:
         return too_young_problem()
-    return answered_problem() if part.capacity in asked.approved_as else part
+    # Who has turned 16 since she approved as a child decides alone, and anew.
+    waits = part.capacity in asked.approved_as and part.subject_age is not SubjectAge.GROWN_UP
+    return answered_problem() if waits else part
 
 
 def _own(provider: Provider, personal_number: str) -> Part | None:
