@@ -19,8 +19,10 @@ from lienthong_gateway.telemetry.telemetry import Spans
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
+from lienthong_seeds.reference import UNITS_VALID_FROM, read_communes
 from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.population.server import PopulationConfig, PopulationServer
+from lienthong_services.portal.residence import Commune
 from lienthong_services.portal.server import PortalConfig, PortalServer
 
 
@@ -141,6 +143,10 @@ def portal(setting: Setting, listen: Listen) -> PortalServer:
         population=members.POPULATION,
         apps=frozenset({members.PORTAL_APP}),
         officer_systems=frozenset({members.RESIDENCE_DESK}),
+        communes={
+            code: Commune(place.commune_name, place.province_code, UNITS_VALID_FROM)
+            for code, place in read_communes().items()
+        },
     )
     return PortalServer(config, setting.clock)
 

@@ -1,6 +1,7 @@
 """The administrative units, read from the reference tables in `data/` (sources: `data/NOTICE.md`)."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -84,16 +85,28 @@ def read_table(name: str) -> list[list[str]]:
 
 def read_reference() -> Reference:
     """Read the administrative units."""
-    provinces = tuple(
+    provinces = _read_provinces()
+    return Reference(provinces, _read_communes(provinces), FormerWards())
+
+
+def read_communes() -> dict[str, Place]:
+    """Read the communes of today, by code, without the wards that they were made of."""
+    return _read_communes(_read_provinces())
+
+
+def _read_provinces() -> tuple[Province, ...]:
+    return tuple(
         Province(code, name, float(population))
         for code, name, _short_name, population, _prefixes, _merged in read_table("provinces_2025.csv")
     )
+
+
+def _read_communes(provinces: Iterable[Province]) -> dict[str, Place]:
     names = {province.code: province.name for province in provinces}
-    communes = {
+    return {
         code: Place(province, names[province], "", "", code, name)
         for code, province, name, _type, _area in read_table("communes_2025.csv")
     }
-    return Reference(provinces, communes, FormerWards())
 
 
 def _lines(name: str) -> list[str]:

@@ -23,6 +23,7 @@ from lienthong_core.rpc import RpcServer
 from lienthong_core.systems import SystemId
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
+from lienthong_services.portal.residence import Commune
 from lienthong_services.portal.server import PortalConfig, PortalServer
 from tests.support.citizens import LAN, citizen
 from tests.support.portal_doubles import (
@@ -226,6 +227,7 @@ def portal_world(database_url: str) -> Generator[PortalWorld]:
             population=members.POPULATION,
             apps=frozenset({members.PORTAL_APP}),
             officer_systems=frozenset({members.RESIDENCE_DESK}),
+            communes={"00004": Commune("Phường Ba Đình", "01", "2025-07-01")},
         )
         portal = PortalServer(config, clock)
         undo.callback(portal.stop)

@@ -12,7 +12,7 @@ from lienthong.api.types.v1.types_pb2 import SEX_FEMALE, SEX_MALE
 from lienthong_seeds.chance import Roll, Weighted, integer
 from lienthong_seeds.names import Names
 from lienthong_seeds.numbers import NumberRegister, personal_number
-from lienthong_seeds.reference import read_reference, read_table
+from lienthong_seeds.reference import read_communes, read_reference, read_table
 
 ROLLS = st.floats(0, 1, exclude_max=True)
 DATA = files("lienthong_seeds") / "data"
@@ -115,3 +115,7 @@ def test_half_a_million_legacy_cards_are_all_different() -> None:
     cards = {register.issue_legacy_card() for _ in range(500_000)}
     assert len(cards) == 500_000
     assert max(cards) < FIRST_PERSONA_CARD
+
+
+def test_the_portal_is_given_the_communes_that_the_register_is_filled_with() -> None:
+    assert read_communes() == REFERENCE.communes

@@ -15,6 +15,7 @@ from lienthong_services.portal.gateway_client import Exchange, GatewayClient, Ne
 from lienthong_services.portal.model import CitizenSession, Dossier, DossierEvent
 from lienthong_services.portal.prefill import prefilled
 from lienthong_services.portal.procedures import FROM_DATE, NEW_COMMUNE, NEW_DETAIL, NEW_PROVINCE, PROCEDURES, Procedure
+from lienthong_services.portal.residence import Commune, residence_faults
 from lienthong_services.portal.rules import (
     Actor,
     Applicant,
@@ -22,6 +23,7 @@ from lienthong_services.portal.rules import (
     check_note,
     completed_form,
     form_from_json,
+    form_invalid,
     form_to_json,
     live_access_token,
     may_see,
@@ -36,9 +38,13 @@ _NOBODY_KNOWS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
 class DossierDesk:
     """Dossiers, on the rules, the store and the gateway."""
 
-    def __init__(self, store: PortalStore, gateway: GatewayClient, clock: Clock) -> None:
+    def __init__(
+        self, store: PortalStore, gateway: GatewayClient, communes: Mapping[str, Commune], clock: Clock
+    ) -> None:
+        """`communes` are those that the register takes, by code."""
         self._store = store
         self._gateway = gateway
+        self._communes = communes
         self._clock = clock
 
     def start(self, session: CitizenSession, procedure_code: str) -> StoredDossier:
@@ -94,6 +100,8 @@ class DossierDesk:
         fields = PROCEDURES[dossier.row.procedure_code].fields
         form = completed_form(fields, form_from_json(dossier.row.form), values, session.personal_number)
         now = self._clock.now()
+        if faults := residence_faults(form, self._communes, civil_date(now)):
+            raise form_invalid(faults)
         event = _event(dossier, State.REGISTERED, now=now, moved_by=Mover.CITIZEN.value, note="")
         self._store.submit(dossier_id, civil_date(now), form_to_json(form), event)
         return self.find(Applicant(session.personal_number), dossier_id)

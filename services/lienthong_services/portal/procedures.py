@@ -77,6 +77,7 @@ class Procedure:
     outcome: ResidenceKind.ValueType
 
 
+BIRTH_DATE = "birth_date"
 NEW_PROVINCE = "new_province_code"
 NEW_COMMUNE = "new_commune_code"
 NEW_DETAIL = "new_address_detail"
@@ -85,7 +86,7 @@ FROM_DATE = "from_date"
 _CT01 = (
     FieldDefinition("full_name", "Họ, chữ đệm và tên", Kind.TEXT, required=True, prefill=RegisterField.FULL_NAME),
     FieldDefinition(
-        "birth_date", "Ngày, tháng, năm sinh", Kind.PARTIAL_DATE, required=True, prefill=RegisterField.BIRTH_DATE
+        BIRTH_DATE, "Ngày, tháng, năm sinh", Kind.PARTIAL_DATE, required=True, prefill=RegisterField.BIRTH_DATE
     ),
     FieldDefinition("sex", "Giới tính", Kind.SEX, required=True, prefill=RegisterField.SEX),
     FieldDefinition(

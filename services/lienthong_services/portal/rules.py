@@ -147,7 +147,7 @@ def completed_form(
         if name in definitions and text and not _is_valid(definitions[name].kind, text, applicant_number):
             faults[name] = _FORMS.get(definitions[name].kind, ("", "text of at most 500 characters on one line"))[1]
     if faults:
-        raise invalid("FORM_INVALID", f"Correct these fields: {_listed(faults)}.").with_metadata(fields=_names(faults))
+        raise form_invalid(faults)
     citizen = FormFieldSource.FORM_FIELD_SOURCE_CITIZEN
     merged = {**form, **{name: Value(text, citizen) for name, text in values.items()}}
     filled = {name: value for name, value in merged.items() if value.text}
@@ -156,6 +156,11 @@ def completed_form(
         message = f"The form cannot be submitted without: {_listed(missing)}."
         raise invalid("FORM_INCOMPLETE", message).with_metadata(fields=_names(missing))
     return filled
+
+
+def form_invalid(faults: Mapping[str, str]) -> Refusal:
+    """Return the refusal of a form; `faults` say by field what is wrong."""
+    return invalid("FORM_INVALID", f"Correct these fields: {_listed(faults)}.").with_metadata(fields=_names(faults))
 
 
 def _listed(fields: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The portal, wired: pages for the login round-trip, gRPC for its app and for officers."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.gateway_client import GatewayClient
 from lienthong_services.portal.model import SCHEMA_VERSION, PortalTable
 from lienthong_services.portal.oidc import ClientRegistration, OidcClient
+from lienthong_services.portal.residence import Commune
 from lienthong_services.portal.servicer import PortalServicer
 from lienthong_services.portal.store import PortalStore
 from lienthong_services.portal.web.app import create_app
@@ -48,6 +50,8 @@ class PortalConfig:
     """Systems that call on a citizen's behalf."""
     officer_systems: frozenset[SystemId]
     """Systems whose callers are officers."""
+    communes: Mapping[str, Commune]
+    """The communes that the register takes, by code."""
 
 
 class PortalServer:
@@ -66,7 +70,7 @@ class PortalServer:
             )
             oidc = OidcClient(config.issuer, config.issuer_address, config.tls.authority, registration, clock)
             undo.callback(oidc.close)
-            desk = DossierDesk(store, gateway, clock)
+            desk = DossierDesk(store, gateway, config.communes, clock)
             visits = Visits(store, desk, oidc, clock)
             self._web = WebServer(config.web_host, config.web_port, config.tls, create_app(visits))
             undo.callback(self._web.stop)

@@ -98,6 +98,29 @@ def test_an_impossible_value_is_refused_naming_its_field(world: PortalWorld, nam
     assert lan.sees(dossier_id).state == State.DOSSIER_STATE_UNSPECIFIED
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("new_commune_code", "99999", "no commune has this code"),
+        ("new_province_code", "79", "Phường Ba Đình, 00004, lies in province 01"),
+        ("from_date", "2025-06-30", "is in force from 2025-07-01"),
+        ("from_date", "2026-11-24", "today is 2026-11-23 in Vietnam"),
+        ("birth_date", "2026-11-21", "before the birth"),
+    ],
+    ids=["no commune", "another province", "before the commune", "tomorrow", "before birth"],
+)
+def test_what_the_register_would_refuse_at_the_end_is_refused_while_it_can_be_corrected(
+    world: PortalWorld, name: str, value: str, said: str
+) -> None:
+    lan = world.logged_in()
+    dossier_id = lan.consented().dossier_id
+    lan.prefill(dossier_id)
+    with refused("FORM_INVALID", INVALID) as why:
+        lan.submit(dossier_id, **{**NEW_ADDRESS, name: value})
+    assert said in why[0].message
+    assert lan.submit(dossier_id, **NEW_ADDRESS).state == State.DOSSIER_STATE_REGISTERED
+
+
 def test_a_submitted_dossier_cannot_be_changed(stored: PortalWorld) -> None:
     lan = stored.logged_in()
     dossier = lan.submitted()

@@ -123,7 +123,8 @@ class PortalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SubmitDossier(self, request, context):
-        """Submits the draft: the dossier gets its code and its first state.
+        """Submits the draft: the dossier gets its code and its first state. A submitted form cannot be corrected, so a new
+        residence that the register would not take is refused here, as far as the portal can tell.
         Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT; INVALID_ARGUMENT FORM_INCOMPLETE,
         FORM_INVALID.
         """

@@ -54,7 +54,8 @@ class PortalServiceStub:
     Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN.
     """
     SubmitDossier: _grpc.UnaryUnaryMultiCallable[_portal_pb2.SubmitDossierRequest, _portal_pb2.SubmitDossierResponse]
-    """Submits the draft: the dossier gets its code and its first state.
+    """Submits the draft: the dossier gets its code and its first state. A submitted form cannot be corrected, so a new
+    residence that the register would not take is refused here, as far as the portal can tell.
     Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT; INVALID_ARGUMENT FORM_INCOMPLETE,
     FORM_INVALID.
     """
@@ -101,7 +102,8 @@ class PortalServiceAsyncStub(PortalServiceStub):
     Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN.
     """
     SubmitDossier: _aio.UnaryUnaryMultiCallable[_portal_pb2.SubmitDossierRequest, _portal_pb2.SubmitDossierResponse]  # type: ignore[assignment]
-    """Submits the draft: the dossier gets its code and its first state.
+    """Submits the draft: the dossier gets its code and its first state. A submitted form cannot be corrected, so a new
+    residence that the register would not take is refused here, as far as the portal can tell.
     Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT; INVALID_ARGUMENT FORM_INCOMPLETE,
     FORM_INVALID.
     """
@@ -169,7 +171,8 @@ class PortalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _portal_pb2.SubmitDossierRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_portal_pb2.SubmitDossierResponse, _abc.Awaitable[_portal_pb2.SubmitDossierResponse]]:
-        """Submits the draft: the dossier gets its code and its first state.
+        """Submits the draft: the dossier gets its code and its first state. A submitted form cannot be corrected, so a new
+        residence that the register would not take is refused here, as far as the portal can tell.
         Errors: NOT_FOUND DOSSIER_UNKNOWN; FAILED_PRECONDITION DOSSIER_NOT_DRAFT; INVALID_ARGUMENT FORM_INCOMPLETE,
         FORM_INVALID.
         """
