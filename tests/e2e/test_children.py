@@ -1,7 +1,9 @@
 """A child's consent in a whole sandbox: the representative decides, and from 7 years on the child as well."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import grpc
 import pytest
@@ -15,9 +17,12 @@ from lienthong.api.consent.v1.consent_pb2 import (
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.portal.v1.portal_pb2 import GetDossierRequest, StartDossierRequest
+from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceStub
 from lienthong.api.types.v1.types_pb2 import Sex
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import LoginRefused, Sandbox, SystemClient
+from lienthong_sandbox.login import Citizen
 from lienthong_seeds.numbers import personal_number
 from lienthong_seeds.personas import persona
 from tests.support.documents import ROOT, blocks
@@ -25,6 +30,7 @@ from tests.support.documents import ROOT, blocks
 DEADLINE_S = 10.0
 HAN = persona("le-gia-han").personal_number
 """Born on 2018-05-20."""
+BINH = persona("pham-huu-binh").personal_number
 VY = personal_number(Sex.SEX_FEMALE, 2019, 103)
 """A daughter of `nguyen-thi-mai`, born on 2019-04-25; she has no account."""
 VY_IS_SIX, HAN_IS_EIGHT = datetime(2026, 4, 24, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -120,6 +126,29 @@ def test_who_approved_as_a_child_and_turns_sixteen_before_her_representative_ans
             representative.answer_consent(request_id)
 
         assert state(han.answer_consent(request_id)) == (APPROVED, [SUBJECT], [])
+
+
+def test_at_the_portal_child_and_representative_each_open_the_drafts_address(vn: Sandbox) -> None:
+    vn.clock.set(HAN_IS_EIGHT + timedelta(days=5))
+    app = vn.system("portal-app")
+    stub = PortalServiceStub(app.channel_to(vn.endpoints.portal))
+    callback = f"{vn.endpoints.portal_url}/oidc/callback"
+    han, mother, stranger = (Citizen(number, app.tls.authority) for number in (HAN, parents(vn)[0], BINH))
+    with closing(han.browser), closing(mother.browser), closing(stranger.browser):
+
+        def opens(citizen: Citizen, url: str) -> int:
+            page = citizen.answer(url, stop_at=callback)
+            return citizen.browser.visit(page.url, stop_at="never:").status
+
+        assert [opens(citizen, f"{vn.endpoints.portal_url}/login") for citizen in (han, mother, stranger)] == [200] * 3
+        session = (("authorization", f"Bearer {han.browser.cookie('__Host-portal-session')}"),)
+        draft = stub.StartDossier(StartDossierRequest(procedure_code="1.004222"), metadata=session, timeout=DEADLINE_S)
+        with pytest.raises(LoginRefused):
+            opens(stranger, draft.consent_url)
+        assert opens(mother, draft.consent_url) == HTTPStatus.FORBIDDEN, "the child has not approved yet"
+        assert opens(han, draft.consent_url) == HTTPStatus.OK
+        found = GetDossierRequest(dossier=draft.dossier.dossier_id)
+        assert stub.GetDossier(found, metadata=session, timeout=DEADLINE_S).dossier.consent_id
 
 
 @pytest.mark.parametrize("who", ["child", "representative"])

@@ -58,23 +58,27 @@ class DossierDesk:
             applicant_number=session.personal_number,
             state=State.DRAFT,
             form=form_to_json({}),
-            consent_request_id=self._ask_for_consent(session, procedure),
+            consent_request_id=self._ask_for_consent(session.personal_number, procedure),
         )
         self._store.add_dossier(draft)
         return StoredDossier(draft, ())
 
     def consent_to_ask(self, session: CitizenSession, dossier_id: str) -> str:
-        """Return the request for consent that a citizen can answer for her draft: another one if the last is closed.
+        """Return the request for consent that a citizen can answer for a draft: another one if the last is closed.
 
-        Empty if the consent was given and the portal had not heard of it. Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT.
+        Empty if the consent was given and the portal had not heard of it. The draft may be another's while its consent
+        is open: a child gives her representative its address, and the identity provider knows who may answer.
+        Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT.
         """
-        dossier = self._draft(session, dossier_id)
+        found = self._store.dossier(dossier_id)
+        is_open = found is not None and found.state is State.DRAFT and not found.row.consent_id
+        dossier = found if found is not None and is_open else self._draft(session, dossier_id)
         asked = self._gateway.consent_request(dossier.row.consent_request_id)
         if asked.state == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
             return asked.consent_request_id
         if not dossier.row.consent_id and self._hear_of_consent(dossier, asked):
             return ""
-        anew = self._ask_for_consent(session, PROCEDURES[dossier.row.procedure_code])
+        anew = self._ask_for_consent(dossier.row.applicant_number, PROCEDURES[dossier.row.procedure_code])
         self._store.change_draft(dossier_id, consent_request_id=anew)
         return anew
 
@@ -138,8 +142,8 @@ class DossierDesk:
             raise not_a_draft()
         return dossier
 
-    def _ask_for_consent(self, session: CitizenSession, procedure: Procedure) -> str:
-        return self._gateway.request_consent(session.personal_number, procedure.datasets, procedure.code)
+    def _ask_for_consent(self, applicant_number: str, procedure: Procedure) -> str:
+        return self._gateway.request_consent(applicant_number, procedure.datasets, procedure.code)
 
     def _hear_of_consent(self, dossier: StoredDossier, asked: ConsentRequest) -> bool:
         """Say whether the consent that was asked for was given, where the portal did not hear of it.

@@ -1,5 +1,7 @@
 """Filling a dossier's form with what the register says of a citizen, on her consent."""
 
+import json
+
 import grpc
 import pytest
 
@@ -178,3 +180,35 @@ def test_another_citizen_cannot_consent_in_her_place(world: PortalWorld) -> None
     page = lan.browser.get(started.consent_url)
     assert (page.status_code, "CITIZEN_MISMATCH" in page.text) == (403, True)
     assert not lan.sees(started.dossier.dossier_id).consent_id
+
+
+def test_whom_the_applicant_gives_the_address_can_answer_for_her_and_sees_nothing_of_the_dossier(
+    world: PortalWorld,
+) -> None:
+    lan = world.logged_in(LAN)
+    started = lan.start()
+    mai = world.logged_in(MAI)
+
+    page = mai.browser.get(started.consent_url)
+
+    assert (page.status_code, LAN in page.text) == (200, False)
+    details = json.loads(world.issuer.asked[-1]["authorization_details"])
+    assert details == [{"type": "lienthong_consent", "consent_request_id": CONSENT_REQUEST_ID}]
+    assert lan.sees(started.dossier.dossier_id).consent_id
+    with refused("DOSSIER_UNKNOWN", NOT_FOUND):
+        mai.sees(started.dossier.dossier_id)
+
+
+def test_a_request_made_anew_where_somebody_else_answers_is_about_the_applicant(world: PortalWorld) -> None:
+    started = world.logged_in(LAN).start()
+    answered(world, consent_pb2.CONSENT_REQUEST_STATE_EXPIRED)
+
+    world.logged_in(MAI).browser.get(started.consent_url)
+
+    assert [asked.subject_number for asked in all_asked_for(world)] == [LAN, LAN]
+
+
+def all_asked_for(world: PortalWorld) -> list[consent_pb2.RequestConsentRequest]:
+    return [
+        consent_pb2.RequestConsentRequest.FromString(call.request) for call in world.gateway.received("RequestConsent")
+    ]

@@ -15,8 +15,9 @@ IN_VIETNAMESE: Mapping[str, str] = MappingProxyType(
         "ID_TOKEN_INVALID": "Thông tin đăng nhập nhận được không đáng tin nên bị từ chối. Hãy đăng nhập lại.",
         "IDENTITY_PROVIDER_UNAVAILABLE": "Hệ thống định danh không trả lời. Hãy thử lại sau ít phút.",
         "GATEWAY_UNAVAILABLE": "Trục liên thông không trả lời. Hãy thử lại sau ít phút.",
-        "CONSENT_DENIED": "Chưa có sự đồng ý (bạn đã từ chối, hoặc còn chờ người đại diện của trẻ em) nên không dữ "
-        "liệu nào được chia sẻ. Hồ sơ vẫn là bản nháp; bạn có thể tự điền tờ khai.",
+        "CONSENT_DENIED": "Chưa có sự đồng ý (bạn đã từ chối, bạn không có quyền trả lời, hoặc trẻ em và người đại "
+        "diện chưa cùng đồng ý; mỗi người tự mở địa chỉ này) nên không dữ liệu nào được chia sẻ. Hồ sơ vẫn là bản "
+        "nháp; có thể tự điền tờ khai.",
         "CITIZEN_MISMATCH": "Người quay lại không phải là người đã rời đi. Hãy đăng xuất ở hệ thống định danh rồi thử "
         "lại.",
         "DOSSIER_UNKNOWN": "Không có hồ sơ này, hoặc hồ sơ không phải của bạn.",

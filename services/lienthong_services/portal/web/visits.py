@@ -59,7 +59,7 @@ class Visits:
         return self._leave(browser, "", "", ())
 
     def to_consent(self, session_token: str, browser: str, dossier_id: str) -> Leaving | Arrival:
-        """Send a citizen to answer what a draft's prefilling asks; she has arrived if she has consented already.
+        """Send a citizen to answer what a draft's prefilling asks; she has arrived if the consent is given already.
 
         `browser` as for `to_login`. Refused: as `current` and as `DossierDesk.consent_to_ask`.
         """
@@ -150,7 +150,8 @@ class Visits:
 
 def _consent_denied() -> Refusal:
     message = (
-        "There is no consent, so nothing was shared: you said no, or a child's representative must approve as well. "
-        "The dossier is still a draft; you can fill its form in yourself."
+        "There is no consent, so nothing was shared: you said no, it is not yours to give, or a child and her "
+        "representative have not both approved yet; each opens this address. The dossier is still a draft; its form "
+        "can be filled in by hand."
     )
     return denied("CONSENT_DENIED", message)

@@ -371,7 +371,8 @@ class StartDossierResponse(_message.Message):
     CONSENT_URL_FIELD_NUMBER: _builtins.int
     consent_url: _builtins.str
     """Address to open in the citizen's browser to give the consent; empty if none is needed. It leads there as long as
-    the dossier is a draft: a request that was denied, or is over, is made anew.
+    the dossier is a draft: a request that was denied, or is over, is made anew. A child's representative opens it as
+    well, logged in with her own account.
     """
     @_builtins.property
     def dossier(self) -> Global___Dossier:
