@@ -13,6 +13,7 @@ from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
+from lienthong_core.systems import SystemId
 from lienthong_gateway.log.head import Head, read_head
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
@@ -181,6 +182,20 @@ def test_a_deletion_is_refused_on_a_ground_of_the_law_which_the_citizen_is_told(
 
     assert (refused.state, refused.legal_ground) == (State.RIGHTS_REQUEST_STATE_REFUSED, "residence-registration")
     assert refused.answer == "Có căn cứ lưu giữ"
+
+
+def test_a_deletion_is_refused_only_on_a_ground_under_which_its_controller_holds_data(world: GatewayWorld) -> None:
+    def refused(controller: SystemId, system: SystemId) -> pb.RightsRequest:
+        request_id = submit(world, DELETE, str(controller)).request_id
+        acknowledge(world, request_id, system)
+        return refuse(world, request_id, "residence-registration", system)
+
+    why = refusal_of(lambda: refused(members.BANK, members.BANK))
+
+    assert why.reason == "RIGHTS_REQUEST_INVALID"
+    assert f"is about no data of {members.BANK}" in why.message
+    for controller, system in ((members.PORTAL, members.PORTAL_APP), (members.GATEWAY, OFFICE)):
+        assert refused(controller, system).state == State.RIGHTS_REQUEST_STATE_REFUSED
 
 
 def test_a_member_lists_what_its_systems_have_to_answer_page_by_page(world: GatewayWorld) -> None:

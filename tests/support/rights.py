@@ -61,9 +61,9 @@ def fulfil(world: GatewayWorld, request_id: str, system: SystemId = DESK) -> pb.
     return service(world, system).Fulfil(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
 
 
-def refuse(world: GatewayWorld, request_id: str, legal_ground: str = "") -> pb.RightsRequest:
+def refuse(world: GatewayWorld, request_id: str, legal_ground: str = "", system: SystemId = DESK) -> pb.RightsRequest:
     request = pb.RefuseRequest(request_id=request_id, reason="Có căn cứ lưu giữ", legal_ground=legal_ground)
-    return service(world, DESK).Refuse(request, metadata=by_officer(DESK), timeout=TIMEOUT_S).request
+    return service(world, system).Refuse(request, metadata=by_officer(system), timeout=TIMEOUT_S).request
 
 
 def complied(

@@ -152,6 +152,16 @@ def refused(
     return replace(request, state=REFUSED, answer=_text("reason", reason, 1), legal_ground=legal_ground, closed_at=now)
 
 
+def check_ground_concerns(request: StoredRequest, legal_ground: str, registration: Registration) -> None:
+    """Refuse that a deletion is refused on a ground of the law under which the controller holds nothing."""
+    ground = registration.legal_grounds.get(legal_ground)
+    if request.is_deletion and ground is not None and not registration.concerns(ground, request.controller):
+        raise _invalid(
+            f"legal_ground {legal_ground} is about no data of {request.controller}: none of its methods is one that "
+            "the system provides, or was given the right to call on that ground"
+        )
+
+
 def withdrawn(request: StoredRequest, now: datetime) -> StoredRequest:
     """Return a request that the citizen has taken back, or a restriction that she has ended."""
     _check_state(request, OPEN | {FULFILLED} if request.is_restriction else OPEN)

@@ -151,6 +151,9 @@ class SubjectRightsAnswers:
         now = self._clock.now()
 
         def move(stored: StoredRequest, registration: Registration) -> StoredRequest:
+            # The gateway itself has records of what passed on any of them.
+            if stored.controller != self._gateway:
+                rules.check_ground_concerns(stored, request.legal_ground, registration)
             return rules.refused(stored, now, request.reason, request.legal_ground, registration)
 
         moved = await self._answer(call, request.request_id, "REFUSED", move)

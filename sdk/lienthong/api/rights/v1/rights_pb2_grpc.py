@@ -142,7 +142,8 @@ class SubjectRightsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Refuse(self, request, context):
-        """Refuses with a reason. A controller's call.
+        """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
+        controller's call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,7 +69,9 @@ class SubjectRightsServiceStub:
     oldest of all. A controller's call.
     """
     Refuse: _grpc.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]
-    """Refuses with a reason. A controller's call."""
+    """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
+    controller's call.
+    """
 
 @_typing.type_check_only
 class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
@@ -110,7 +112,9 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     oldest of all. A controller's call.
     """
     Refuse: _aio.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]  # type: ignore[assignment]
-    """Refuses with a reason. A controller's call."""
+    """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
+    controller's call.
+    """
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Citizens' requests about their own data, from submission to answer. Served by the gateway itself; every step is an
@@ -190,6 +194,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rights_pb2.RefuseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rights_pb2.RefuseResponse, _abc.Awaitable[_rights_pb2.RefuseResponse]]:
-        """Refuses with a reason. A controller's call."""
+        """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
+        controller's call.
+        """
 
 def add_SubjectRightsServiceServicer_to_server(servicer: SubjectRightsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
