@@ -68,6 +68,16 @@ def test_an_officer_who_is_dismissed_at_the_same_moment_answers_nothing(replicas
     assert [entry["reason"] for entry in first.entries() if entry["event"] == "RIGHTS_REQUEST"] == ["VIEW_SUBMITTED"]
 
 
+def test_who_was_given_a_right_at_one_replica_is_asked_for_its_data_at_the_other(replicas: Replicas) -> None:
+    first, second = replicas
+    shop = str(members.SHOP)
+    assert refusal_of(lambda: submit(second, controller=shop)).reason == "RIGHTS_REQUEST_INVALID"
+
+    grant(administration(first), consumer=shop)
+
+    assert submit(second, controller=shop).controller == shop
+
+
 def test_an_officer_who_was_admitted_at_one_replica_answers_at_the_other(replicas: Replicas) -> None:
     first, second = replicas
     request_id = submit(second).request_id

@@ -90,6 +90,8 @@ class SubjectRightsAnswers:
 
     async def _submit(self, call: LocalCall, request: pb.SubmitRequest) -> pb.SubmitResponse:
         citizen = citizen_of(call)
+        # Another replica may have given the controller its right.
+        await asyncio.to_thread(self._registration.refresh)
         registration, now = self._registration.value, self._clock.now()
         new = rules.submitted(
             request.kind, request.controller, request.detail, citizen.personal_number, registration, now
