@@ -199,6 +199,34 @@ def test_she_can_try_again_when_the_register_does_not_answer(world: IdentityWorl
     assert "You decide for a child" in browser.get(str(page.response.url)).response.text
 
 
+def test_a_birthday_while_the_page_is_open_changes_who_decides(world: IdentityWorld) -> None:
+    request = world.consents.ask(subject_number=SMALL_CHILD)
+    born(world, 2024, 6, 1)
+    world.clock.set(datetime(2031, 5, 31, 16, 58, tzinfo=UTC))
+    browser, page = visit(world)
+    assert "From 7 on" not in page.response.text
+    world.clock.set(datetime(2031, 5, 31, 17, 1, tzinfo=UTC))
+
+    shown_anew = browser.submit(page, decision="approve")
+
+    assert "From 7 on" in shown_anew.response.text
+    assert not world.consents.decisions
+    browser.submit(shown_anew, decision="approve")
+    assert world.consents.decisions[0]["subject_age"] == "child_from_7"
+    assert (request.state, list(request.approved_as)) == (consent_pb2.CONSENT_REQUEST_STATE_PENDING, [REPRESENTATIVE])
+
+
+def test_nobody_represents_a_child_who_turns_sixteen_while_the_page_is_open(world: IdentityWorld) -> None:
+    world.consents.ask(subject_number=CHILD)
+    born(world, 2018, 5, 20)
+    world.clock.set(datetime(2034, 5, 19, 16, 58, tzinfo=UTC))
+    browser, page = visit(world)
+    world.clock.set(datetime(2034, 5, 19, 17, 1, tzinfo=UTC))
+
+    assert browser.submit(page, decision="approve").response.status_code == HTTPStatus.FORBIDDEN
+    assert not world.consents.decisions
+
+
 # The account page.
 
 

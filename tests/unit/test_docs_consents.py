@@ -41,7 +41,7 @@ def key() -> SigningKey:
 
 def test_the_page_names_every_claim_of_an_approval(key: SigningKey) -> None:
     session = BrowserSession(session_digest="", csrf_token="", personal_number="0", level=2, expires_at=0)
-    part = Part(Capacity.CAPACITY_SUBJECT, SubjectAge.GROWN_UP, "")
+    part = Part(Capacity.CAPACITY_SUBJECT, SubjectAge.GROWN_UP, "", "1990")
     issuer = TokenIssuer("https://identity.test", "gateway", key)
 
     statement = issuer.decision("request", ConsentTerms(), session, part, "id", 0, approved=True)

@@ -32,6 +32,12 @@ class Part:
     capacity: Capacity.ValueType
     subject_age: SubjectAge
     subject_name: str
+    birth_date: str
+    """The subject's: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`."""
+
+    def holds(self, now: int) -> bool:
+        """Return whether it is still her part: the subject is as old as she was."""
+        return subject_age(self.birth_date, now) is self.subject_age
 
     @property
     def represents(self) -> bool:
@@ -50,7 +56,8 @@ class Part:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """Read what `to_json` returned."""
-        return cls(stored["capacity"], SubjectAge(stored["subject_age"]), stored["subject_name"])
+        age = SubjectAge(stored["subject_age"])
+        return cls(stored["capacity"], age, stored["subject_name"], stored["birth_date"])
 
 
 def subject_age(birth_date: str, now: int) -> SubjectAge:

@@ -50,7 +50,7 @@ def show_consent(provider: Provider, request: Request) -> Response:
     visit = find_visit(provider, request, request.query_params)
     if open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
         return go_on(provider, visit.session, visit.interaction)
-    terms, part = _shown(visit) or _fetch(provider, visit)
+    terms, part = _shown(provider, visit) or _fetch(provider, visit)
     return provider.pages.page(
         "consent.html",
         leads_to=visit.wanted.redirect_uri,
@@ -70,7 +70,7 @@ def show_consent(provider: Provider, request: Request) -> Response:
 def decide_consent(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
     """Sign and record the answer, and only then send the browser back."""
     visit = find_visit(provider, request, form)
-    shown = _shown(visit)
+    shown = _shown(provider, visit)
     if shown is None or open_step(provider, visit.session, visit.interaction) is not Step.CONSENT:
         return go_on(provider, visit.session, visit.interaction)
     approved = is_approval(form)
@@ -83,11 +83,13 @@ def decide_consent(provider: Provider, request: Request, form: Mapping[str, str]
     return finish(provider, visit.session, visit.interaction, visit.wanted, details)
 
 
-def _shown(visit: Visit) -> tuple[ConsentTerms, Part] | None:
+def _shown(provider: Provider, visit: Visit) -> tuple[ConsentTerms, Part] | None:
+    """Return what the page showed; None if nothing yet, or if a birthday has since changed who decides."""
     interaction = visit.interaction
     if not interaction.consent_terms:
         return None
-    return ConsentTerms.FromString(interaction.consent_terms), Part.from_json(interaction.consent_part)
+    part = Part.from_json(interaction.consent_part)
+    return (ConsentTerms.FromString(interaction.consent_terms), part) if part.holds(provider.now()) else None
 
 
 def _fetch(provider: Provider, visit: Visit) -> tuple[ConsentTerms, Part]:

@@ -37,7 +37,7 @@ def _own(provider: Provider, personal_number: str) -> Part | None:
     if account is None:
         return None
     age = subject_age(account.birth_date, provider.now())
-    return Part(Capacity.CAPACITY_SUBJECT, age, account.full_name)
+    return Part(Capacity.CAPACITY_SUBJECT, age, account.full_name, account.birth_date)
 
 
 def _represented(provider: Provider, asked: ConsentRequest, personal_number: str) -> Part | None:
@@ -47,4 +47,6 @@ def _represented(provider: Provider, asked: ConsentRequest, personal_number: str
     child = provider.register.find(subject, request_id)
     age = subject_age(child.birth_date, provider.now())
     # Somebody grown up may have a representative on record still, of the time before.
-    return None if age is SubjectAge.GROWN_UP else Part(Capacity.CAPACITY_REPRESENTATIVE, age, child.full_name)
+    if age is SubjectAge.GROWN_UP:
+        return None
+    return Part(Capacity.CAPACITY_REPRESENTATIVE, age, child.full_name, child.birth_date)
