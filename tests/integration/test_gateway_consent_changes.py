@@ -190,7 +190,9 @@ def test_a_consumer_pauses_with_the_citizens_token_alone_and_never_resumes(world
     assert refusal_of(lambda: pause(world, consent_id, members.PORTAL, other)).reason == "SUBJECT_MISMATCH"
     assert refusal_of(lambda: pause(world, consent_id, members.BANK)).reason == "CONSENT_UNKNOWN"
 
-    assert pause(world, consent_id, members.PORTAL, world.token()).state == PAUSED
+    claimed = pb.Capacity.CAPACITY_REPRESENTATIVE
+    paused = pause(world, consent_id, members.PORTAL, world.token(), capacity=claimed)
+    assert (paused.state, paused.paused_as) == (PAUSED, pb.Capacity.CAPACITY_SUBJECT), "the token is the citizen's"
     why = refusal_of(lambda: resume(world, consent_id, members.PORTAL))
     assert (why.reason, why.status) == ("CALLER_NOT_ALLOWED", grpc.StatusCode.PERMISSION_DENIED)
 

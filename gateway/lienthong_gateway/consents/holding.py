@@ -58,9 +58,11 @@ class HoldingAnswers:
 
     async def _pause_consent(self, call: LocalCall, request: pb.PauseConsentRequest) -> pb.PauseConsentResponse:
         consent, _ = await self._records.consent(call, request.consent_id)
+        capacity = self._citizen(request.capacity)
         if not self._records.is_identity_provider(call):
             _check_token(call, consent)
-        await self._change(call, consent, Change.PAUSED, self._citizen(request.capacity))
+            capacity = pb.Capacity.CAPACITY_SUBJECT
+        await self._change(call, consent, Change.PAUSED, capacity)
         return pb.PauseConsentResponse(consent=await self._as_it_is(call, request.consent_id))
 
     async def _resume_consent(self, call: LocalCall, request: pb.ResumeConsentRequest) -> pb.ResumeConsentResponse:
