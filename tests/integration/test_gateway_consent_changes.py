@@ -181,6 +181,19 @@ def test_a_consent_is_resumed_in_the_capacity_that_paused_it(
     world.read()
 
 
+def test_who_pauses_what_the_other_has_paused_is_told_that_the_other_can_resume_it(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+    representative = pb.Capacity.CAPACITY_REPRESENTATIVE
+    pause(world, consent_id)
+
+    why = refusal_of(lambda: pause(world, consent_id, capacity=representative))
+
+    assert (why.reason, why.status) == ("CONSENT_PAUSED", grpc.StatusCode.PERMISSION_DENIED)
+    assert "paused by its subject" in why.message
+    assert pause(world, consent_id).paused_as == pb.Capacity.CAPACITY_SUBJECT
+    assert resume(world, consent_id).state == ACTIVE
+
+
 def test_a_consumer_pauses_with_the_citizens_token_alone_and_never_resumes(world: GatewayWorld) -> None:
     consent_id = world.consent().consent_id
 

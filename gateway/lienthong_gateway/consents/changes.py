@@ -132,17 +132,17 @@ def give_consent(
 def change_consent(connection: Connection, consent_id: str, change: Change, actor: Actor, now: datetime) -> Revision:
     """Pause, resume, revoke or erase a consent.
 
-    Refused: CONSENT_ENDED, CONSENT_UNKNOWN, CONSENT_PAUSED (somebody else paused it than wants to resume it), or as
-    Unchanged says: an erasure alone is noted whatever the state.
+    Refused: CONSENT_ENDED, CONSENT_UNKNOWN, CONSENT_PAUSED (somebody else paused it than wants to resume or to pause
+    it), or as Unchanged says: an erasure alone is noted whatever the state.
     """
     consent = find_consent(connection, consent_id, lock=True)
     if consent is None:
         raise not_found("CONSENT_UNKNOWN", "There is no consent of this id; ListConsents lists those that are yours.")
     state = next_state(consent.state_at(now), change)
+    if consent.state == ConsentState.CONSENT_STATE_PAUSED and change in (Change.PAUSED, Change.RESUMED):
+        _check_paused_by(actor, revisions.newest(connection, consent_id))
     if state == consent.state and change is not Change.ERASED:
         raise Unchanged
-    if change is Change.RESUMED:
-        _check_paused_by(actor, revisions.newest(connection, consent_id))
     revision = revisions.go_on(connection, consent_id, {"state": consent_state(state)}, change, actor, now)
     values: dict[str, object] = {"state": state, "revision": revision.revision, "digest": revision.digest}
     if state == ConsentState.CONSENT_STATE_REVOKED and consent.revoked_at is None:
@@ -152,9 +152,12 @@ def change_consent(connection: Connection, consent_id: str, change: Change, acto
 
 
 def _check_paused_by(actor: Actor, pause: Revision) -> None:
-    """Refuse that a representative undoes a citizen's own pause, or a child her representative's."""
+    """Refuse that a representative undoes a citizen's own pause, or relies on it, or a child her representative's."""
     if pause.capacity != capacity_name(actor.capacity):
-        message = f"The consent was paused by its {pause.capacity}; only who has paused it resumes it."
+        message = (
+            f"The consent was paused by its {pause.capacity}, who alone resumes it, and may at any time; whoever else "
+            "wants it stopped revokes it."
+        )
         raise denied("CONSENT_PAUSED", message)
 
 

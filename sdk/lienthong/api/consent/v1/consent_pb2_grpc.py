@@ -140,9 +140,9 @@ class ConsentServiceServicer(object):
     def PauseConsent(self, request, context):
         """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
         presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
-        nothing.
+        nothing. What the other, citizen or representative, has paused already is refused: the other can resume it.
         Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
-        PERMISSION_DENIED SUBJECT_MISMATCH.
+        PERMISSION_DENIED SUBJECT_MISMATCH, CONSENT_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,9 +64,9 @@ class ConsentServiceStub:
     PauseConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]
     """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
     presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
-    nothing.
+    nothing. What the other, citizen or representative, has paused already is refused: the other can resume it.
     Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
-    PERMISSION_DENIED SUBJECT_MISMATCH.
+    PERMISSION_DENIED SUBJECT_MISMATCH, CONSENT_PAUSED.
     """
     ResumeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]
     """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
@@ -125,9 +125,9 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     PauseConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]  # type: ignore[assignment]
     """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
     presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
-    nothing.
+    nothing. What the other, citizen or representative, has paused already is refused: the other can resume it.
     Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
-    PERMISSION_DENIED SUBJECT_MISMATCH.
+    PERMISSION_DENIED SUBJECT_MISMATCH, CONSENT_PAUSED.
     """
     ResumeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.ResumeConsentRequest, _consent_pb2.ResumeConsentResponse]  # type: ignore[assignment]
     """Puts a paused consent back in force. For the identity provider on the word of whoever paused it, the citizen or her
@@ -219,9 +219,9 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_consent_pb2.PauseConsentResponse, _abc.Awaitable[_consent_pb2.PauseConsentResponse]]:
         """Suspends a consent until it is resumed. For the identity provider on the citizen's word, and for a consumer that
         presents the citizen's token. Every exchange decided after the answer sees it paused; pausing twice changes
-        nothing.
+        nothing. What the other, citizen or representative, has paused already is refused: the other can resume it.
         Errors: NOT_FOUND CONSENT_UNKNOWN; FAILED_PRECONDITION CONSENT_ENDED; UNAUTHENTICATED TOKEN_MISSING;
-        PERMISSION_DENIED SUBJECT_MISMATCH.
+        PERMISSION_DENIED SUBJECT_MISMATCH, CONSENT_PAUSED.
         """
 
     @_abc_1.abstractmethod
