@@ -71,11 +71,13 @@ class DossierDesk:
         Refused: DOSSIER_UNKNOWN, DOSSIER_NOT_DRAFT.
         """
         found = self._store.dossier(dossier_id)
-        is_open = found is not None and found.state is State.DRAFT and not found.row.consent_id
-        dossier = found if found is not None and is_open else self._draft(session, dossier_id)
+        dossier = found if found is not None and found.state is State.DRAFT else self._draft(session, dossier_id)
         asked = self._gateway.consent_request(dossier.row.consent_request_id)
         if asked.state == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
             return asked.consent_request_id
+        if dossier.row.consent_id:
+            # It was given: to ask for another one is the applicant's.
+            self._draft(session, dossier_id)
         if not dossier.row.consent_id and self._hear_of_consent(dossier, asked):
             return ""
         anew = self._ask_for_consent(dossier.row.applicant_number, PROCEDURES[dossier.row.procedure_code])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequest, ConsentRequestState, FetchConsentRequestResponse
 from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest, ListAccessesResponse
 from lienthong.api.population.v1.citizen_pb2 import ResidenceKind
 from lienthong.api.population.v1.population_pb2 import UpdateResidenceRequest
@@ -249,6 +250,8 @@ def test_a_citizens_dossiers_are_hers_alone(stored: PortalWorld) -> None:
     for attempt in attempts:
         with refused("DOSSIER_UNKNOWN", NOT_FOUND):
             attempt()
+    given = ConsentRequest(state=ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED, consent_id="given")
+    stored.gateway.answers["FetchConsentRequest"] = FetchConsentRequestResponse(consent_request=given)
     page = mai.browser.get(f"/dossiers/{draft.dossier_id}/consent")
     assert (page.status_code, "DOSSIER_UNKNOWN" in page.text) == (404, True)
     assert mai.dossiers() == []

@@ -208,6 +208,21 @@ def test_a_request_made_anew_where_somebody_else_answers_is_about_the_applicant(
     assert [asked.subject_number for asked in all_asked_for(world)] == [LAN, LAN]
 
 
+def test_a_representative_answers_too_when_she_is_asked_again_because_the_first_consent_is_over(
+    world: PortalWorld,
+) -> None:
+    lan = world.logged_in(LAN)
+    draft = lan.consented()
+    answered(world, consent_pb2.CONSENT_REQUEST_STATE_APPROVED, consent_id=draft.consent_id)
+    lan.browser.get(f"/dossiers/{draft.dossier_id}/consent")
+    answered(world, consent_pb2.CONSENT_REQUEST_STATE_PENDING)
+
+    page = world.logged_in(MAI).browser.get(f"/dossiers/{draft.dossier_id}/consent")
+
+    assert page.status_code == 200
+    assert len(all_asked_for(world)) == 2
+
+
 def all_asked_for(world: PortalWorld) -> list[consent_pb2.RequestConsentRequest]:
     return [
         consent_pb2.RequestConsentRequest.FromString(call.request) for call in world.gateway.received("RequestConsent")
