@@ -234,6 +234,11 @@ REFUSALS: dict[str, tuple[str, grpc.StatusCode, Refused]] = {
         grpc.StatusCode.INVALID_ARGUMENT,
         lambda world: submit(world, RESTRICT, controller=str(members.AUDITOR)),
     ),
+    "having restricted what no restriction stops": (
+        "RIGHTS_REQUEST_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        lambda world: submit(world, RESTRICT, controller=GATEWAY),
+    ),
     "withdrawing another citizen's": (
         "RIGHTS_REQUEST_UNKNOWN",
         grpc.StatusCode.NOT_FOUND,

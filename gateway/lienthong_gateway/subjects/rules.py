@@ -115,6 +115,15 @@ def check_holds_data(request: StoredRequest, registration: Registration) -> None
         )
 
 
+def check_gateway_can(request: StoredRequest) -> None:
+    """Refuse to have restricted what the gateway itself does: it would stop nothing."""
+    if request.is_restriction:
+        raise _invalid(
+            "a restriction at the gateway would stop nothing; controller must be the system that her data come from or "
+            "go to"
+        )
+
+
 def acknowledged(request: StoredRequest, *, through_third_party: bool) -> StoredRequest:
     """Return a request that the controller has taken up; late is better than not at all."""
     _check_state(request, frozenset({RECEIVED}))

@@ -96,7 +96,9 @@ class SubjectRightsAnswers:
         new = rules.submitted(
             request.kind, request.controller, request.detail, citizen.personal_number, registration, now
         )
-        if new.controller != self._gateway:
+        if new.controller == self._gateway:
+            rules.check_gateway_can(new)
+        else:
             rules.check_holds_data(new, registration)
         await self._record(call, new, "SUBMITTED", lambda connection: store.add_request(connection, new))
         return pb.SubmitResponse(request=request_message(new, now))
