@@ -76,13 +76,18 @@ class DossierDesk:
         if asked.state == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING:
             return asked.consent_request_id
         if dossier.row.consent_id:
-            # It was given: to ask for another one is the applicant's.
+            # It was given, and is over: to ask for another one is the applicant's.
             self._draft(session, dossier_id)
-        if not dossier.row.consent_id and self._hear_of_consent(dossier, asked):
+        elif self._hear_of_consent(dossier, asked):
             return ""
         anew = self._ask_for_consent(dossier.row.applicant_number, PROCEDURES[dossier.row.procedure_code])
         self._store.change_draft(dossier_id, consent_request_id=anew)
         return anew
+
+    def is_consented(self, dossier_id: str) -> bool:
+        """Return whether the portal has heard of a consent for a dossier, whoever asks."""
+        found = self._store.dossier(dossier_id)
+        return found is not None and bool(found.row.consent_id)
 
     def prefill(self, session: CitizenSession, dossier_id: str) -> tuple[StoredDossier, Sequence[Exchange]]:
         """Fill a draft's form with what she consented to; refused: DOSSIER_NOT_DRAFT, CONSENT_NOT_GIVEN."""

@@ -8,7 +8,7 @@ from lienthong_core.errors import Refusal, denied, invalid
 from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.model import CitizenSession, LoginAttempt
 from lienthong_services.portal.oidc import Attempt, LoggedIn, OidcClient, login_refused
-from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, Applicant, check_session
+from lienthong_services.portal.rules import LOGIN_LIFETIME, SESSION_LIFETIME, check_session
 from lienthong_services.portal.store import PortalStore, digest
 
 _SECRET_BYTES = 32
@@ -93,12 +93,12 @@ class Visits:
         return self._consented(who, attempt)
 
     def arrived(self, session_token: str, dossier_id: str) -> CitizenSession:
-        """Return the session of a citizen who is back: from logging in, or from consenting for a dossier of hers.
+        """Return the session of a citizen who is back: from logging in, or from consenting for a dossier.
 
-        Refused: as `current`, and DOSSIER_UNKNOWN, CONSENT_DENIED.
+        The dossier may be another's, whom she represents. Refused: as `current`, and CONSENT_DENIED.
         """
         session = self.current(session_token)
-        if dossier_id and not self._desk.find(Applicant(session.personal_number), dossier_id).row.consent_id:
+        if dossier_id and not self._desk.is_consented(dossier_id):
             raise _consent_denied()
         return session
 
