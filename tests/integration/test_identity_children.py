@@ -264,6 +264,25 @@ def test_she_pauses_and_resumes_a_consent(world: IdentityWorld) -> None:
     assert "In force" in page.response.text
 
 
+@pytest.mark.parametrize("meanwhile", ["CONSENT_ENDED", "CONSENT_PAUSED"])
+def test_what_has_become_of_a_consent_since_the_page_was_opened_is_told_with_the_way_on(
+    world: IdentityWorld, meanwhile: str
+) -> None:
+    consent = world.consents.give("c-1", world.consents.ask().terms)
+    browser, page = at_the_account_page(world)
+    if meanwhile == "CONSENT_ENDED":
+        consent.state = consent_pb2.CONSENT_STATE_REVOKED
+    else:
+        consent.state, consent.paused_as = consent_pb2.CONSENT_STATE_PAUSED, REPRESENTATIVE
+
+    page.action = "/account/pause"
+    page = browser.submit(page)
+
+    assert page.response.status_code == 409
+    assert f"has changed since the page was opened ({meanwhile})" in page.response.text
+    assert 'href="/account"' in page.response.text
+
+
 def test_who_has_not_paused_a_consent_is_not_offered_to_resume_it(world: IdentityWorld) -> None:
     consent = world.consents.give("c-1", world.consents.ask(subject_number=CHILD).terms, approved_by=MAI)
     consent.state, consent.paused_as = consent_pb2.CONSENT_STATE_PAUSED, SUBJECT

@@ -11,7 +11,7 @@ import rfc8785
 
 from lienthong.api.consent.v1 import consent_pb2 as messages
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceServicer
-from lienthong_core.errors import invalid, not_found, precondition, unavailable
+from lienthong_core.errors import denied, invalid, not_found, precondition, unavailable
 from lienthong_core.signing import SigningKey
 
 REQUEST_ID = "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11"
@@ -147,6 +147,10 @@ class ConsentService(ConsentServiceServicer):
         self, request: messages.PauseConsentRequest, context: grpc.ServicerContext
     ) -> messages.PauseConsentResponse:
         consent = self._consent(request.consent_id)
+        if consent.state == messages.CONSENT_STATE_REVOKED:
+            raise precondition("CONSENT_ENDED", "The consent has ended; ask for another.")
+        if consent.paused_as not in (messages.CAPACITY_UNSPECIFIED, request.capacity):
+            raise denied("CONSENT_PAUSED", "Somebody else has paused it; revoke it.")
         consent.state, consent.paused_as = messages.CONSENT_STATE_PAUSED, request.capacity
         return messages.PauseConsentResponse(consent=consent)
 

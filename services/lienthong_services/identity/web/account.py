@@ -40,6 +40,11 @@ _NOT_HERS = {
     reason_name(ErrorReason.ERROR_REASON_CONSENT_UNKNOWN): HTTPStatus.NOT_FOUND,
 }
 
+_CHANGED_MEANWHILE = {
+    reason_name(ErrorReason.ERROR_REASON_CONSENT_ENDED),
+    reason_name(ErrorReason.ERROR_REASON_CONSENT_PAUSED),
+}
+
 
 @dataclass(frozen=True)
 class Action:
@@ -153,7 +158,15 @@ def show_logged_out(provider: Provider, _request: Request) -> Response:
 
 
 def _problem(refusal: Refusal) -> PageError:
-    """Return the error of a page of hers; what its address or its form names may be nothing of hers."""
+    """Return the error of a page of hers: what it names may be nothing of hers, or be otherwise than she saw it."""
+    newest = Link("/account", "Danh sách mới nhất", "The newest of the list")
+    if refusal.reason in _CHANGED_MEANWHILE:
+        return PageError(
+            HTTPStatus.CONFLICT,
+            f"Sự đồng ý này đã thay đổi sau khi trang được mở ({refusal.reason}). Hãy xem danh sách mới nhất.",
+            f"The consent has changed since the page was opened ({refusal.reason}): {refusal.message}",
+            newest,
+        )
     status = _NOT_HERS.get(refusal.reason)
     if status is None:
         return gateway_problem(refusal, "/account")
@@ -161,7 +174,7 @@ def _problem(refusal: Refusal) -> PageError:
         status,
         f"Địa chỉ này không dẫn tới mục nào của bạn ({refusal.reason}). Hãy bắt đầu lại từ danh sách mới nhất.",
         f"This address leads to nothing of yours ({refusal.reason}). Begin again from the newest of the list.",
-        Link("/account", "Danh sách mới nhất", "The newest of the list"),
+        newest,
     )
 
 
