@@ -13,7 +13,8 @@ def reserved_port(host: str, port: int = 0) -> Generator[int]:
 
     The holding socket never listens, and it allows a server with SO_REUSEPORT (gRPC's default) to bind beside it. So
     addresses can be handed out before the servers start, and no other process is given the port in between.
-    Raises OSError if somebody else has the port, or it cannot be had for another reason, which the error says.
+    Raises OSError if somebody else has the port, there is no such port, or it cannot be had for another reason, which
+    the error says.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if port:
@@ -34,3 +35,5 @@ def _bind(to_bind: socket.socket, host: str, port: int) -> None:
         taken = "is taken; choose another"
         why = taken if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
         raise OSError(error.errno, f"port {port} of {host} {why}") from error
+    except OverflowError as error:
+        raise OSError(errno.EINVAL, f"port {port} of {host} is none; choose one from 1 to 65535") from error

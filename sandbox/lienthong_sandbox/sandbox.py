@@ -67,8 +67,8 @@ class Sandbox:
     def start(self, tell: Callable[[str], None] = lambda _step: None) -> Self:
         """Start everything; `tell` hears what is being done.
 
-        Raises OSError if a fixed port is taken, FolderInUseError if another sandbox runs on `data`, RuntimeError if
-        this one runs already.
+        Raises OSError if a fixed port is taken or none, FolderInUseError if another sandbox runs on `data`,
+        RuntimeError if this one runs already.
         """
         if self._started is not None:
             raise RuntimeError("the sandbox runs already; call stop() first, or make another Sandbox()")

@@ -257,6 +257,14 @@ def test_a_taken_port_is_said_and_nothing_is_left_running(listens: bool) -> None
         assert left_behind(before) == set()
 
 
+@pytest.mark.parametrize("first", [-7, 65_533, 80_000])
+def test_a_port_that_is_none_is_said_and_nothing_is_left_running(first: int) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="is none; choose one from 1 to 65535"):
+        Sandbox(citizens=100, first_port=first).start()
+    assert left_behind(before) == set()
+
+
 def test_a_sandbox_that_runs_cannot_be_started_again_and_goes_on() -> None:
     before = set(threading.enumerate())
     with Sandbox(citizens=100) as sandbox:
