@@ -1,6 +1,7 @@
 """Opening a service's database: SQLite where everything runs in one process, PostgreSQL where it is shared."""
 
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ _WRITES = "lienthong_writes"
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
 _BUSY_TIMEOUT_MS = 5_000
 # FULL: a commit that was answered survives a power cut, which the log's promise rests on.
-_DURABLE = ("journal_mode=WAL", "synchronous=FULL")
+_DURABLE = ("synchronous=FULL",)
 # 8,000 changed pages (32 MB) gather before they are copied into the file, many of them changed again by then, and 8 MB
 # are kept in memory.
 _SIZES = ("wal_autocheckpoint=8000", "cache_size=-8000")
@@ -237,6 +238,7 @@ def _sqlite(url: str) -> Engine:
         # Transactions begin and end where SQLAlchemy says, not where the driver guesses; savepoints need that.
         connection.isolation_level = None
         cursor = connection.cursor()
+        _write_ahead(cursor)
         for pragma in (*_DURABLE, "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}", *_SIZES, *_FORGETFUL):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -249,6 +251,22 @@ def _sqlite(url: str) -> Engine:
     event.listen(engine, "connect", configure)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Have changes written to a log of their own first; raises OperationalError if that cannot be had in time."""
+    until = time.monotonic() + _BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+            # SQLite waits for whoever has the file, but not in order to do this.
+            cursor.execute("BEGIN EXCLUSIVE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
 
 
 def _postgresql(url: str) -> Engine:

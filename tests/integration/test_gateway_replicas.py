@@ -128,6 +128,20 @@ def test_replicas_that_start_at_once_make_one_new_database(new_database: Callabl
         replica.result().stop()
 
 
+def test_many_that_open_a_new_database_at_once_all_have_it(new_database: Callable[[], str]) -> None:
+    at_once = 4
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in range(25):
+            url, ready = new_database(), threading.Barrier(at_once)
+
+            def opened(url: str = url, ready: threading.Barrier = ready) -> None:
+                ready.wait()
+                open_database(url, schema.metadata(), version=schema.VERSION).dispose()
+
+            for done in [pool.submit(opened) for _ in range(at_once)]:
+                done.result()
+
+
 def test_a_replica_starts_while_another_writes(database_url: str) -> None:
     key = CheckpointKey.create()
     engine = filled(database_url, 0, key)
