@@ -15,6 +15,9 @@ from lienthong.api.options.v1.options_pb2 import FieldPolicy
 _FREE_FORM = {f"google.protobuf.{name}" for name in ("Any", "Struct", "Value", "ListValue")}
 """Messages that can hold anything, so that no policy can be stated for what is in them."""
 
+_ALWAYS = ""
+"""In the place of a dataset: it is released whatever has been granted."""
+
 Parts = Callable[[Any], Iterable[Message]]
 
 
@@ -33,6 +36,9 @@ class FieldRule:
     """The rules for the messages it holds; None: they stay as they are, or it holds none."""
     parts: Parts
     """Gives the messages that a value of the field holds."""
+    opened_by: frozenset[str] = frozenset()
+    """For a field without a policy: the datasets one of which must have been granted for anything in it to be released.
+    Otherwise not even that it is there may be known. Empty: something in it always is released, or it has a policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ def response_rules(response: Descriptor, path: str) -> ResponseRules:
     """Return the rules of the response of the method at `path`.
 
     Raises ContractFault if a field that the response can reach has neither a dataset nor `not_personal`, of its own or
-    from a field above, if it can hold anything whatever and has no dataset of its own, or if it is required.
+    from a field above, if it can hold anything whatever and has no dataset of its own, or if it is required. A message
+    field needs none where fields in it have theirs.
     """
     compiler = _Compiler(path)
     rules = compiler.message(response, covered=False)
@@ -91,7 +98,16 @@ class _Compiler:
         if dataset:
             self.datasets.add(dataset)
         inside = self._inside(field, covered=covered or policy is not None)
-        return FieldRule(field.name, dataset, inside, _parts(field))
+        opened_by = frozenset[str]() if covered or policy is not None else self._opened_by(field)
+        return FieldRule(field.name, dataset, inside, _parts(field), opened_by)
+
+    def _opened_by(self, field: FieldDescriptor) -> frozenset[str]:
+        held = _held(field)
+        opened_by = _openings(held) if held is not None else None
+        if not opened_by:
+            fault = f"{field.full_name}, which {self._path} can answer, has no dataset, and neither has anything in it"
+            raise ContractFault(fault)
+        return frozenset() if _ALWAYS in opened_by else opened_by
 
     def _inside(self, field: FieldDescriptor, *, covered: bool) -> MessageRules | None:
         held = _held(field)
@@ -118,6 +134,14 @@ class _Compiler:
             raise ContractFault(fault)
 
 
+def _openings(message: Descriptor) -> frozenset[str]:
+    """Return the datasets of what a message without a policy holds, `_ALWAYS` among them for what is not personal."""
+    found: set[str] = set()
+    for reached in _reachable(message, lambda field: field_policy(field) is None):
+        found.update(policy.dataset for field in reached.fields if (policy := field_policy(field)))
+    return frozenset(found)
+
+
 def _has_own_rules(message: Descriptor) -> bool:
     """Return whether anything inside a covered message may not simply stay: other datasets, or extensions."""
     return any(
@@ -126,7 +150,9 @@ def _has_own_rules(message: Descriptor) -> bool:
     )
 
 
-def _reachable(message: Descriptor) -> Iterator[Descriptor]:
+def _reachable(
+    message: Descriptor, through: Callable[[FieldDescriptor], bool] = lambda _field: True
+) -> Iterator[Descriptor]:
     found = {message.full_name: message}
     waiting = [message]
     while waiting:
@@ -134,7 +160,7 @@ def _reachable(message: Descriptor) -> Iterator[Descriptor]:
         yield reached
         for field in reached.fields:
             held = _held(field)
-            if held is not None and held.full_name not in found:
+            if held is not None and held.full_name not in found and through(field):
                 found[held.full_name] = held
                 waiting.append(held)
 

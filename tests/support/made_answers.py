@@ -60,14 +60,24 @@ def made_contracts(draw: st.DrawFn) -> MethodContract:
 
 
 def _with_policies(types: _Types) -> _Types:
-    """Give a dataset to every field that would otherwise have none, as the gateway refuses such a contract."""
+    """Give datasets where there would otherwise be none, as the gateway refuses such a contract.
+
+    A message without one must hold a field that has one.
+    """
     bare = {0}
     waiting = [0]
     while waiting:
         below = {field.held_type for field in types[waiting.pop()] if field.says_nothing_of_a_message}
         waiting += below - bare
         bare |= below
-    return tuple(tuple(map(_labelled, fields)) if index in bare else fields for index, fields in enumerate(types))
+    return tuple(_labelled_type(fields) if index in bare else fields for index, fields in enumerate(types))
+
+
+def _labelled_type(fields: tuple[_MadeField, ...]) -> tuple[_MadeField, ...]:
+    first, *others = map(_labelled, fields)
+    if not any(field.policy for field in (first, *others)):
+        first = replace(first, policy=DATASETS[0])
+    return first, *others
 
 
 def _labelled(field: _MadeField) -> _MadeField:

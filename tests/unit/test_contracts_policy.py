@@ -133,6 +133,16 @@ def test_a_personal_field_without_a_dataset_deep_inside_the_answer_is_a_fault() 
         load("test.deep", WHOLE, answer)
 
 
+@pytest.mark.parametrize("kind", ["test.hollow.Nothing", "test.hollow.Itself"])
+def test_a_message_without_a_dataset_is_a_fault_where_nothing_in_it_has_one_either(kind: str) -> None:
+    nothing = DescriptorProto(name="Nothing")
+    itself = DescriptorProto(name="Itself", field=[message_field("itself", ".test.hollow.Itself", None)])
+    answer = DescriptorProto(name="Answer", field=[message_field("married", f".{kind}", None)])
+
+    with pytest.raises(ContractFault, match=r"\.(married|itself), which .* has no dataset, and neither has anything"):
+        load("test.hollow", WHOLE, answer, nothing, itself)
+
+
 def test_a_policy_that_says_nothing_is_a_fault() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", FieldPolicy())])
 

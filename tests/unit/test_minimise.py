@@ -18,7 +18,16 @@ from lienthong_gateway.steps.minimise import minimise
 from lienthong_seeds import members
 from tests.support.citizens import citizen
 from tests.support.made_answers import made_contracts
-from tests.support.made_contracts import BASIC, RESIDENCE, WHOLE, load, message_field, plain_field
+from tests.support.made_contracts import (
+    BASIC,
+    NOT_PERSONAL,
+    RESIDENCE,
+    WHOLE,
+    load,
+    message_field,
+    plain_field,
+    repeated,
+)
 from tests.support.messages import add_unknown, containers, leaves, messages, secrets
 
 CONTRACTS = load_contracts(members.registration(), all_contracts())
@@ -185,3 +194,34 @@ def test_a_value_that_a_closed_enumeration_does_not_have_is_dropped_and_a_group_
 
     assert released.message == b"\x13\x0a\x01l\x14"
     assert (released.fields, released.withheld) == (("pair.left",), ("residence",))
+
+
+@pytest.mark.parametrize("many", [True, False], ids=["how many", "whether one"])
+def test_of_a_message_in_which_nothing_may_be_released_not_even_its_presence_is(*, many: bool) -> None:
+    package = f"test.hollow.m{many:d}"
+    debt = DescriptorProto(name="Debt", field=[plain_field("amount", RESIDENCE), message_field("older", ".", None)])
+    debt.field[1].type_name = f".{package}.Debt"
+    owed = message_field("owed", f".{package}.Debt", None)
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC), repeated(owed) if many else owed])
+    contract = load(package, WHOLE, answer, debt)
+    debts = [{"amount": "7"}, {"older": {"amount": "9"}}]
+    answered = contract.response_type(name="Lan", owed=debts if many else debts[1])
+
+    released = minimised(contract, answered, frozenset({"identity.basic"}))
+
+    assert released.message == contract.response_type(name="Lan").SerializeToString()
+    assert released.withheld == ("residence",)
+    assert minimised(contract, answered, frozenset({"identity.basic", "residence"})).message == (
+        answered.SerializeToString()
+    )
+
+
+def test_a_message_in_which_something_is_not_personal_is_released_with_that() -> None:
+    package = "test.page"
+    page = DescriptorProto(name="Page", field=[plain_field("cursor", NOT_PERSONAL), plain_field("name", BASIC, 2)])
+    answer = DescriptorProto(name="Answer", field=[message_field("page", f".{package}.Page", None)])
+    contract = load(package, WHOLE, answer, page)
+
+    released = minimised(contract, contract.response_type(page={"cursor": "7", "name": "Lan"}), frozenset())
+
+    assert released.message == contract.response_type(page={"cursor": "7"}).SerializeToString()

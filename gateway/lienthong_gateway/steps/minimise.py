@@ -14,7 +14,8 @@ def minimise(contract: MethodContract, answer: Message, granted: AbstractSet[str
     """Return the answer without what was not granted, and without what the contract does not know.
 
     Fields that the contract does not know (a newer provider's), values that a closed enumeration does not have, and
-    extensions are dropped at every depth. `answer` is of the method's response type; it is changed.
+    extensions are dropped at every depth, and messages without a policy in which nothing may be released. `answer` is
+    of the method's response type; it is changed.
     """
     answer.DiscardUnknownFields()
     sieve = _Sieve(granted)
@@ -53,3 +54,6 @@ class _Sieve:
                 if rule.inside is not None:
                     for part in rule.parts(value):
                         self.reduce(part, rule.inside, path + ".")
+                if rule.opened_by and rule.opened_by.isdisjoint(self.granted):
+                    # How many there were, or that there was one, belongs to what was in them.
+                    message.ClearField(rule.name)
