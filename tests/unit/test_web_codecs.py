@@ -70,6 +70,16 @@ def test_an_answer_that_json_cannot_say_is_refused() -> None:
     assert caught.value.reason == "PROVIDER_ANSWER_INVALID"
 
 
+@pytest.mark.parametrize("packed", [("test/nobodys.Type", b""), ("test/google.protobuf.Any", b"\xff")])
+def test_an_answer_that_holds_a_message_of_a_type_that_json_cannot_say_is_refused(packed: tuple[str, bytes]) -> None:
+    answer = DescriptorProto(name="Answer", field=[message_field("extra", ".google.protobuf.Any", BASIC)])
+    contract = load("packed", WHOLE, answer)
+    answered = contract.response_type(extra=dict(zip(("type_url", "value"), packed, strict=True)))
+    with pytest.raises(Refusal) as caught:
+        JsonCodec().answer(MethodTypes(contract.request_type, contract.response_type), answered.SerializeToString())
+    assert caught.value.reason == "PROVIDER_ANSWER_INVALID"
+
+
 def test_the_schema_admits_no_field_that_the_contract_does_not_have() -> None:
     assert validator().is_valid({"citizen": {"personalNumber": "099190000001"}})
     assert not validator().is_valid({"citizen": {"nickname": "Lan"}})

@@ -11,7 +11,7 @@ from typing import Protocol
 import grpc
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal, exhausted, invalid
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
@@ -105,8 +105,8 @@ class JsonCodec:
         """Return an answer's body, from its binary form. Refused: PROVIDER_ANSWER_INVALID, if JSON has none for it."""
         try:
             fields = json_format.MessageToDict(types.response.FromString(message))
-        except (json_format.SerializeToJsonError, ValueError):
-            # Binary form has room for days before the year 1, for example.
+        except (json_format.SerializeToJsonError, DecodeError, TypeError, ValueError):
+            # Binary form has room for days before the year 1, and for messages of types that nobody here knows.
             text = "The provider's answer holds a value that JSON cannot say; make the call over gRPC."
             raise Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", text) from None
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
