@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from google.protobuf import any_pb2, descriptor_pb2, struct_pb2
+from google.protobuf import any_pb2, descriptor_pb2, struct_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -24,7 +24,7 @@ WHOLE = MethodPolicy(subject="personal_number", access=READ, answer_names_nobody
 BASIC = FieldPolicy(dataset="identity.basic")
 RESIDENCE = FieldPolicy(dataset="residence")
 NOT_PERSONAL = FieldPolicy(not_personal=True)
-_IMPORTED = (descriptor_pb2.DESCRIPTOR, options_pb2.DESCRIPTOR, any_pb2.DESCRIPTOR, struct_pb2.DESCRIPTOR)
+_IMPORTED = tuple(file.DESCRIPTOR for file in (descriptor_pb2, options_pb2, any_pb2, struct_pb2, wrappers_pb2))
 
 
 def plain_field(

@@ -1,6 +1,7 @@
 """Messages in JSON: what goes out can come in again, and is what the OpenAPI document says."""
 
 import json
+import math
 from functools import cache
 from typing import Protocol, cast
 
@@ -78,6 +79,34 @@ def test_an_answer_that_holds_a_message_of_a_type_that_json_cannot_say_is_refuse
     with pytest.raises(Refusal) as caught:
         JsonCodec().answer(MethodTypes(contract.request_type, contract.response_type), answered.SerializeToString())
     assert caught.value.reason == "PROVIDER_ANSWER_INVALID"
+
+
+WRITTEN_IN_JSON: dict[str, list[dict[str, object]]] = {
+    "Any": [{}, {"type_url": "type.googleapis.com/google.protobuf.BoolValue", "value": b"\x08\x01"}],
+    "Struct": [{}, {"fields": {"a": {"bool_value": True}}}],
+    "Value": [{"string_value": "a"}, {"number_value": 1.5}, {"null_value": 0}, {"list_value": {}}],
+    "ListValue": [{}, {"values": [{"string_value": "a"}]}],
+    "StringValue": [{}, {"value": "a"}],
+    "BytesValue": [{}, {"value": b"\xff"}],
+    "BoolValue": [{}],
+    "Int32Value": [{}],
+    "UInt32Value": [{}],
+    "Int64Value": [{}],
+    "UInt64Value": [{}],
+    "FloatValue": [{"value": math.inf}, {"value": 1.5}],
+    "DoubleValue": [{"value": math.nan}, {"value": -math.inf}, {"value": 1.5}],
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN_IN_JSON)
+def test_an_answer_that_has_a_form_of_its_own_in_json_is_of_the_form_that_the_document_gives(kind: str) -> None:
+    field = message_field("extra", f".google.protobuf.{kind}", BASIC)
+    contract = load(f"written.{kind.lower()}", WHOLE, DescriptorProto(name="Answer", field=[field]))
+    types, schemas = MethodTypes(contract.request_type, contract.response_type), Schemas({})
+    schema = {**schemas.reference(contract.response_type), "components": {"schemas": schemas.components}}
+    for value in WRITTEN_IN_JSON[kind]:
+        body = json.loads(JsonCodec().answer(types, contract.response_type(extra=value).SerializeToString()))
+        assert cast("Validator", OAS31Validator(schema)).is_valid(body), body
 
 
 def test_the_schema_admits_no_field_that_the_contract_does_not_have() -> None:

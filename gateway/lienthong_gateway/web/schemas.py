@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from google.protobuf import wrappers_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -12,12 +13,13 @@ from lienthong_gateway.field_rules import field_policy
 Schema = dict[str, Any]
 
 _F = FieldDescriptor
+_REAL: Schema = {"anyOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}
 _SCALARS: Mapping[int, Schema] = {
     _F.TYPE_BOOL: {"type": "boolean"},
     _F.TYPE_STRING: {"type": "string"},
     _F.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
-    _F.TYPE_DOUBLE: {"type": "number"},
-    _F.TYPE_FLOAT: {"type": "number"},
+    _F.TYPE_DOUBLE: _REAL,
+    _F.TYPE_FLOAT: _REAL,
     **{key: {"type": "integer", "format": "int32"} for key in (_F.TYPE_INT32, _F.TYPE_SINT32, _F.TYPE_SFIXED32)},
     **{key: {"type": "integer", "minimum": 0} for key in (_F.TYPE_UINT32, _F.TYPE_FIXED32)},
     **{key: {"type": "string", "format": "int64"} for key in (_F.TYPE_INT64, _F.TYPE_SINT64, _F.TYPE_SFIXED64)},
@@ -29,6 +31,13 @@ _WELL_KNOWN: Mapping[str, Schema] = {
     "google.protobuf.FieldMask": {"type": "string"},
     "google.protobuf.Struct": {"type": "object"},
     "google.protobuf.Empty": {"type": "object", "additionalProperties": False},
+    "google.protobuf.Any": {"type": "object"},
+    "google.protobuf.Value": {},
+    "google.protobuf.ListValue": {"type": "array"},
+    **{
+        wrapper.full_name: _SCALARS[wrapper.fields_by_name["value"].type]
+        for wrapper in wrappers_pb2.DESCRIPTOR.message_types_by_name.values()
+    },
 }
 
 
