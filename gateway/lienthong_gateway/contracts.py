@@ -19,6 +19,9 @@ from lienthong_gateway.registration import Registration
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
+_KINDS = {AccessKind.ACCESS_KIND_READ, AccessKind.ACCESS_KIND_VERIFY, AccessKind.ACCESS_KIND_WRITE}
+_ACCOUNT_LEVELS = {1, 2}
+
 
 @dataclass(frozen=True)
 class MethodContract:
@@ -120,8 +123,11 @@ def _method_policy(method: MethodDescriptor, path: str) -> MethodPolicy:
         )
         raise ContractFault(message)
     policy = options.Extensions[options_pb2.method]
-    if policy.access == AccessKind.ACCESS_KIND_UNSPECIFIED:
+    if policy.access not in _KINDS:
         raise ContractFault(f"{path} does not say whether it reads, verifies or writes")
+    covered = policy.subject and policy.access != AccessKind.ACCESS_KIND_WRITE
+    if covered and policy.account_level not in _ACCOUNT_LEVELS:
+        raise ContractFault(f"{path} does not say that it needs account level 1 or 2, and consent can cover it")
     return policy
 
 

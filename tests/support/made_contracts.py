@@ -20,7 +20,9 @@ from lienthong_gateway.registration import Registration, System
 
 PROVIDER = SystemId("VN-SANDBOX", "GOV", "G98", "made-up")
 READ = AccessKind.ACCESS_KIND_READ
-WHOLE = MethodPolicy(subject="personal_number", access=READ, answer_names_nobody="A test's answer has a name alone")
+WHOLE = MethodPolicy(
+    subject="personal_number", account_level=2, access=READ, answer_names_nobody="A test's answer has a name alone"
+)
 BASIC = FieldPolicy(dataset="identity.basic")
 RESIDENCE = FieldPolicy(dataset="residence")
 NOT_PERSONAL = FieldPolicy(not_personal=True)

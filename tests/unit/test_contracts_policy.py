@@ -100,9 +100,31 @@ def test_a_method_that_does_not_say_how_it_accesses_the_register_is_a_fault() ->
         load("test.kindless", MethodPolicy(subject="personal_number", account_level=2), answer)
 
 
+@pytest.mark.parametrize("kind", [0, 4, -1])
+def test_a_kind_of_access_that_is_none_is_a_fault_because_a_change_could_pass_for_reading(kind: int) -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    policy = MethodPolicy()
+    policy.CopyFrom(WHOLE)
+    policy.access = AccessKind.ValueType(kind)
+
+    with pytest.raises(ContractFault, match="reads, verifies or writes"):
+        load("test.otherwise", policy, answer)
+
+
+@pytest.mark.parametrize("level", [0, 3, -1])
+def test_a_method_that_consent_can_cover_and_that_asks_for_no_level_there_is_is_a_fault(level: int) -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    policy = MethodPolicy()
+    policy.CopyFrom(WHOLE)
+    policy.account_level = level
+
+    with pytest.raises(ContractFault, match="account level 1 or 2"):
+        load("test.levelless", policy, answer)
+
+
 def test_a_subject_that_the_request_does_not_have_is_a_fault() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
-    policy = MethodPolicy(subject="citizen.personal_number", access=READ)
+    policy = MethodPolicy(subject="citizen.personal_number", account_level=2, access=READ)
 
     with pytest.raises(ContractFault, match="no text field of its request"):
         load("test.subjectless", policy, answer)
@@ -231,13 +253,14 @@ def test_an_answer_with_personal_data_that_does_not_say_whom_it_is_about_is_a_fa
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
 
     with pytest.raises(ContractFault, match="neither says which field of its answer names the citizen"):
-        load("test.nameless", MethodPolicy(subject="personal_number", access=READ), answer)
+        load("test.nameless", MethodPolicy(subject="personal_number", account_level=2, access=READ), answer)
 
 
 def test_an_answer_without_personal_data_need_not_say_whom_it_is_about() -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("state", NOT_PERSONAL)])
+    policy = MethodPolicy(subject="personal_number", account_level=1, access=READ)
 
-    assert not load("test.impersonal", MethodPolicy(subject="personal_number", access=READ), answer).answer_subjects
+    assert not load("test.impersonal", policy, answer).answer_subjects
 
 
 NUMBER_AND_COUNT = [
@@ -259,7 +282,7 @@ FAULTY_ANSWERS: dict[str, tuple[MethodPolicy, str]] = {
 @pytest.mark.parametrize("name", FAULTY_ANSWERS)
 def test_what_cannot_say_whom_an_answer_is_about_is_a_fault(name: str) -> None:
     policy, fault = FAULTY_ANSWERS[name]
-    policy.access = READ
+    policy.access, policy.account_level = READ, 2
 
     with pytest.raises(ContractFault, match=fault):
         load(f"test.answers.{name}", policy, DescriptorProto(name="Answer", field=NUMBER_AND_COUNT))
@@ -267,7 +290,7 @@ def test_what_cannot_say_whom_an_answer_is_about_is_a_fault(name: str) -> None:
 
 def test_an_answer_may_name_several_of_whom_one_was_asked_for() -> None:
     answer = DescriptorProto(name="Answer", field=[repeated(plain_field("numbers", BASIC))])
-    policy = MethodPolicy(subject="personal_number", access=READ, answer_subject=["numbers"])
+    policy = MethodPolicy(subject="personal_number", account_level=1, access=READ, answer_subject=["numbers"])
 
     assert load("test.several", policy, answer).answer_subjects
 

@@ -93,7 +93,8 @@ def test_an_answer_that_is_not_about_the_citizen_asked_for_is_refused(method: st
 def nested_contract() -> MethodContract:
     family = DescriptorProto(name="Family", field=[repeated(plain_field("numbers", BASIC))])
     field = repeated(message_field("families", ".test.nested.Family", None))
-    policy = MethodPolicy(subject="personal_number", access=READ, answer_subject=["families.numbers"])
+    subjects = ["families.numbers"]
+    policy = MethodPolicy(subject="personal_number", account_level=2, access=READ, answer_subject=subjects)
     return load("test.nested", policy, DescriptorProto(name="Answer", field=[field]), family)
 
 
