@@ -1,7 +1,12 @@
 """A request says one thing, whoever reads it."""
 
+from typing import cast
+
 import grpc
 import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,10 +15,12 @@ from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_gateway.contracts import load_contracts
-from lienthong_gateway.readings import MOST_FIELDS
+from lienthong_gateway.field_paths import FieldPath
+from lienthong_gateway.readings import MOST_FIELDS, read_once
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
+from tests.support.made_contracts import BASIC, NOT_PERSONAL, WHOLE, load, message_field, plain_field, repeated
 
 CONTRACTS = {
     path.rsplit("/", 1)[1]: contract
@@ -96,3 +103,46 @@ def test_a_method_about_nobody_in_particular_has_no_subject() -> None:
     request = ListChangesRequest(cursor="7").SerializeToString()
 
     assert read_request(CONTRACTS["ListChanges"], request).subject == ""
+
+
+def grouped() -> tuple[type[Message], FieldPath]:
+    """Return a type with a group whose fields have the numbers of others outside it, and its subject."""
+    package = "test.grouped"
+    pair = DescriptorProto(name="Pair", field=[plain_field("left", None), plain_field("right", None, 3)])
+    numbers = repeated(plain_field("numbers", None, 4, FieldDescriptorProto.TYPE_INT32))
+    numbers.options.packed = True
+    pair.field.append(numbers)
+    group = message_field("pair", f".{package}.Answer.Pair", NOT_PERSONAL, 2)
+    group.type = FieldDescriptorProto.TYPE_GROUP
+    held = message_field("held", f".{package}.Answer.Held", NOT_PERSONAL, 3)
+    kinds = [pair, DescriptorProto(name="Held", field=[plain_field("name", None)])]
+    answer = DescriptorProto(name="Answer", field=[plain_field("number", BASIC), group, held], nested_type=kinds)
+    made = load(package, WHOLE, answer, syntax="proto2").response_type
+    subject = FieldPath.find(cast("Descriptor", made.DESCRIPTOR), "number")
+    assert subject is not None
+    return made, subject
+
+
+def test_what_is_in_a_group_is_not_taken_for_what_is_outside_it() -> None:
+    made, subject = grouped()
+    number, pair = made(number=LAN), made(pair={"left": MAI, "right": "R" * MOST_FIELDS})
+
+    read = read_once(made, subject, pair.SerializeToString() + number.SerializeToString())
+
+    assert subject.texts(read.message) == [LAN]
+    assert made.FromString(read.canonical) == made(number=LAN, pair={"left": MAI, "right": "R" * MOST_FIELDS})
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"\x13\x22" + b"\x81\x20" + b"\x01" * (MOST_FIELDS + 1) + b"\x14", "MESSAGE_TOO_LARGE"),
+        (b"\x13" * (MOST_FIELDS + 1), "MESSAGE_TOO_LARGE"),
+        (b"\x14" + b"\x08" * MOST_FIELDS, "REQUEST_MALFORMED"),
+    ],
+    ids=["numbers in it", "one in the other", "one that has not begun"],
+)
+def test_the_fields_of_a_group_are_counted(sent: bytes, reason: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_once(*grouped(), sent)
+    assert caught.value.reason == reason
