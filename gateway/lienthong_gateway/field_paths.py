@@ -37,12 +37,13 @@ class FieldPath:
         return not any(field.is_repeated for field in self.fields)
 
     def texts(self, message: Message) -> list[str]:
-        """Return the texts of all such fields; that of a single field that is not set is empty."""
+        """Return the texts of all such fields; that of one that is not set, or holds none, is empty."""
         values: list[Any] = [message]
         for field in self.fields:
             held = [getattr(value, field.name) for value in values]
             values = [part for parts in held for part in parts] if field.is_repeated else held
-        return values
+        # What is no UTF-8 is bytes, where the contract does not have the library refuse it (syntax proto2).
+        return [value if isinstance(value, str) else "" for value in values]
 
     def count(self, message: bytes) -> int:
         """Return how often the field occurs in the bytes of a message.

@@ -146,3 +146,12 @@ def test_the_fields_of_a_group_are_counted(sent: bytes, reason: str) -> None:
     with pytest.raises(Refusal) as caught:
         read_once(*grouped(), sent)
     assert caught.value.reason == reason
+
+
+def test_a_subject_that_is_no_text_is_no_number() -> None:
+    contract = load(
+        "test.bytes", WHOLE, DescriptorProto(name="Answer", field=[plain_field("name", BASIC)]), syntax="proto2"
+    )
+    with pytest.raises(Refusal) as caught:
+        read_request(contract, b"\x0a\x01\xff")
+    assert caught.value.reason == "PERSONAL_NUMBER_INVALID"
