@@ -60,16 +60,19 @@ class MethodContract:
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
     """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.
 
-    Raises ContractFault if a service is in no contract, a method has no whole policy, a field of its response no
-    dataset, or a reason no proper name or sentence.
+    Raises ContractFault if a service is in no contract or of two providers, a method has no whole policy, a field of
+    its response no dataset, or a reason no proper name or sentence.
     """
     services = {service.full_name: service for file in files for service in file.services_by_name.values()}
     declared = declared_datasets()
     contracts: dict[str, MethodContract] = {}
+    provided: dict[str, SystemId] = {}
     for system in registration.systems.values():
         for name in system.services:
             if name not in services:
                 raise ContractFault(f"{name} is registered as provided, but no contract has it")
+            if provided.setdefault(name, system.system_id) != system.system_id:
+                raise ContractFault(f"{name} is registered as provided by {provided[name]} and by {system.system_id}")
             reasons = _reasons(services[name].file)
             for method in services[name].methods:
                 contract = _contract(method, system.system_id, declared, reasons)

@@ -206,6 +206,14 @@ def test_a_service_that_is_in_no_contract_is_a_fault() -> None:
         load_contracts(registration, all_contracts())
 
 
+def test_a_service_that_two_systems_provide_is_a_fault_because_either_could_be_asked() -> None:
+    services = ("lienthong.api.population.v1.PopulationService",)
+    systems = [System(system, "", "", services) for system in (PROVIDER, members.POPULATION)]
+
+    with pytest.raises(ContractFault, match=r"PopulationService is registered as provided by .* and by "):
+        load_contracts(Registration.of(systems, [], []), all_contracts())
+
+
 @pytest.mark.parametrize("kind", FREE_FORM)
 @pytest.mark.parametrize("policy", [None, NOT_PERSONAL], ids=["no policy", "not personal"])
 def test_a_field_that_can_hold_anything_is_a_fault(kind: str, policy: FieldPolicy | None) -> None:
