@@ -148,6 +148,15 @@ def test_a_chain_that_was_altered_anywhere_is_found(engine: Engine) -> None:
     assert chain_fault([good[0], forged, *good[2:]]) == "revision 3 does not follow revision 2"
 
 
+@pytest.mark.parametrize(
+    "document", [b"", b"\xff", b"[]", b"{}", b'{"digest_before": ""}', b"[" * 100_000, b"9" * 5_000]
+)
+def test_a_revision_whose_document_is_none_is_a_fault_and_no_traceback(document: bytes) -> None:
+    revision = ConsentRevision(revision=1, document=document, digest=hashlib.sha256(document).hexdigest())
+
+    assert chain_fault([revision]) == "the document of revision 1 is none of a revision"
+
+
 def test_erasing_a_citizen_ends_her_consents_and_leaves_nothing_that_names_her(engine: Engine) -> None:
     with writing(engine) as connection:
         request_id, consent_id = given(connection, OTHER)
