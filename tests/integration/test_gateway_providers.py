@@ -88,6 +88,16 @@ def test_what_a_provider_says_beside_its_reason_is_neither_passed_on_nor_recorde
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("after_s", [1e14, -1e14, 1e12, -1.0])
+def test_a_refusal_is_passed_on_whenever_the_provider_says_that_it_may_be_asked_again(
+    world: GatewayWorld, after_s: float
+) -> None:
+    refusal = Refusal(grpc.StatusCode.NOT_FOUND, "CITIZEN_UNKNOWN", "No.", retry_after_s=after_s)
+    world.population.answer("GetCitizen", refusal)
+
+    assert refusal_of(world.read).reason == "CITIZEN_UNKNOWN"
+
+
 REASONS_OF_NOBODY = {
     "a name in capitals": "NGUYEN_THI_LAN",
     "a sentence": "Nguyen Thi Lan lives in Hang Bai street",

@@ -74,7 +74,8 @@ def explain(error: grpc.RpcError) -> Explanation:
     if info is None:
         return Explanation(error.code(), _CONNECTION_FAILED, error.details() or "", {})
     retry = _first(details, error_details_pb2.RetryInfo, lambda _found: True)
-    after = retry.retry_delay.ToTimedelta().total_seconds() if retry else None
+    # Whoever refuses writes any number, also one that is too large for a span of time.
+    after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry else None
     return Explanation(error.code(), info.reason, error.details() or "", dict(info.metadata), after)
 
 
