@@ -1,7 +1,6 @@
 """Calls that come in over gRPC: every method, as bytes, into the pipeline and out again."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from typing import NoReturn, TypeAlias, cast
@@ -45,14 +44,13 @@ async def _answer(pipeline: Pipeline, limits: Limits, method: str, request: byte
     return answer.message
 
 
-async def _stream(
-    pipeline: Pipeline, limits: Limits, method: str, request: bytes, context: Context
-) -> AsyncGenerator[bytes]:
+async def _stream(pipeline: Pipeline, limits: Limits, method: str, request: bytes, context: Context) -> None:
     try:
         async with aclosing(pipeline.stream(_incoming(limits, method, request, context))) as answers:
             async for answer in answers:
                 context.set_trailing_metadata(answer.trailer)
-                yield answer.message
+                # Not left to gRPC: it tells a caller nothing whose time is over while this waits for him to read.
+                await context.write(answer.message)
     except Refused as refused:
         await _abort(refused, context)
 

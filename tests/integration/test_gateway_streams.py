@@ -14,6 +14,7 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import Receipt, explain
 from lienthong_core.errors import not_found
 from lienthong_core.json_lines import JsonLines
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
@@ -154,6 +155,20 @@ def test_a_caller_who_goes_away_in_the_middle_is_noted(tmp_path: Path) -> None:
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "CALLER_GONE")]
         (gone,) = (entry for entry in place.world.entries() if entry["reason"] == "CALLER_GONE")
         assert (gone["response_digest"], gone["response_bytes"]) == ("", 0)
+
+
+def test_a_caller_who_reads_on_after_the_streams_time_is_over_is_told_so(tmp_path: Path) -> None:
+    more_than_a_connection_holds = [about(LAN, "x" * 60_000)] * 400
+    with following(tmp_path, more_than_a_connection_holds, limits=Limits(stream_deadline_s=1)) as place:
+        place.double.go_on.set()
+        call = place.follow()
+        assert next(call)
+        wait_until(lambda: place.recorded()[-1][2] == "DEADLINE_PASSED")
+
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call)
+
+        assert explain(caught.value).reason == "DEADLINE_PASSED"
 
 
 def test_a_stream_without_consent_does_not_begin(tmp_path: Path) -> None:

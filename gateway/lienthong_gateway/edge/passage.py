@@ -124,6 +124,9 @@ class Passage:
         edge.admission.leave(self._place)
         try:
             await self._deadline.__aexit__(kind, error, traceback)
+            if kind is GeneratorExit and self._deadline.expired():
+                # Nobody took the answer before; whoever does in the end is told why there is no other.
+                raise TimeoutError
         except TimeoutError as over:
             error = Refused(_overdue(self._trace), trailing_metadata(self._trace, None, None))
             raise error from over
