@@ -106,6 +106,12 @@ def test_a_log_that_was_put_back_to_an_earlier_state_is_truncated_for_who_saw_it
     assert found(verified(file, seen)) == (FaultKind.LOG_TRUNCATED, 370, SIZE - 1)
 
 
+def test_an_end_that_was_cut_off_is_missed_though_the_tiles_above_it_were_left(stored: Path, tmp_path: Path) -> None:
+    seen = checkpoint_of(stored, SIZE)
+    cut = ("DELETE FROM log_entry WHERE log_index >= 370", "DELETE FROM checkpoint WHERE tree_size > 370")
+    assert found(verified(altered(stored, tmp_path, *cut), seen)) == (FaultKind.LOG_TRUNCATED, 370, SIZE - 1)
+
+
 def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: Path, tmp_path: Path) -> None:
     forged = "UPDATE log_entry SET leaf = replace(leaf, 'officer-1', 'officer-2') WHERE log_index = 400"
     file = altered(stored, tmp_path, forged)
@@ -121,6 +127,7 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         ("DELETE FROM log_entry WHERE log_index >= 690", (FaultKind.LOG_TRUNCATED, 690, 699)),
         ("DELETE FROM log_entry", (FaultKind.LOG_TRUNCATED, 0, 36)),
         ("DELETE FROM checkpoint WHERE tree_size = 700", (FaultKind.ENTRIES_UNSIGNED, 666, 666)),
+        ("DELETE FROM checkpoint WHERE tree_size > 370", (FaultKind.ENTRIES_UNSIGNED, 370, 370)),
         (
             "UPDATE checkpoint SET note = substr(note, 1, length(note) - 10) || 'AAAAAAA==\n' WHERE tree_size = 370",
             (FaultKind.CHECKPOINT_INVALID, 333, 369),

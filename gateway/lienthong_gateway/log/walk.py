@@ -65,8 +65,9 @@ class Walk:
             self._tiles.add(hashes)
             self._held, self._note, self._count = checkpoint, note, self._count + 1
             yield checkpoint.size
-        self._tiles.finish()
+        # Before the tiles: what was put in or cut off at the end may have left them as they were.
         self._check_end()
+        self._tiles.finish()
 
     def _read_checkpoints(self) -> Iterator[tuple[Checkpoint, str]]:
         before = self._tree.size - 1
