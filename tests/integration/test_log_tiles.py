@@ -198,6 +198,16 @@ def test_a_log_with_text_in_place_of_a_hash_is_not_gone_on_with(tmp_path: Path, 
     engine.dispose()
 
 
+def test_a_log_that_its_last_checkpoints_were_taken_from_is_not_gone_on_with(tmp_path: Path) -> None:
+    key = CheckpointKey.create()
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 900, key)
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM checkpoint WHERE tree_size > 300"))
+    with pytest.raises(CheckpointFault, match="more are stored"):
+        Appender(engine, key)
+    engine.dispose()
+
+
 def test_text_in_place_of_a_hash_that_another_replica_wrote_is_not_gone_on_with(tmp_path: Path) -> None:
     key = CheckpointKey.create()
     engine = filled(sqlite_url(tmp_path / "log.sqlite"), 0, key)

@@ -111,7 +111,12 @@ def tile_row(tile: Tile) -> dict[str, object]:
 
 def load_growth(connection: Connection, key: VerifierKey) -> Growth:
     """Return the tree's right edge as stored; raises CheckpointFault if it is not the one that was signed last."""
-    tree = Growth.of_partial(list(_partial_tiles(connection, _last_checkpoint(connection, key).size)))
+    size = _last_checkpoint(connection, key).size
+    try:
+        tree = Growth.of_partial(list(_partial_tiles(connection, size)))
+    except ValueError as error:
+        message = f"the last checkpoint is of {size} entries, and more are stored: verify the log"
+        raise CheckpointFault(message) from error
     _check_end(connection, key, tree)
     return tree
 
