@@ -96,6 +96,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
     "another leaf": forged_leaf,
     "another root": forged_root,
     "another index": lambda receipt: receipt.update(logIndex=str(int(receipt["logIndex"]) - 1)),
+    "an index beyond the log": lambda receipt: receipt.update(logIndex=str(int(receipt["logIndex"]) + (1 << 40))),
     "a proof cut short": lambda receipt: receipt["inclusionProof"].pop(),
     "a proof made longer": lambda receipt: receipt["inclusionProof"].append(receipt["inclusionProof"][0]),
 }
