@@ -17,7 +17,8 @@ def replacing(file: Path) -> Generator[Path]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     if file.exists() and not file.is_file():
         raise OSError(errno.EINVAL, "it is a device or a pipe; name a file", str(file))
-    unfinished = file.with_name(f".{file.name}.unfinished")
+    # Each process has its own: what one writes is not to be taken for what another wrote.
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
     try:
         yield unfinished
         unfinished.replace(file)
