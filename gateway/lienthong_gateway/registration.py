@@ -128,22 +128,6 @@ class Registration:
     restrictions: frozenset[tuple[SystemId, str]] = field(default_factory=frozenset[tuple[SystemId, str]])
     """System whose data about a citizen may be used on no consent, and her personal number (Art. 4: restriction)."""
 
-    def holds_data(self, system: SystemId) -> bool:
-        """Return whether a system holds citizens' data: as their provider, or because it may read them, or might."""
-        return bool(self.systems[system].services) or any(
-            right.consumer == system for right in self.access_rights.values()
-        )
-
-    def concerns(self, ground: LegalGround, system: SystemId) -> bool:
-        """Return whether data that a system holds come under a ground: it provides them, or was given a right on it."""
-        services = {method[1:].partition("/")[0] for method in ground.methods}
-        return not services.isdisjoint(self.systems[system].services) or any(
-            right.consumer == system
-            and ground.basis in right.legal_bases
-            and ground.covers(ground.basis, right.method, right.purpose)
-            for right in self.access_rights.values()
-        )
-
     @classmethod
     def of(
         cls,

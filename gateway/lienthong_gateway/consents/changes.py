@@ -13,7 +13,7 @@ from lienthong_gateway.consents import revisions
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Actor, Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
-from lienthong_gateway.consents.states import Change, SubjectAge, capacity_name, next_state
+from lienthong_gateway.consents.states import Change, capacity_name, next_state
 from lienthong_gateway.consents.store import APPROVALS, CONSENTS, REQUESTS, find_consent, terms_text
 from lienthong_gateway.log.leaf import timestamp
 from lienthong_gateway.log.store import commitment_to
@@ -70,8 +70,11 @@ def add_request(connection: Connection, request: StoredRequest, actor: Actor) ->
 def approve_in_part(
     connection: Connection, request: StoredRequest, approvals: Sequence[Approval], actor: Actor, now: datetime
 ) -> Revision:
-    """Store the last of `approvals`; others must approve still. Refused: APPROVAL_REPLAYED, or as Overtaken says."""
-    _add_approval(connection, request, approvals[-1])
+    """Store `approvals`, of which the last is new; others must approve still.
+
+    Refused: APPROVAL_REPLAYED, or as Overtaken says.
+    """
+    _store_approvals(connection, request, approvals)
     differs = {"approvals": _evidence(connection, approvals)}
     return _answer(connection, request, _PENDING, differs, Change.APPROVED_IN_PART, actor, now)
 
@@ -89,11 +92,12 @@ def give_consent(
     actor: Actor,
     now: datetime,
 ) -> Revision:
-    """Store the last of `approvals`, close the request, and store the consent; return the consent's first revision.
+    """Store `approvals`, close the request, and store the consent; return the consent's first revision.
 
-    `consent` comes without revision and digest. Refused: APPROVAL_REPLAYED, or as Overtaken says.
+    The last of `approvals` is new; `consent` comes without revision and digest. Refused: APPROVAL_REPLAYED, or as
+    Overtaken says.
     """
-    _add_approval(connection, request, approvals[-1])
+    _store_approvals(connection, request, approvals)
     evidence = _evidence(connection, approvals)
     approved = {"approvals": evidence, "consent_id": consent.consent_id}
     closed = _answer(connection, request, _APPROVED, approved, Change.APPROVED, actor, now)
@@ -208,16 +212,14 @@ def _answer(
     return revision
 
 
-def _add_approval(connection: Connection, request: StoredRequest, approval: Approval) -> None:
+def _store_approvals(connection: Connection, request: StoredRequest, approvals: Sequence[Approval]) -> None:
+    *kept, approval = approvals
     known = select(APPROVALS.c.statement_id).where(APPROVALS.c.statement_id == approval.statement_id)
     if connection.execute(known).first() is not None:
         raise replayed()
-    this = (APPROVALS.c.consent_request_id == request.consent_request_id, APPROVALS.c.capacity == approval.capacity)
-    if approval.subject_age is SubjectAge.GROWN_UP:
-        # What she approved as a child is replaced (`Approval.replaces`); its digest stays in the request's chain.
-        connection.execute(delete(APPROVALS).where(*this, APPROVALS.c.subject_age != str(SubjectAge.GROWN_UP)))
-    if connection.execute(select(APPROVALS.c.statement_id).where(*this)).first() is not None:
-        raise Overtaken
+    # What the last one replaces is stored no more; its digest stays in the request's chain.
+    others = APPROVALS.c.statement_id.not_in([each.statement_id for each in kept])
+    connection.execute(delete(APPROVALS).where(APPROVALS.c.consent_request_id == request.consent_request_id, others))
     connection.execute(
         insert(APPROVALS).values(
             consent_request_id=request.consent_request_id,

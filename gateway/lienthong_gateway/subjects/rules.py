@@ -87,10 +87,12 @@ def submitted(
 ) -> StoredRequest:
     """Return a new request."""
     if kind not in deadlines.TERMS:
-        raise _invalid("kind must say what is asked for")
+        raise request_invalid("kind must say what is asked for")
     system = next((known for known in registration.systems if str(known) == controller), None)
     if system is None:
-        raise _invalid("controller must be a registered system; CatalogueService.ListSystems lists those there are")
+        raise request_invalid(
+            "controller must be a registered system; CatalogueService.ListSystems lists those there are"
+        )
     least = 1 if kind == _Kind.RIGHTS_REQUEST_KIND_CORRECT else 0
     today = civil_date(now)
     return StoredRequest(
@@ -104,24 +106,6 @@ def submitted(
         acknowledge_by=deadlines.reply_by(today),
         due=deadlines.due_on(kind, today, through_third_party=False),
     )
-
-
-def check_holds_data(request: StoredRequest, registration: Registration) -> None:
-    """Refuse a request to a system that can hold nothing about anybody."""
-    if not registration.holds_data(request.controller):
-        raise _invalid(
-            f"{request.controller} provides no data and was never given a right to read any, so it has none of hers; "
-            "controller must be a system that does or was, or the gateway"
-        )
-
-
-def check_gateway_can(request: StoredRequest) -> None:
-    """Refuse to have restricted what the gateway itself does: it would stop nothing."""
-    if request.is_restriction:
-        raise _invalid(
-            "a restriction at the gateway would stop nothing; controller must be the system that her data come from or "
-            "go to"
-        )
 
 
 def acknowledged(request: StoredRequest, *, through_third_party: bool) -> StoredRequest:
@@ -155,20 +139,10 @@ def refused(
     if request.is_deletion:
         ground = registration.legal_grounds.get(legal_ground)
         if ground is None or not ground.period.holds(now):
-            raise _invalid("legal_ground must name a ground in force, without which no deletion can be refused")
+            raise request_invalid("legal_ground must name a ground in force, without which no deletion can be refused")
     elif legal_ground:
-        raise _invalid("legal_ground is for the refusal of a deletion; leave it out")
+        raise request_invalid("legal_ground is for the refusal of a deletion; leave it out")
     return replace(request, state=REFUSED, answer=_text("reason", reason, 1), legal_ground=legal_ground, closed_at=now)
-
-
-def check_ground_concerns(request: StoredRequest, legal_ground: str, registration: Registration) -> None:
-    """Refuse that a deletion is refused on a ground of the law under which the controller holds nothing."""
-    ground = registration.legal_grounds.get(legal_ground)
-    if request.is_deletion and ground is not None and not registration.concerns(ground, request.controller):
-        raise _invalid(
-            f"legal_ground {legal_ground} is about no data of {request.controller}: none of its methods is one that "
-            "the system provides, or was given the right to call on that ground"
-        )
 
 
 def withdrawn(request: StoredRequest, now: datetime) -> StoredRequest:
@@ -203,13 +177,14 @@ def _check_state(request: StoredRequest, allowed: frozenset[RightsRequestState.V
 def _text(field: str, text: str, least: int) -> str:
     stripped = text.strip()
     if not least <= len(stripped) <= _LONGEST_TEXT:
-        raise _invalid(f"{field} must have {least} to {_LONGEST_TEXT} characters")
+        raise request_invalid(f"{field} must have {least} to {_LONGEST_TEXT} characters")
     if any(unicodedata.category(c) == _CONTROL and c not in _ALLOWED_CONTROLS for c in stripped):
-        raise _invalid(f"{field} must be plain text: no control characters but line breaks and tabs")
+        raise request_invalid(f"{field} must be plain text: no control characters but line breaks and tabs")
     return stripped
 
 
-def _invalid(what: str) -> Refusal:
+def request_invalid(what: str) -> Refusal:
+    """Return the refusal, RIGHTS_REQUEST_INVALID, of what is said; `what` says why, without a full stop."""
     return invalid("RIGHTS_REQUEST_INVALID", f"{what[0].upper()}{what[1:]}.")
 
 

@@ -21,7 +21,7 @@ from lienthong_gateway.registration import Registration
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import check_officer
 from lienthong_gateway.registry.store import load_registration
-from lienthong_gateway.subjects import rules, store
+from lienthong_gateway.subjects import controllers, rules, store
 from lienthong_gateway.subjects.erasure import Erasure
 from lienthong_gateway.subjects.messages import request_message
 from lienthong_gateway.subjects.rules import StoredRequest
@@ -96,10 +96,7 @@ class SubjectRightsAnswers:
         new = rules.submitted(
             request.kind, request.controller, request.detail, citizen.personal_number, registration, now
         )
-        if new.controller == self._gateway:
-            rules.check_gateway_can(new)
-        else:
-            rules.check_holds_data(new, registration)
+        controllers.check_addressed(new, registration, self._gateway)
         await self._record(call, new, "SUBMITTED", lambda connection: store.add_request(connection, new))
         return pb.SubmitResponse(request=request_message(new, now))
 
@@ -155,9 +152,7 @@ class SubjectRightsAnswers:
         now = self._clock.now()
 
         def move(stored: StoredRequest, registration: Registration) -> StoredRequest:
-            # The gateway itself has records of what passed on any of them.
-            if stored.controller != self._gateway:
-                rules.check_ground_concerns(stored, request.legal_ground, registration)
+            controllers.check_ground(stored, request.legal_ground, registration, self._gateway)
             return rules.refused(stored, now, request.reason, request.legal_ground, registration)
 
         moved = await self._answer(call, request.request_id, "REFUSED", move)
