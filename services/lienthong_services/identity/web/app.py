@@ -13,8 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
 
+from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
-from lienthong_core.small_bodies import BodyTooLarge, with_small_bodies
 from lienthong_services.identity.errors import OAuthError, PageError
 from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
 from lienthong_services.identity.web.flow import see_other
@@ -57,7 +57,7 @@ def create_app(provider: Provider) -> ASGIApp:
         HTTPException: partial(_http_error, provider),
         Exception: partial(_failure, provider),
     }
-    return SafeHeaders(Starlette(routes=with_small_bodies(routes), exception_handlers=handlers))
+    return SafeHeaders(Starlette(routes=page_routes(routes), exception_handlers=handlers))
 
 
 def _home(_request: Request) -> Response:

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 
 from lienthong_core.errors import Refusal, exhausted, internal, not_found
 from lienthong_core.http_status import http_status
+from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
-from lienthong_core.small_bodies import BodyTooLarge, with_small_bodies
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
 from lienthong_services.portal.web.visits import Arrival, Leaving, Visits
 
@@ -45,7 +45,7 @@ def create_app(visits: Visits) -> ASGIApp:
         BodyTooLarge: pages.too_large,
         Exception: pages.failed,
     }
-    return SafeHeaders(Starlette(routes=with_small_bodies(routes), exception_handlers=handlers))
+    return SafeHeaders(Starlette(routes=page_routes(routes), exception_handlers=handlers))
 
 
 class _Pages:

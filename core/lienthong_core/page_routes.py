@@ -1,4 +1,4 @@
-"""Requests to pages have small bodies: forms that a person has filled in, or a program in her place."""
+"""Routes of pages: a request's body is a form at most, and a path is no other path."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,12 @@ class BodyTooLarge(Exception):  # noqa: N818 (a refusal, which each application 
         super().__init__(f"The request is larger than {MOST_BODY_BYTES} bytes; nothing here needs one that large.")
 
 
-def with_small_bodies(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
-    """Return routes that raise BodyTooLarge, to their application's handlers, before such a body is read or kept."""
-    # A path is what it is: to one with another slash, a redirect would go to the host that the request names.
+def page_routes(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """Return routes that raise BodyTooLarge, to their application's handlers, before such a body is read or kept.
+
+    A path with another slash at its end is another path.
+    """
+    # A redirect to it would go to the host that the request names.
     return [Mount("", Router(routes, redirect_slashes=False), middleware=[Middleware(_SmallBodies)])]
 
 
