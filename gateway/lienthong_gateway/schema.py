@@ -7,7 +7,7 @@ from lienthong_gateway.log import model as log
 from lienthong_gateway.registry import model as registry
 from lienthong_gateway.subjects import model as subjects
 
-VERSION = 2
+VERSION = 3
 
 
 def metadata() -> MetaData:

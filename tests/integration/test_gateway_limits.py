@@ -4,7 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Header, explain
 from lienthong_core.database import sqlite_url
+from lienthong_core.working_days import civil_date
 from lienthong_gateway.edge.limits import Limits, Rate, Returns
 from lienthong_seeds import members
 from tests.support.citizens import LAN
@@ -104,7 +105,7 @@ def test_refusing_for_want_of_room_takes_no_memory(full: GatewayWorld) -> None:
 def test_calls_turned_away_share_an_entry_for_each_system_and_reason_that_counts_them(
     full: GatewayWorld,
 ) -> None:
-    today = full.clock.now().astimezone(UTC).date()
+    today = civil_date(full.clock.now())
     with filled(full) as admitted:
         for _ in range(BEYOND):
             refusal_of(lambda: list_systems(full))

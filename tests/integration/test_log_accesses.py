@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import grpc
@@ -19,6 +19,7 @@ from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
+from lienthong_core.working_days import civil_date
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.summary import read_summary, tally
@@ -217,11 +218,12 @@ def test_a_citizens_token_says_whose_accesses_are_wanted(world: GatewayWorld, as
     assert why.reason == "LOG_FILTER_INVALID"
 
 
-def test_the_summary_counts_every_dataset_and_refusal_of_a_day(world: GatewayWorld) -> None:
-    day = BEGIN.date().isoformat()
+def test_the_summary_counts_every_dataset_and_refusal_of_a_day_in_vietnam(world: GatewayWorld) -> None:
+    # There it ends at 17:00 UTC.
+    day, minutes = BEGIN.date().isoformat(), 17 * 60
     counts = summary(world, members.AUDITOR, first_day=day, last_day=day).counts
     expected: dict[tuple[str, str, int], int] = {}
-    for number in range(24 * 60):
+    for number in range(minutes):
         made = entry(number)
         kinds = (
             [("", pb.OUTCOME_REFUSED)]
@@ -237,7 +239,7 @@ def test_the_summary_counts_every_dataset_and_refusal_of_a_day(world: GatewayWor
 
 
 def test_the_summary_counts_what_has_not_filled_a_tile_yet(world: GatewayWorld) -> None:
-    today = world.clock.now().astimezone(UTC).date()
+    today = civil_date(world.clock.now())
     days = {"first_day": today.isoformat(), "last_day": (today + timedelta(days=1)).isoformat()}
     before = summary(world, members.PORTAL, **days)
     world.read()
@@ -306,6 +308,12 @@ def test_the_summary_is_the_same_on_every_database(database_url: str) -> None:
     leaves = [entry(number).leaf("", "") for number in range(700)]
     assert (dict(counts), size) == (dict(tally(leaves)), 700)
     assert bank == [(group, number) for group, number in counts if group.consumer == CONSUMERS[0]]
+
+
+def test_an_entry_of_the_calendars_last_hours_counts_for_its_last_day() -> None:
+    last = replace(entry(0), time=datetime.max.replace(tzinfo=UTC))
+
+    assert {group.day for group in tally([last.leaf("", "")])} == {"9999-12-31"}
 
 
 RANDOM = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(100))

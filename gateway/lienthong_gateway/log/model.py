@@ -98,7 +98,7 @@ class DailySummaryRow(GatewayTable, table=True):
     __tablename__ = "log_daily_summary"  # pyright: ignore[reportAssignmentType]
 
     day: str = Field(primary_key=True, max_length=10)
-    """Of the entry's time, UTC: `2026-03-01`."""
+    """Of the entry's time, in Vietnam: `2026-03-01`."""
     consumer: str = Field(primary_key=True)
     provider: str = Field(primary_key=True)
     dataset: str = Field(primary_key=True)

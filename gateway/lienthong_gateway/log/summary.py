@@ -1,4 +1,4 @@
-"""What happened by day, consumer, provider, dataset and outcome, counted as the log grows.
+"""What happened by day in Vietnam, consumer, provider, dataset and outcome, counted as the log grows.
 
 The counts of full level-0 tiles are kept in a table, brought up to date in the transaction that fills a tile. What
 came after the last full tile, fewer than 256 entries, is counted when somebody asks. So an answer costs the same at a
@@ -7,11 +7,13 @@ million entries as at a thousand.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Connection, Table, func, select, text
 
+from lienthong_core.working_days import civil_date
 from lienthong_gateway.log.growth import TILE_WIDTH
 from lienthong_gateway.log.model import CheckpointRow, DailySummaryRow, LogEntryRow
 
@@ -20,7 +22,6 @@ RELEASED, WITHHELD, REFUSED = "RELEASED", "WITHHELD", "REFUSED"
 _ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
 _CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
 _SUMMARY = cast("Table", DailySummaryRow.__table__)  # type: ignore[attr-defined]
-_DATE_LENGTH = len("2026-01-01")
 _LONGEST_TEXT = 255
 _ADD = text(
     "INSERT INTO log_daily_summary (day, consumer, provider, dataset, outcome, reason, entries) "
@@ -58,7 +59,7 @@ def _groups_of(said: Mapping[str, Any]) -> Iterator[Group]:
 
     An exchange that neither released nor withheld a dataset, such as a change of residence, counts as released.
     """
-    day, consumer, provider = said["time"][:_DATE_LENGTH], said["consumer"], said["provider"]
+    day, consumer, provider = _day(said["time"]), said["consumer"], said["provider"]
     if said["event"] == "REFUSAL":
         yield Group(day, consumer, provider, "", REFUSED, _storable(said["reason"]))
     if said["event"] == "EXCHANGE":
@@ -67,6 +68,14 @@ def _groups_of(said: Mapping[str, Any]) -> Iterator[Group]:
             yield Group(day, consumer, provider, dataset, RELEASED, "")
         for dataset in withheld:
             yield Group(day, consumer, provider, dataset, WITHHELD, "")
+
+
+def _day(time: str) -> str:
+    """Return the day in Vietnam, or the calendar's last if that would be the one after it."""
+    try:
+        return civil_date(datetime.fromisoformat(time)).isoformat()
+    except OverflowError:
+        return date.max.isoformat()
 
 
 def _storable(reason: str) -> str:

@@ -509,7 +509,7 @@ class GetDailySummaryRequest(_message.Message):
     LAST_DAY_FIELD_NUMBER: _builtins.int
     CONSUMER_FIELD_NUMBER: _builtins.int
     first_day: _builtins.str
-    """First day, UTC: `2026-03-01`."""
+    """First day, in Vietnam (UTC+07:00): `2026-03-01`."""
     last_day: _builtins.str
     """Last day; at most 92 days are counted at once."""
     consumer: _builtins.str
@@ -543,7 +543,7 @@ class DailyCount(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
     day: _builtins.str
-    """Day of the entries' time, UTC: `2026-03-01`."""
+    """Day of the entries' time, in Vietnam (UTC+07:00): `2026-03-01`."""
     consumer: _builtins.str
     """System that asked; empty if it was not recognised."""
     provider: _builtins.str

@@ -119,8 +119,8 @@ class ExchangeLogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetDailySummary(self, request, context):
-        """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
-        asked for itself.
+        """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
+        agency what it asked for itself.
         Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -56,8 +56,8 @@ class ExchangeLogServiceStub:
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     GetDailySummary: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]
-    """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
-    asked for itself.
+    """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
+    agency what it asked for itself.
     Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]
@@ -109,8 +109,8 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     GetDailySummary: _aio.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]  # type: ignore[assignment]
-    """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
-    asked for itself.
+    """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
+    agency what it asked for itself.
     Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]  # type: ignore[assignment]
@@ -183,8 +183,8 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.GetDailySummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.GetDailySummaryResponse, _abc.Awaitable[_log_pb2.GetDailySummaryResponse]]:
-        """Counts what happened, by day, consumer, provider, dataset and outcome: to an auditor everything, to an agency what it
-        asked for itself.
+        """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
+        agency what it asked for itself.
         Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
         """
 
