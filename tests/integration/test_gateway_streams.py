@@ -134,7 +134,9 @@ def test_a_message_about_another_citizen_ends_the_stream_and_is_not_released(tmp
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
 
-        assert explain(caught.value).reason == "PROVIDER_ANSWER_MISMATCH"
+        why = explain(caught.value)
+        assert why.reason == "PROVIDER_ANSWER_MISMATCH"
+        assert "that answer is not released" in why.message
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "PROVIDER_ANSWER_MISMATCH")]
 
 

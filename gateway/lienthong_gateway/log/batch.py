@@ -166,12 +166,12 @@ class BatchWriter:
     def _line(self, entry: Entry, subject: str) -> Line:
         line = Line.of(entry, subject, self._appender.after)
         if len(line.leaf) > _LONGEST_LEAF:
-            message = "What would be recorded is too long for an entry of the log, so nothing is released; say less."
+            message = "What would be recorded is too long for an entry of the log, so the answer is withheld; say less."
             raise unavailable("EXCHANGE_LOG_UNAVAILABLE", message)
         return line
 
 
 def unwritten() -> Refusal:
     """Return the refusal of an answer whose entry is not known to be durable."""
-    message = "The exchange could not be recorded, so nothing is released; try again."
+    message = "The exchange could not be recorded, so its answer is withheld; try again."
     return unavailable("EXCHANGE_LOG_UNAVAILABLE", message)

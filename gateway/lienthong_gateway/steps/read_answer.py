@@ -17,12 +17,12 @@ def read_answer(contract: MethodContract, answer: bytes, subject: str) -> Messag
     try:
         message = contract.response_type.FromString(answer)
     except DecodeError as error:
-        text = f"{contract.provider} answered with something that is not the method's response; nothing is released."
+        text = f"{contract.provider} answered with something that is not the method's response; it is not released."
         raise Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", text) from error
     named = contract.answer_subjects
     if named and not any(subject in path.texts(message) for path in named):
         text = (
-            f"{contract.provider} did not answer about the citizen who was asked for; nothing is released. "
+            f"{contract.provider} did not answer about the citizen who was asked for; that answer is not released. "
             "Report the exchange id to whoever runs that system."
         )
         raise Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_MISMATCH", text)

@@ -125,7 +125,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DEADLINE_EXCEEDED: the provider did not answer in time; try again, with a longer deadline if yours was short."""
     ERROR_REASON_PROVIDER_ANSWER_INVALID: _ErrorReason.ValueType  # 82
     """INTERNAL: the provider's answer is not a message of the method's type, or it failed without a reason that its
-    contract declares; nothing of it is released.
+    contract declares; that answer is not released, those before it in a stream were.
     """
     ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 83
     """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
@@ -212,8 +212,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
     """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
     ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
-    """INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
-    exchange id to whoever runs the provider.
+    """INTERNAL: the provider did not answer about the citizen who was asked for; that answer is not released, those before
+    it in a stream were. Report the exchange id to whoever runs the provider.
     """
     ERROR_REASON_SUBJECT_AMBIGUOUS: _ErrorReason.ValueType  # 181
     """INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
@@ -327,7 +327,7 @@ ERROR_REASON_PROVIDER_TIMEOUT: ErrorReason.ValueType  # 81
 """DEADLINE_EXCEEDED: the provider did not answer in time; try again, with a longer deadline if yours was short."""
 ERROR_REASON_PROVIDER_ANSWER_INVALID: ErrorReason.ValueType  # 82
 """INTERNAL: the provider's answer is not a message of the method's type, or it failed without a reason that its
-contract declares; nothing of it is released.
+contract declares; that answer is not released, those before it in a stream were.
 """
 ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: ErrorReason.ValueType  # 83
 """UNAVAILABLE: the exchange could not be recorded, so its answer is withheld; try again."""
@@ -414,8 +414,8 @@ provider.
 ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
 """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
 ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
-"""INTERNAL: the provider did not answer about the citizen who was asked for; nothing of it is released. Report the
-exchange id to whoever runs the provider.
+"""INTERNAL: the provider did not answer about the citizen who was asked for; that answer is not released, those before
+it in a stream were. Report the exchange id to whoever runs the provider.
 """
 ERROR_REASON_SUBJECT_AMBIGUOUS: ErrorReason.ValueType  # 181
 """INVALID_ARGUMENT: the request names its subject more than once; ask about one citizen a call."""
