@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -276,6 +277,21 @@ def test_an_agency_counts_its_own_alone(world: GatewayWorld) -> None:
 def test_a_summary_that_cannot_be_given_is_refused(world: GatewayWorld, first: str, last: str, consumer: str) -> None:
     why = refusal_of(lambda: summary(world, members.PORTAL, first_day=first, last_day=last, consumer=consumer))
     assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "LOG_FILTER_INVALID")
+
+
+def test_a_summary_that_no_client_could_read_is_refused_and_its_parts_are_given(tmp_path: Path) -> None:
+    def refused(number: int) -> Entry:
+        return replace(entry(number), event=pb.LOG_EVENT_REFUSAL, reason=f"{number:0>255}")
+
+    url, key, days = sqlite_url(tmp_path / "gateway.sqlite"), CheckpointKey.create(), {"first_day": "2026-03-01"}
+    filled(url, 13_000, key, batch=256, make=refused).dispose()
+    with gateway_world(url, checkpoint_key=key) as world:
+        why = refusal_of(lambda: summary(world, members.AUDITOR, last_day="2026-03-11", **days))
+        fewer = summary(world, members.AUDITOR, last_day="2026-03-08", **days)
+        of_one = summary(world, members.AUDITOR, last_day="2026-03-11", consumer=CONSUMERS[0], **days)
+
+    assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "SUMMARY_TOO_LARGE")
+    assert (len(fewer.counts), len(of_one.counts)) == ((7 * 24 + 17) * 60, 13_000 / 2)
 
 
 def test_entries_of_before_they_said_how_many_calls_they_stand_for_count_once() -> None:

@@ -167,6 +167,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
     ERROR_REASON_COSIGNATURE_INVALID: _ErrorReason.ValueType  # 164
     """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
+    ERROR_REASON_SUMMARY_TOO_LARGE: _ErrorReason.ValueType  # 165
+    """INVALID_ARGUMENT: the counts of these days take more than 4 MiB, which clients do not read; ask for fewer days at
+    once, or for one consumer.
+    """
     ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: _ErrorReason.ValueType  # 120
     """PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
     ERROR_REASON_LEGAL_GROUND_MISSING: _ErrorReason.ValueType  # 121
@@ -369,6 +373,10 @@ ERROR_REASON_LOG_FILTER_INVALID: ErrorReason.ValueType  # 163
 """INVALID_ARGUMENT: what is asked of the log contradicts itself or is not of its form; the message says what."""
 ERROR_REASON_COSIGNATURE_INVALID: ErrorReason.ValueType  # 164
 """INVALID_ARGUMENT: the line is no cosignature of a registered witness on this checkpoint."""
+ERROR_REASON_SUMMARY_TOO_LARGE: ErrorReason.ValueType  # 165
+"""INVALID_ARGUMENT: the counts of these days take more than 4 MiB, which clients do not read; ask for fewer days at
+once, or for one consumer.
+"""
 ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: ErrorReason.ValueType  # 120
 """PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
 ERROR_REASON_LEGAL_GROUND_MISSING: ErrorReason.ValueType  # 121

@@ -511,7 +511,7 @@ class GetDailySummaryRequest(_message.Message):
     first_day: _builtins.str
     """First day, in Vietnam (UTC+07:00): `2026-03-01`."""
     last_day: _builtins.str
-    """Last day; at most 92 days are counted at once."""
+    """Last day; at most 92 days are counted at once, and fewer if their counts take more than 4 MiB."""
     consumer: _builtins.str
     """System that asked; empty: all that the caller may see."""
     def __init__(

@@ -121,7 +121,7 @@ class ExchangeLogServiceServicer(object):
     def GetDailySummary(self, request, context):
         """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
         agency what it asked for itself.
-        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID, SUMMARY_TOO_LARGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

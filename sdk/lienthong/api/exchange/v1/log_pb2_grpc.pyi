@@ -58,7 +58,7 @@ class ExchangeLogServiceStub:
     GetDailySummary: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]
     """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
     agency what it asked for itself.
-    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID, SUMMARY_TOO_LARGE.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]
     """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
@@ -111,7 +111,7 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     GetDailySummary: _aio.UnaryUnaryMultiCallable[_log_pb2.GetDailySummaryRequest, _log_pb2.GetDailySummaryResponse]  # type: ignore[assignment]
     """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
     agency what it asked for itself.
-    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+    Errors: INVALID_ARGUMENT LOG_FILTER_INVALID, SUMMARY_TOO_LARGE.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]  # type: ignore[assignment]
     """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
@@ -185,7 +185,7 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_log_pb2.GetDailySummaryResponse, _abc.Awaitable[_log_pb2.GetDailySummaryResponse]]:
         """Counts what happened, by day in Vietnam, consumer, provider, dataset and outcome: to an auditor everything, to an
         agency what it asked for itself.
-        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID.
+        Errors: INVALID_ARGUMENT LOG_FILTER_INVALID, SUMMARY_TOO_LARGE.
         """
 
     @_abc_1.abstractmethod
