@@ -129,4 +129,4 @@ class OidcLogin:
 def _said(page: Page) -> str:
     main = page.html.partition("<main")[2] or page.html
     text = " ".join(part.partition(">")[2] for part in main.split("<"))
-    return " ".join(text.split())[:300]
+    return " ".join(text.split())[:500]

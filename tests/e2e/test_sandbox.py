@@ -9,6 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
+from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest, UnlockAccountRequest
@@ -153,6 +155,20 @@ def test_a_consent_that_she_denies_is_not_given(vn: Sandbox) -> None:
     citizen = vn.system("ekyc").login("phan-thi-kim-loan")
     with pytest.raises(LoginRefused, match="access_denied"):
         citizen.consent("ekyc", ["identity.basic"], approve=False)
+
+
+def test_who_is_asked_by_a_number_that_was_replaced_is_told_to_be_asked_by_the_one_he_has(vn: Sandbox) -> None:
+    bank, formerly = vn.system("ekyc"), persona("ngo-quang-lich").former_number
+    request = RequestConsentRequest(
+        subject_number=formerly,
+        provider="VN-SANDBOX/GOV/G01/population",
+        datasets=["identity.basic"],
+        purpose="ekyc",
+    )
+    asked = ConsentServiceStub(bank.channel).RequestConsent(request).consent_request
+
+    with pytest.raises(LoginRefused, match="If you had that number before, you must be asked anew by the one you have"):
+        bank.login("ngo-quang-lich").answer_consent(asked.consent_request_id)
 
 
 def test_a_term_that_there_is_not_is_refused_and_no_consent_given_without_it(vn: Sandbox) -> None:

@@ -169,13 +169,14 @@ def consent_problem(request: ConsentRequest, *, consumer: str) -> Problem | None
 
 
 def other_citizen_problem() -> Problem:
-    """Return the problem of a request for consent that is neither hers nor that of a child she represents."""
+    """Return the problem of a request for consent by a number that is neither hers now nor a represented child's."""
     return Problem(
         "access_denied",
-        "Yêu cầu đồng ý này dành cho một công dân khác. Chỉ người có dữ liệu, hoặc người đại diện của trẻ em, mới được "
-        "trả lời.",
-        "This request for consent is for another citizen. Only the person whose data it is may answer, or the legal "
-        "representative of a child.",
+        "Yêu cầu đồng ý này ghi số định danh khác với số của bạn. Chỉ người có dữ liệu, hoặc người đại diện của trẻ "
+        "em, mới được trả lời. Nếu đó là số cũ của bạn, bên yêu cầu phải gửi yêu cầu mới theo số hiện tại.",
+        "This request for consent names another personal number than yours. Only the person whose data it is may "
+        "answer, or the legal representative of a child. If you had that number before, you must be asked anew by the "
+        "one you have now.",
     )
 
 

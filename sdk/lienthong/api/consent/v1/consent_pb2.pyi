@@ -413,7 +413,9 @@ class RequestConsentRequest(_message.Message):
     RETENTION_FIELD_NUMBER: _builtins.int
     PURPOSE_REFERENCE_FIELD_NUMBER: _builtins.int
     subject_number: _builtins.str
-    """Personal number of the citizen, 12 digits."""
+    """Personal number of the citizen, 12 digits: the one she has now, as her log-in says. Whether anybody has it is not
+    checked, which would tell of whomever you ask for; by a number that was replaced nobody can answer.
+    """
     provider: _builtins.str
     """System that is to answer."""
     purpose: _builtins.str
