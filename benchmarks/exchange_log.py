@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +21,6 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong_core.clock import Clock, SystemClock
 from lienthong_core.database import open_database, snapshot, sqlite_url
-from lienthong_core.read_only import open_read_only
 from lienthong_gateway import schema
 from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
@@ -32,9 +30,9 @@ from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
-from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_sandbox.client import SystemClient
+from lienthong_sandbox.stored_log import StoredLog
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
@@ -159,13 +157,12 @@ def _verified_one_by_one(key: CheckpointKey, clock: Clock) -> list[float]:
 
 
 def _verified(file: Path, key: VerifierKey, entries: int) -> float:
-    open_log = partial(open_read_only, file, version=schema.VERSION)
     begun = time.perf_counter()
-    engine = open_log()
+    log = StoredLog(file)
     try:
-        verification = verify_log(engine, key, open_log=open_log)
+        verification = log.verify(key, None, lambda _entries, _all: None)
     finally:
-        engine.dispose()
+        log.close()
     rate = verification.size / (time.perf_counter() - begun)
     if verification.fault is not None or verification.size < entries:
         raise RuntimeError(f"the log that was just written does not verify: {verification}")

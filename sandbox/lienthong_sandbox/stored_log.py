@@ -15,6 +15,9 @@ from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verdict import Verification
 from lienthong_gateway.log.verify import Progress, verify_log
 
+_ALONE_UP_TO = 128 << 20
+"""Bytes, some 100,000 entries, that are checked sooner than several processes are ready."""
+
 
 class StoredLog:
     """An open log."""
@@ -23,11 +26,12 @@ class StoredLog:
         """Raises FileNotFoundError, DatabaseUnreadable or SchemaMismatch."""
         self._open = partial(open_read_only, file, version=schema.VERSION)
         self._untouched = Untouched(file)
+        self._is_long = file.stat().st_size > _ALONE_UP_TO
         self._engine = self._open()
 
     def verify(self, key: VerifierKey, seen: Checkpoint | None, progress: Progress) -> Verification:
         """Check all of it; raises DatabaseUnreadable if what is wrong may be that somebody wrote meanwhile."""
-        verification = verify_log(self._engine, key, progress, seen, open_log=self._open)
+        verification = verify_log(self._engine, key, progress, seen, open_log=self._open if self._is_long else None)
         if verification.fault is not None:
             # Helpers open the file themselves, but none of them finds a fault.
             self._untouched.check()

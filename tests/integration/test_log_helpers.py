@@ -50,7 +50,7 @@ def alone(file: Path, seen: Checkpoint | None = None) -> Verification:
 def together(file: Path, seen: Checkpoint | None = None, open_log: Callable[[], Engine] | None = None) -> Verification:
     engine = opening(file)()
     try:
-        return verify_log(engine, KEY.verifier, seen=seen, open_log=open_log or opening(file), alone_up_to=0)
+        return verify_log(engine, KEY.verifier, seen=seen, open_log=open_log or opening(file))
     finally:
         engine.dispose()
 
@@ -65,7 +65,7 @@ def test_they_find_nothing_in_a_log_that_is_whole(stored: Path, caplog: pytest.L
 def test_they_say_which_checkpoints_entries_name_so_that_no_signature_is_checked_for_them(stored: Path) -> None:
     key = CountingKey(KEY)
     engine = opening(stored)()
-    assert verify_log(engine, key, open_log=opening(stored), alone_up_to=0).fault is None
+    assert verify_log(engine, key, open_log=opening(stored)).fault is None
     engine.dispose()
     assert key.checked == 2
 

@@ -23,9 +23,6 @@ from lienthong_gateway.log.walk import Beginning, Found, Walk
 Progress = Callable[[int, int], None]
 """Told how many entries have been checked, and how many there are."""
 
-_ALONE_UP_TO = 100_000
-"""Entries that are checked sooner than helpers are ready."""
-
 
 def verify_log(
     engine: Engine,
@@ -34,17 +31,15 @@ def verify_log(
     seen: Checkpoint | None = None,
     *,
     open_log: OpenLog | None = None,
-    alone_up_to: int = _ALONE_UP_TO,
 ) -> Verification:
     """Check a whole stored log; `seen` is a checkpoint that was kept elsewhere, which it must continue.
 
-    With `open_log` a log of more than `alone_up_to` entries is checked by several processes.
+    With `open_log` it is checked by several processes, which takes a second until they are ready.
     """
     try:
         with snapshot(engine) as connection:
-            source = DatabaseSource(connection)
-            if open_log is None or source.size() <= alone_up_to:
-                return _verify_stored(source, key, seen, progress)
+            if open_log is None:
+                return _verify_stored(DatabaseSource(connection), key, seen, progress)
             with Helpers(open_log) as helpers:
                 return _verify_stored(HelpedSource(connection, helpers), key, seen, progress)
     except DBAPIError as error:
