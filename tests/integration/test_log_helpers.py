@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,17 @@ def test_one_goes_on_alone_where_they_fail_and_says_so_once(
     assert len(caplog.records) == 1
     file = altered(stored, tmp_path, FORGED.format(5_000))
     assert together(file, open_log=open_log) == alone(file)
+
+
+def test_one_goes_on_alone_where_no_process_can_be_started(
+    stored: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_process: SpawnProcess) -> None:
+        raise BlockingIOError("there are as many processes as there may be")
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
+    assert together(stored) == alone(stored)
+    assert len(caplog.records) == 1
 
 
 def _stays(said: Path) -> Engine:

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import Self, TypeAlias, TypeVar
 
@@ -87,7 +86,7 @@ class Helpers:
     def _given_out(self, look: Callable[..., _Found], *about: object) -> "Future[_Found] | None":
         try:
             return None if self._failed else self._pool.submit(look, *about)
-        except BrokenProcessPool as error:
+        except Exception as error:  # noqa: BLE001 (whatever keeps a helper from being started, the walk does without)
             self._fail(error)
             return None
 
