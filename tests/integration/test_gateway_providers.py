@@ -19,7 +19,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.api.types.v1.types_pb2 import PersonName
 from lienthong.client import CallContext, Header, explain
 from lienthong_core.database import sqlite_url
-from lienthong_core.errors import Refusal, not_found
+from lienthong_core.errors import Refusal, not_found, unavailable
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.doubles import population_server
@@ -153,6 +153,15 @@ def test_a_provider_that_fails_in_a_way_it_does_not_know_says_so_itself(world: G
     assert (why.reason, why.metadata["origin"]) == ("INTERNAL", str(members.POPULATION))
     assert "docs/errors.md" in why.message
     assert "bug" not in why.message
+
+
+def test_of_a_provider_that_cannot_answer_now_it_is_said_that_it_may_be_asked_again(world: GatewayWorld) -> None:
+    world.population.answer("GetCitizen", unavailable("INTERNAL", "The register's disk is full."))
+
+    why = refusal_of(world.read)
+
+    assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, "INTERNAL")
+    assert why.message == f"{members.POPULATION} cannot answer now (INTERNAL); try again."
 
 
 def test_a_provider_that_is_down_is_named_and_used_again_once_it_is_back(world: GatewayWorld) -> None:

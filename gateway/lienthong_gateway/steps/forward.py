@@ -138,7 +138,7 @@ def _own_refusal(why: Explanation, contract: MethodContract, exchange_id: str) -
     """
     sentence = contract.reasons.get(why.reason)
     if sentence is None and why.reason in SHARED_REASONS:
-        sentence = f"{contract.provider} refused with {why.reason}; docs/errors.md says what that means and what to do."
+        sentence = _shared_sentence(why, contract.provider)
     if sentence is None:
         message = (
             f"{contract.provider} refused with {why.status.name} and a reason that its contract does not declare; "
@@ -146,6 +146,12 @@ def _own_refusal(why: Explanation, contract: MethodContract, exchange_id: str) -
         )
         return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_INVALID", message)
     return Refusal(why.status, why.reason, sentence, {"origin": str(contract.provider), "exchange_id": exchange_id})
+
+
+def _shared_sentence(why: Explanation, provider: SystemId) -> str:
+    if why.status is grpc.StatusCode.UNAVAILABLE:
+        return f"{provider} cannot answer now ({why.reason}); try again."
+    return f"{provider} refused with {why.reason}; docs/errors.md says what that means and what to do."
 
 
 def _unavailable(provider: SystemId) -> Refusal:
