@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from lienthong_core.errors import Refusal, invalid
 
+ENOUGH_BYTES = 2 << 20
+"""Of log entries in a page: what gRPC's clients take is twice as much."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"([0-9]{1,17})-([0-9a-f-]{36})")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lienthong.api.exchange.v1.log_pb2 import ListEntriesRequest
+from lienthong.api.exchange.v1.log_pb2 import AccessFilter, ListAccessesRequest, ListEntriesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_core.database import open_database, sqlite_url
 from lienthong_gateway import schema
@@ -50,6 +50,19 @@ def test_a_page_of_entries_ends_before_clients_cannot_take_it(world: GatewayWorl
         assert [stored.log_index for stored in page.entries] == list(range(start, start + len(page.entries)))
         assert 2 << 20 < page.ByteSize() < 3 << 20 or page.entries[-1].log_index >= OLD
         start += len(page.entries)
+
+
+def test_a_page_of_accesses_ends_before_clients_cannot_take_it(world: GatewayWorld) -> None:
+    stub = ExchangeLogServiceStub(world.channel(members.AUDITOR))
+    found: list[int] = []
+    cursor = "first"
+    while cursor:
+        asked = ListAccessesRequest(cursor=cursor if found else "", page_size=500, filter=AccessFilter(purpose="ekyc"))
+        page = stub.ListAccesses(asked, timeout=TIMEOUT_S)
+        found += [access.log_index for access in page.accesses]
+        cursor = page.next_cursor
+
+    assert found == list(range(OLD - 1, -1, -1))
 
 
 def test_whoever_reads_a_running_gateways_log_gets_all_of_it(

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, se
 
 from lienthong_gateway.log.model import STRETCH, STRETCH_BITS
 from lienthong_gateway.log.store import ENTRIES
+from lienthong_gateway.paging import ENOUGH_BYTES
 
 MOST_LOOKED_AT = 10_000
 _CHUNK = 1_000
@@ -50,18 +51,20 @@ def search(
 ) -> Found:
     """Return up to `limit` entries that have any of the keys (no keys: all entries) and fit, those before an index.
 
-    No more than MOST_LOOKED_AT entries are looked at; the cursor says where to go on.
+    No more than MOST_LOOKED_AT entries are looked at, and none once there are ENOUGH_BYTES; the cursor says where to
+    go on.
     """
     found: list[tuple[int, Leaf]] = []
-    last = before
+    last, total = before, 0
     for looked_at, (index, leaf) in enumerate(_newest_first(connection, keys, before, limit + 1)):
-        if looked_at == MOST_LOOKED_AT:
+        if looked_at == MOST_LOOKED_AT or total > ENOUGH_BYTES:
             return Found(found, last)
         said: Leaf = json.loads(leaf)
         if fits(said):
             if len(found) == limit:
                 return Found(found, found[-1][0])
             found.append((index, said))
+            total += len(leaf)
         last = index
     return Found(found, None)
 

@@ -11,7 +11,7 @@ from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.cosignature import WitnessKey
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.paging import page_size
+from lienthong_gateway.paging import ENOUGH_BYTES, page_size
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.views.accesses import AccessAnswers
 from lienthong_gateway.views.proofs import ProofAnswers
@@ -19,8 +19,6 @@ from lienthong_gateway.views.reading import LogReading
 from lienthong_gateway.views.summary import SummaryAnswers
 
 _USUAL, _MOST = 100, 1_000
-_ENOUGH_BYTES = 2 << 20
-"""Of leaves in a page: what gRPC's clients take is twice as much."""
 
 
 class LogAnswers:
@@ -84,5 +82,5 @@ def _page(entries: Iterable[store.StoredEntry]) -> Iterator[store.StoredEntry]:
     for entry in entries:
         yield entry
         total += len(entry.leaf)
-        if total > _ENOUGH_BYTES:
+        if total > ENOUGH_BYTES:
             return

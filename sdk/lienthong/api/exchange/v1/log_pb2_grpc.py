@@ -93,7 +93,8 @@ class ExchangeLogServiceServicer(object):
         an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
         her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
         consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
-        at for each, so that a filter that fits nothing does not keep the caller waiting.
+        at for each, so that a filter that fits nothing does not keep the caller waiting. It ends with the access whose entry
+        takes it beyond 2 MiB, if not before.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
         PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
         """
