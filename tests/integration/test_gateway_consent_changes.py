@@ -267,6 +267,25 @@ def test_revisions_and_receipts_are_for_the_consumer_and_the_identity_provider_a
         assert (why.reason, why.status) == ("CONSENT_UNKNOWN", grpc.StatusCode.NOT_FOUND)
 
 
+def test_a_receipt_is_of_one_state_whatever_happens_while_it_is_made(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+
+    def change_it() -> None:
+        for _ in range(30):
+            pause(world, consent_id)
+            resume(world, consent_id)
+
+    with ThreadPoolExecutor(1) as other:
+        changing = other.submit(change_it)
+        found = [receipt(world, consent_id)]
+        while not changing.done():
+            found.append(receipt(world, consent_id))
+        changing.result()
+
+    said = [(each["record"]["revision"], each["record"]["revision_digest"]) for each in found]
+    assert [(each["events"][-1]["revision"], each["events"][-1]["digest"]) for each in found] == said
+
+
 def test_a_receipt_says_what_she_agreed_to_what_she_was_shown_who_approved_and_what_happened(
     world: GatewayWorld,
 ) -> None:

@@ -40,7 +40,8 @@ class EvidenceAnswers:
 
     async def _get_receipt(self, call: LocalCall, request: pb.GetConsentReceiptRequest) -> pb.GetConsentReceiptResponse:
         consent, approvals = await self._records.consent(call, request.consent_id)
-        revisions = await self._revisions(request.consent_id)
+        # It may have changed since it was read: the receipt is of what was.
+        revisions = (await self._revisions(request.consent_id))[: consent.revision]
         document = receipt(
             consent, approvals, revisions, self._registration.value, self._datasets, self._keeper, self._records.now()
         )
