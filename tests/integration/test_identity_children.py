@@ -34,9 +34,11 @@ def world(tmp_path: Path) -> Iterator[IdentityWorld]:
         yield started
 
 
-def born(world: IdentityWorld, year: int, month: int = 0, day: int = 0) -> None:
-    """Have the register confirm the representative of a child born then."""
-    child = Citizen(name=PersonName(full_name="Lê Gia Hân"), birth_date=PartialDate(year=year, month=month, day=day))
+def born(world: IdentityWorld, year: int, month: int = 0, day: int = 0, number: str = "") -> None:
+    """Have the register confirm the representative of a child born then, who has the number asked for, or `number`."""
+    asked = world.consents.requests[REQUEST_ID].terms.subject_number
+    name, birth_date = PersonName(full_name="Lê Gia Hân"), PartialDate(year=year, month=month, day=day)
+    child = Citizen(personal_number=number or asked, name=name, birth_date=birth_date)
     world.register.answer("VerifyRelationship", VerifyRelationshipResponse(confirmed=True))
     world.register.answer("GetCitizen", GetCitizenResponse(citizen=child))
 
@@ -186,6 +188,16 @@ def test_nobody_represents_somebody_of_sixteen(world: IdentityWorld, year: int, 
     born(world, year, month, day)
 
     assert visit(world)[1].response.status_code == 403
+
+
+def test_nobody_answers_for_a_child_by_a_number_that_she_has_no_more(world: IdentityWorld) -> None:
+    world.consents.ask(subject_number="099224000006")
+    born(world, 2024, 6, 1, number=SMALL_CHILD)
+
+    page = visit(world)[1]
+
+    assert page.response.status_code == HTTPStatus.FORBIDDEN
+    assert "Lê Gia Hân" not in html.unescape(page.response.text)
 
 
 def test_she_can_try_again_when_the_register_does_not_answer(world: IdentityWorld) -> None:

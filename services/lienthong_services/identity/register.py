@@ -31,6 +31,8 @@ _STATE_BODY = "state_19_1_c"
 class Registered:
     """What the register says about somebody; `birth_date` is `YYYY`, `YYYY-MM` or `YYYY-MM-DD`."""
 
+    personal_number: str
+    """The one that she has now."""
     full_name: str
     birth_date: str
 
@@ -42,10 +44,10 @@ class Register:
         self._stub = PopulationServiceStub(gateway)
 
     def find(self, personal_number: str, consent_request_id: str) -> Registered:
-        """Return who has a number; `consent_request_id` is what it is asked for."""
+        """Return who has or had a number; `consent_request_id` is what it is asked for."""
         request = GetCitizenRequest(personal_number=personal_number)
         citizen = ask(self._stub.GetCitizen, request, _context(consent_request_id)).citizen
-        return Registered(citizen.name.full_name, to_text(citizen.birth_date))
+        return Registered(citizen.personal_number, citizen.name.full_name, to_text(citizen.birth_date))
 
     def is_representative(self, personal_number: str, of: str, consent_request_id: str) -> bool:
         """Return whether somebody is on record as the legal representative of citizen `of`."""

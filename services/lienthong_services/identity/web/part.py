@@ -46,7 +46,8 @@ def _represented(provider: Provider, asked: ConsentRequest, personal_number: str
         return None
     child = provider.register.find(subject, request_id)
     age = subject_age(child.birth_date, provider.now())
-    # Somebody grown up may have a representative on record still, of the time before.
-    if age is SubjectAge.GROWN_UP:
+    # Somebody grown up may have a representative on record still, of the time before. And a consent under a number of
+    # before would be none of those that the child sees, restricts or has erased.
+    if age is SubjectAge.GROWN_UP or child.personal_number != subject:
         return None
     return Part(Capacity.CAPACITY_REPRESENTATIVE, age, child.full_name, child.birth_date)
