@@ -14,6 +14,7 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_core.database import sqlite_url
 from lienthong_seeds import members
+from tests.support import rights
 from tests.support.citizens import LAN, MAI
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
@@ -184,6 +185,24 @@ def test_who_has_turned_sixteen_since_the_representative_approved_counts_with_th
     assert given.consent_request.state == APPROVED
     assert given.consent.account_level == 1
     assert refusal_of(lambda: read(world)).reason == "ACCOUNT_LEVEL_TOO_LOW"
+
+
+def test_what_she_gives_alone_at_sixteen_is_not_her_representatives_who_had_approved_before(
+    world: GatewayWorld,
+) -> None:
+    request = world.request_consent()
+    world.decide(request.consent_request_id, by_mother(world, request))
+
+    given = world.decide(request.consent_request_id, world.approval(request)).consent
+
+    assert [(each.capacity, each.approved_by) for each in given.approvals] == [(SUBJECT, LAN)]
+    stub = ConsentServiceStub(world.channel(members.IDENTITY))
+    ask = pb.ListConsentsRequest(subject_number=MAI, include_represented=True)
+    assert not stub.ListConsents(ask, timeout=TIMEOUT_S).consents
+    erased = rights.submit(world, rights.DELETE, rights.GATEWAY, MAI).request_id
+    rights.acknowledge(world, erased, rights.OFFICE)
+    rights.fulfil(world, erased, rights.OFFICE)
+    read(world)
 
 
 def test_who_approved_as_a_child_and_has_turned_sixteen_since_approves_alone_and_the_chain_keeps_both(

@@ -106,7 +106,7 @@ class ConsentService(ConsentServiceServicer):
         if capacity in asked.approved_as and not grown_up:
             asked.state = messages.CONSENT_REQUEST_STATE_PENDING
             raise precondition("APPROVAL_REPLAYED", "This approval was recorded already.")
-        asked.approved_as[:] = [*(known for known in asked.approved_as if known != capacity), capacity]
+        asked.approved_as[:] = [*(() if grown_up else asked.approved_as), capacity]
         if decision["subject_age"] == "child_from_7" and len(asked.approved_as) == 1:
             asked.state = messages.CONSENT_REQUEST_STATE_PENDING
             return

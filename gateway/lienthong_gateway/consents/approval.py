@@ -46,10 +46,8 @@ class Approval:
     statement_digest: str
 
     def replaces(self, earlier: "Approval") -> bool:
-        """Return whether it stands for what the citizen approved as a child: she has grown up since."""
-        grown_up = SubjectAge.GROWN_UP
-        same = self.capacity == earlier.capacity
-        return same and self.subject_age is grown_up and earlier.subject_age is not grown_up
+        """Return whether it stands for what was approved while the citizen was a child: now she decides alone."""
+        return self.subject_age is SubjectAge.GROWN_UP and earlier.subject_age is not SubjectAge.GROWN_UP
 
 
 @dataclass(frozen=True)

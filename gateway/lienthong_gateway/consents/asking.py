@@ -19,7 +19,7 @@ from lienthong_gateway.consents.messages import consent_message, request_message
 from lienthong_gateway.consents.records import ConsentRecords, actor_of
 from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
-from lienthong_gateway.consents.states import APPROVERS, missing_approvers
+from lienthong_gateway.consents.states import missing_approvers
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.local import Answer, LocalCall
@@ -182,10 +182,8 @@ class AskingAnswers:
 def new_consent(consent_id: str, request: StoredRequest, approvals: Sequence[Approval]) -> StoredConsent:
     """Return the consent that a request leads to once everybody has approved; the change gives it its digest."""
     approved_at: datetime = max(approval.decided_at for approval in approvals)
-    # A child's representative acts with her own account; the child's may be of level 1 only. Who has turned 16 since
-    # the representative approved acts for herself.
-    needed = APPROVERS[approvals[-1].subject_age]
-    acting = max((each for each in approvals if each.capacity in needed), key=lambda approval: approval.capacity)
+    # A child's representative acts with her own account; the child's may be of level 1 only.
+    acting = max(approvals, key=lambda approval: approval.capacity)
     return StoredConsent(
         consent_id=consent_id,
         consent_request_id=request.consent_request_id,
