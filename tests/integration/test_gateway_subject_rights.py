@@ -214,6 +214,15 @@ def test_a_member_lists_what_its_systems_have_to_answer_page_by_page(world: Gate
     assert found == list(reversed(asked[1:]))
 
 
+def test_a_cursor_beyond_every_request_begins_with_the_newest(database_url: str) -> None:
+    with gateway_world(database_url) as world:
+        asked = submit(world).request_id
+
+        page = listed(world, pb.ListRequest(cursor="9" * 18))
+
+    assert [request.request_id for request in page.requests] == [asked]
+
+
 def unlike_any(_world: GatewayWorld) -> str:
     return "6a1f0f7e-6f0b-4f0e-9c53-0d6c6a3b5d11"
 

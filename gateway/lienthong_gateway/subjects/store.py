@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Table, delete, insert, literal, select, update
 
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestKind
 from lienthong_core.systems import SystemId
@@ -65,7 +65,8 @@ def list_requests(
     """
     query = select(_REQUESTS).where(whose.column == whose.value)
     if before is not None:
-        query = query.where(_REQUESTS.c.number < before - _NUMBERS)
+        # As wide as a cursor can be, which PostgreSQL's numbers of requests are not.
+        query = query.where(_REQUESTS.c.number < literal(before - _NUMBERS, BigInteger))
     if open_only:
         query = query.where(_REQUESTS.c.state.in_(OPEN))
     rows = connection.execute(query.order_by(_REQUESTS.c.number.desc()).limit(limit))

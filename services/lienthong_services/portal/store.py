@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Date, Engine, RowMapping, bindparam, delete, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Date,
+    Engine,
+    RowMapping,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from lienthong_core.database import writing
 from lienthong_core.errors import Refusal, not_found, precondition
@@ -107,7 +120,8 @@ class PortalStore:
         """Return a citizen's dossiers older than the one with the row number `before`, newest first."""
         query = select(_DOSSIERS).where(_DOSSIERS.c.applicant_number == applicant_number)
         if before is not None:
-            query = query.where(_DOSSIERS.c.row_number < before)
+            # As wide as a cursor can be, which PostgreSQL's numbers of rows are not.
+            query = query.where(_DOSSIERS.c.row_number < literal(before, BigInteger))
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(_DOSSIERS.c.row_number.desc()).limit(limit)).mappings().all()
             return [_with_events(connection, row) for row in rows]

@@ -215,6 +215,13 @@ def test_a_citizens_dossiers_are_paged_to_the_oldest(stored: PortalWorld) -> Non
     assert not lan.page(page_size=3).next_cursor
 
 
+def test_a_cursor_beyond_every_dossier_begins_with_the_newest(stored: PortalWorld) -> None:
+    lan = stored.logged_in()
+    started = lan.start().dossier.dossier_id
+
+    assert [dossier.dossier_id for dossier in lan.page(cursor="9" * 18).dossiers] == [started]
+
+
 def test_a_page_of_dossiers_without_a_size_holds_fifty(world: PortalWorld) -> None:
     lan = world.logged_in()
     for _ in range(51):
