@@ -71,6 +71,7 @@ SHARED_REASONS = frozenset(
     reason_name(value)
     for value in (
         ErrorReason.ERROR_REASON_INTERNAL,
+        ErrorReason.ERROR_REASON_DATABASE_UNAVAILABLE,
         ErrorReason.ERROR_REASON_HEADER_DUPLICATED,
         ErrorReason.ERROR_REASON_HEADER_INVALID,
         ErrorReason.ERROR_REASON_CALLER_NOT_ALLOWED,

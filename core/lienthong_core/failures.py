@@ -15,14 +15,15 @@ def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
 
     Where a database cannot be used just now, that is all there is to say: there is a line for each call then.
     """
-    if _is_unusable(error):
+    if is_unusable_database(error):
         log.error("%s failed: its database cannot be used now (%s)", what, _named(error.orig))
         return
     where = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", what, type(error).__name__, where)
 
 
-def _is_unusable(error: BaseException) -> TypeGuard[OperationalError]:
+def is_unusable_database(error: BaseException) -> TypeGuard[OperationalError]:
+    """Say whether a failure is that of a database which cannot be used just now: away, locked, full."""
     # SQLite has one class of errors for a file that is locked and for a statement that is wrong.
     return isinstance(error, OperationalError) and _named(error.orig) != "SQLITE_ERROR"
 

@@ -12,6 +12,8 @@ from typing import Self, cast
 
 import grpc
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from lienthong.api.population.v1.citizen_pb2 import Citizen
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
@@ -19,7 +21,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.api.types.v1.types_pb2 import PersonName
 from lienthong.client import CallContext, Header, explain
 from lienthong_core.database import sqlite_url
-from lienthong_core.errors import Refusal, not_found, unavailable
+from lienthong_core.errors import Refusal, not_found
 from lienthong_seeds import members
 from tests.support.citizens import LAN
 from tests.support.doubles import population_server
@@ -155,13 +157,19 @@ def test_a_provider_that_fails_in_a_way_it_does_not_know_says_so_itself(world: G
     assert "bug" not in why.message
 
 
-def test_of_a_provider_that_cannot_answer_now_it_is_said_that_it_may_be_asked_again(world: GatewayWorld) -> None:
-    world.population.answer("GetCitizen", unavailable("INTERNAL", "The register's disk is full."))
+def test_a_provider_whose_database_is_away_says_so_itself_and_may_be_asked_again(
+    world: GatewayWorld, tmp_path: Path
+) -> None:
+    with pytest.raises(OperationalError) as away:
+        create_engine(sqlite_url(tmp_path / "nowhere" / "register.sqlite")).connect()
+    world.population.answer("GetCitizen", away.value)
 
     why = refusal_of(world.read)
 
-    assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, "INTERNAL")
-    assert why.message == f"{members.POPULATION} cannot answer now (INTERNAL); try again."
+    assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+    assert why.message == f"{members.POPULATION} cannot answer now (DATABASE_UNAVAILABLE); try again."
+    assert why.metadata["origin"] == str(members.POPULATION)
+    assert last_refusal(world) == ("DATABASE_UNAVAILABLE", "UNAVAILABLE")
 
 
 def test_a_provider_that_is_down_is_named_and_used_again_once_it_is_back(world: GatewayWorld) -> None:

@@ -1,13 +1,18 @@
 """Starting, stopping and coming back."""
 
+import sqlite3
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
+from lienthong.api.population.v1.citizen_pb2 import RESIDENCE_KIND_PERMANENT
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, UpdateResidenceRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import Address, PartialDate
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.clock import SandboxClock
 from lienthong_services.population.server import PopulationConfig, PopulationServer
@@ -16,6 +21,14 @@ from tests.integration.population.conftest import GATEWAY
 from tests.integration.population.people import DAUGHTER, add_people
 from tests.support.line import Line
 from tests.support.threads import left_behind
+
+MOVE = UpdateResidenceRequest(
+    personal_number=DAUGHTER,
+    kind=RESIDENCE_KIND_PERMANENT,
+    address=Address(province_code="01", commune_code="00008", detail="Số 5 ngõ 3"),
+    from_date=PartialDate(year=2026, month=11, day=21),
+    case_reference="H26.1-20261121-0000001",
+)
 
 
 @pytest.fixture
@@ -84,9 +97,31 @@ def test_a_database_that_is_gone_is_one_line_in_the_log_for_each_call(
     way.cut()
     for _ in range(2):
         refusal = refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
-        assert refusal.reason == "INTERNAL"
+        assert (refusal.status, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
     server.stop()
     said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     told = "/lienthong.api.population.v1.PopulationService/GetCitizen failed: its database cannot be used now ("
     assert [line.startswith(told) for line in said] == [True, True], said
     assert [line.count("\n") for line in said] == [0, 0]
+
+
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
+def test_whoever_meets_a_file_that_is_locked_or_away_may_try_again(
+    server: PopulationServer, database_url: str, population: PopulationServiceStub
+) -> None:
+    file = Path(make_url(database_url).database or "")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        locked = refusal_of(population.UpdateResidence, MOVE)
+        other.execute("ROLLBACK")
+    server.engine.dispose()
+    elsewhere = file.rename(file.with_suffix(".elsewhere"))
+    file.mkdir()
+    away = refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
+    file.rmdir()
+    elsewhere.rename(file)
+
+    assert (locked.status, locked.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+    assert (away.status, away.reason) == (locked.status, locked.reason)
+    call(population.UpdateResidence, MOVE)
+    call(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))

@@ -29,6 +29,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Never sent."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 1
     """INTERNAL: the gateway failed in a way it does not know; report the exchange id."""
+    ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 2
+    """UNAVAILABLE: the provider, or the portal, cannot use its database now; try again."""
     ERROR_REASON_SYSTEM_UNKNOWN: _ErrorReason.ValueType  # 10
     """UNAUTHENTICATED: the certificate names no system of this sandbox; use one made for a registered system."""
     ERROR_REASON_CLIENT_MISMATCH: _ErrorReason.ValueType  # 11
@@ -235,6 +237,8 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 1
 """INTERNAL: the gateway failed in a way it does not know; report the exchange id."""
+ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 2
+"""UNAVAILABLE: the provider, or the portal, cannot use its database now; try again."""
 ERROR_REASON_SYSTEM_UNKNOWN: ErrorReason.ValueType  # 10
 """UNAUTHENTICATED: the certificate names no system of this sandbox; use one made for a registered system."""
 ERROR_REASON_CLIENT_MISMATCH: ErrorReason.ValueType  # 11
