@@ -1,12 +1,14 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from lienthong_sandbox.world import World
+from tests.support.waiting import wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 WHO = ("who", "whom", "what")
@@ -77,3 +79,16 @@ def test_the_demo_writes_plain_lines_where_nobody_looks(lienthong: str, argument
     assert "\x1b" not in done.stdout
     assert "step 7: The log proves itself" in done.stdout
     assert "FAIL" not in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "told to end"])
+def test_a_demo_that_is_ended_leaves_nothing_behind(lienthong: str, tmp_path: Path, number: signal.Signals) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([lienthong, "demo"], stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        wait_until(lambda: any(tmp_path.glob("*/clients")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=50)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    assert not any(tmp_path.iterdir())

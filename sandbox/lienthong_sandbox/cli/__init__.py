@@ -1,5 +1,8 @@
 """The `lienthong` command."""
 
+import signal
+import sys
+
 import typer
 
 from lienthong_sandbox.cli import demo, log, rights, serve, up
@@ -16,3 +19,10 @@ app.command("serve")(serve.serve)
 app.command("init")(serve.init)
 app.add_typer(log.app, name="log")
 app.add_typer(rights.app, name="rights")
+
+
+@app.callback()
+def lienthong() -> None:
+    """Liên Thông."""
+    # Told to end, a command undoes what it has begun, as on Ctrl-C: its folder is full of keys, its file half written.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
