@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 FILE_NAME = "endpoints.json"
 
@@ -56,3 +57,24 @@ class Endpoints:
     def save(self, folder: Path) -> None:
         """Write them into a world's folder, for whoever wants to connect."""
         (folder / FILE_NAME).write_text(f"{json.dumps(asdict(self), indent=2)}\n", encoding="utf-8")
+
+
+def collector_address(text: str) -> str:
+    """Return where traces go over HTTP, as it was given; empty: nowhere.
+
+    Raises ValueError if nothing can be sent there.
+    """
+    if text and not _is_whole_address(text):
+        raise ValueError("write the whole address, with scheme and path, such as http://127.0.0.1:4318/v1/traces")
+    return text
+
+
+def _is_whole_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    # Without a path it would be sent to the collector's root, which takes nothing; whoever wants that writes the slash.
+    named = parts.scheme in {"http", "https"} and parts.hostname and parts.path
+    return bool(named) and port != 0 and text.isprintable() and " " not in text

@@ -10,7 +10,7 @@ from typing import Any, Self
 from lienthong_core.clock import SandboxClock
 from lienthong_sandbox.audit import read_log
 from lienthong_sandbox.client import SystemClient
-from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.endpoints import Endpoints, collector_address
 from lienthong_sandbox.fabric import Fabric
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.locks import held
@@ -42,14 +42,15 @@ class Sandbox:
 
         `data`: a folder to keep everything in; without it, a temporary one that is removed at the end.
         `first_port`: seven ports in a row from there on; 0: free ones.
-        `otlp_endpoint`: where the gateway's traces go, OTLP over HTTP; without it none are made.
+        `otlp_endpoint`: where the gateway's traces go, OTLP over HTTP; without it none are made. Raises ValueError if
+        that is no such address.
         """
         self.clock = SandboxClock()
         self._filling = Filling(seed, citizens)
         # Tests change the folder that they work in.
         self._data = Path(data).absolute() if data else None
         self._first_port = first_port
-        self._otlp_endpoint = otlp_endpoint
+        self._otlp_endpoint = collector_address(otlp_endpoint)
         self._undo = ExitStack()
         self._started: tuple[World, Endpoints] | None = None
         self._systems: dict[str, SystemClient] = {}

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lienthong_gateway.edge.limits import Limits, Rate
-from lienthong_sandbox.endpoints import Endpoints
+from lienthong_sandbox.endpoints import Endpoints, collector_address
 from lienthong_sandbox.services import SERVICES
 from lienthong_seeds.population import MOST_CITIZENS
 
@@ -34,7 +34,7 @@ class ServiceSettings(BaseSettings):
     citizens: Annotated[int, Field(ge=1, le=MOST_CITIZENS)] = 10_000
     """How many citizens an empty database is filled with."""
 
-    otlp_endpoint: str = ""
+    otlp_endpoint: Annotated[str, AfterValidator(collector_address)] = ""
     """Where the gateway's traces go over HTTP, such as `http://collector:4318/v1/traces`; empty: none are made."""
     calls_in_flight: Annotated[int, Field(ge=1)] = Limits.calls_in_flight
     """How many calls the gateway works on at once; further ones are refused with a hint (docs/limits.md)."""

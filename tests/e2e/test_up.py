@@ -79,6 +79,7 @@ def test_verifying_where_there_is_no_log_says_so(lienthong: str, tmp_path: Path)
         (["--citizens", "2000000"], "1000000"),
         (["--citizens", "0"], "--citizens"),
         (["--first-port", "70000"], "--first-port"),
+        (["--first-port", "0", "--otlp-endpoint", "127.0.0.1:4318"], "--otlp-endpoint"),
         (["--first-port", "0", "--data", "/dev/null"], "Not started"),
     ],
 )
@@ -137,9 +138,12 @@ def refused(lienthong: str, data: Path) -> str:
     return done.stderr
 
 
-def test_a_service_names_the_variable_that_it_does_not_understand(lienthong: str) -> None:
-    environment = {**os.environ, "LIENTHONG_CITIZENS": "many"}
+@pytest.mark.parametrize(
+    ("variable", "value"), [("LIENTHONG_CITIZENS", "many"), ("LIENTHONG_OTLP_ENDPOINT", "collector:4318")]
+)
+def test_a_service_names_the_variable_that_it_does_not_understand(lienthong: str, variable: str, value: str) -> None:
+    environment = {**os.environ, variable: value}
     command = [lienthong, "serve", "gateway"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=environment)
     assert done.returncode == 1
-    assert done.stderr.startswith("not started: LIENTHONG_CITIZENS: ")
+    assert done.stderr.startswith(f"not started: {variable}: ")

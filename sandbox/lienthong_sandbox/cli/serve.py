@@ -102,7 +102,10 @@ def _settings() -> ServiceSettings:
     try:
         return ServiceSettings()
     except ValidationError as error:
-        faults = (f"LIENTHONG_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors())
+        faults = (
+            f"LIENTHONG_{fault['loc'][0]}".upper() + f": {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
         typer.echo(f"not started: {'; '.join(faults)}; see docs/configuration.md", err=True)
         raise typer.Exit(1) from error
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from lienthong_core.database import SchemaMismatch
 from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_sandbox.cli.telling import fail
+from lienthong_sandbox.endpoints import collector_address
 from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import FIRST_PORT
@@ -22,6 +23,13 @@ from lienthong_seeds.population import MOST_CITIZENS
 
 _LAST_FIRST_PORT = 65_529
 _OPEN = ("gateway", "portal")
+
+
+def _collector(text: str) -> str:
+    try:
+        return collector_address(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def up(
@@ -36,7 +44,10 @@ def up(
         int, typer.Option(min=0, max=_LAST_FIRST_PORT, help="Seven ports in a row from here on; 0: any free ones.")
     ] = FIRST_PORT,
     otlp_endpoint: Annotated[
-        str, typer.Option(help="Where the gateway's traces go, such as http://127.0.0.1:4318/v1/traces.")
+        str,
+        typer.Option(
+            callback=_collector, help="Where the gateway's traces go, such as http://127.0.0.1:4318/v1/traces."
+        ),
     ] = "",
 ) -> None:
     """Start every service and stay until Ctrl-C."""
