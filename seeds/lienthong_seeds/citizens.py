@@ -63,7 +63,7 @@ class CitizenMaker:
         ethnicity = self._ethnicities[province.code].pick(self._roll())
         religion = self._religions[region].pick(self._roll())
         place, origin = self.places.commune(province.code), self._other_commune(province.code)
-        return Home(province, place, region, ethnicity, religion, origin)
+        return Home(province, place, region, ethnicity, religion, origin, set())
 
     def child(self, home: Home, sex: Sex.ValueType, birth: int, surname: str) -> Person:
         """Return somebody born where the household lives, whose parents the caller records."""
@@ -85,7 +85,7 @@ class CitizenMaker:
     ) -> Person:
         person = Person(
             number=self._numbers.issue(sex, birth),
-            name=self._names.name(surname, sex, birth),
+            name=self._names.name(surname, sex, birth, home.names),
             sex=sex,
             birth=birth,
             birth_date=iso(birth),
@@ -95,6 +95,7 @@ class CitizenMaker:
             origin=origin,
             blood_group=_BLOOD_GROUPS.pick(self._roll()),
         )
+        home.names.add(person.name)
         if birth < _CARDS_UNTIL and self._roll() < _HAD_CARD:
             person.legacy_card = self._numbers.issue_legacy_card()
         if birth < _DAYS_UNKNOWN_UNTIL and self._roll() < _DAY_UNKNOWN:

@@ -1,5 +1,6 @@
 """Names by region, generation, sex and ethnic group, drawn from frequency tables (`data/NOTICE.md`)."""
 
+from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import NamedTuple
 
@@ -38,13 +39,13 @@ class Names:
         """Return a surname of the ethnic group, as frequent as it is in the region."""
         return self._surnames[ethnicity, region].pick(self._roll())
 
-    def name(self, surname: str, sex: int, birth: int) -> Name:
-        """Return a name with that surname for somebody born on the day `birth` (proleptic ordinal)."""
+    def name(self, surname: str, sex: int, birth: int, taken: AbstractSet[Name] = frozenset()) -> Name:
+        """Return a name with that surname, none of those `taken`, for who was born on the day `birth` (ordinal)."""
         first, second = _GENERATIONS_BEGIN
         generation = 0 if birth < first else 1 if birth < second else 2
         middle = self._middle_names[sex, generation].pick(self._roll())
         given_names = self._given_names[sex, generation]
-        while middle.endswith(given := given_names.pick(self._roll())):
+        while middle.endswith(given := given_names.pick(self._roll())) or Name(surname, middle, given) in taken:
             pass
         return Name(surname, middle, given)
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from lienthong_seeds.chance import Roll, Weighted, integer
+from lienthong_seeds.names import Name
 from lienthong_seeds.reference import Place, Province, Reference, Region
 
 _WARD_WEIGHT = 23
@@ -26,6 +27,8 @@ class Home(NamedTuple):
     ethnicity: str
     religion: str
     origin: Place
+    names: set[Name]
+    """Those given in the household so far."""
 
 
 class Places:

@@ -133,6 +133,16 @@ def test_a_household_has_one_head_and_every_reference_to_it_resolves(population:
     assert {citizen["household_number"] for citizen in people} - {""} == set(households)
 
 
+def test_no_two_of_a_household_have_the_same_name() -> None:
+    population = generate(20, 600, TODAY)  # in which names come up again in three households
+    names = Counter(
+        (citizen["household_number"], citizen["surname"], citizen["middle_name"], citizen["given_name"])
+        for citizen in citizens(population)
+        if citizen["household_number"]
+    )
+    assert [name for name, people in names.items() if people > 1] == []
+
+
 @any_population
 @given(populations)
 def test_children_under_eighteen_are_represented_by_a_living_adult(population: Population) -> None:
