@@ -12,7 +12,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.database import sqlite_url
 from lienthong_gateway.edge.limits import Anybody, Limits, Rate
 from lienthong_seeds import members
-from tests.support.chromium import page_at
+from tests.support.chromium import page_at, width_with_long_words
 from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, GatewayWorld, gateway_world
 
@@ -125,6 +125,7 @@ def test_a_page_of_the_gateway_fits_a_screen_of_320_pixels(
     page_of_nobody.set_viewport_size({"width": 320, "height": 640})
     page_of_nobody.goto(f"https://{world.config.web_host}:{world.config.web_port}{path}")
     assert page_of_nobody.evaluate("document.documentElement.scrollWidth") <= 320
+    assert width_with_long_words(page_of_nobody) <= 320
 
 
 def test_a_page_that_is_not_told_what_can_be_called_says_why(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ from lienthong_sandbox import Sandbox
 from lienthong_seeds import members
 from lienthong_seeds.personas import persona
 from lienthong_services.identity.rules import PASSCODE
-from tests.support.chromium import page_at
+from tests.support.chromium import page_at, width_with_long_words
 
 pytestmark = pytest.mark.alone
 
 DEADLINE_S = 20.0
+NARROW = 320
 MAI, HOA = persona("nguyen-thi-mai"), persona("do-thuy-hoa")
 
 
@@ -155,3 +156,30 @@ def test_who_logs_out_is_asked_to_log_in_again(vn: Sandbox, page: Page) -> None:
     page.goto(f"{vn.endpoints.identity_url}/account")
 
     expect(page.get_by_label("Passcode")).to_be_visible()
+
+
+def test_no_word_however_long_makes_a_page_wider_than_a_narrow_screen(vn: Sandbox, page: Page) -> None:
+    def width() -> int:
+        return width_with_long_words(page)
+
+    page.set_viewport_size({"width": NARROW, "height": 640})
+    widths = {"first page": width()}
+    page.get_by_role("link", name="Log in").click()
+    log_in(page, passcode="000000")
+    expect(page.get_by_role("alert")).to_be_visible()
+    widths["log in"] = width()
+    log_in(page)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    widths["approve"] = width()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Đã đăng nhập")
+    widths["arrived"] = width()
+    page.goto(Portal(vn, page).start()[1])
+    widths["consent"] = width()
+    page.get_by_role("button", name="Approve").click()
+    page.goto(f"{vn.endpoints.identity_url}/account")
+    widths["account"] = width()
+    page.goto(f"{vn.endpoints.portal_url}/oidc/callback")
+    widths["refused"] = width()
+
+    assert widths == dict.fromkeys(widths, NARROW)

@@ -22,6 +22,16 @@ _OPTIONS = (
     "--disable-sync",
 )
 
+_WIDTH_WITH_LONG_WORDS = """() => {
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT)
+  const kept = []
+  while (walker.nextNode()) if (walker.currentNode.data.trim()) kept.push([walker.currentNode, walker.currentNode.data])
+  for (const [text] of kept) text.data = "N".repeat(120)
+  const width = document.documentElement.scrollWidth
+  for (const [text, data] of kept) text.data = data
+  return width
+}"""
+
 
 @contextmanager
 def page_at(origin: str, folder: Path, tls: TlsIdentity | None) -> Generator[Page]:
@@ -42,3 +52,8 @@ def page_at(origin: str, folder: Path, tls: TlsIdentity | None) -> Generator[Pag
         expect.set_options(timeout=_LONGEST_MS)
         yield context.new_page()
         browser.close()
+
+
+def width_with_long_words(page: Page) -> int:
+    """Return how many pixels wide a page is when each of its texts is one word of 120 letters."""
+    return int(page.evaluate(_WIDTH_WITH_LONG_WORDS))
