@@ -22,7 +22,7 @@ from lienthong_seeds import members
 from lienthong_seeds.reference import UNITS_VALID_FROM, read_communes
 from lienthong_services.identity.server import IdentityConfig, IdentityServer
 from lienthong_services.population.server import PopulationConfig, PopulationServer
-from lienthong_services.portal.residence import Commune
+from lienthong_services.portal.residence_rules import Commune
 from lienthong_services.portal.server import PortalConfig, PortalServer
 
 

@@ -23,7 +23,7 @@ from lienthong_core.rpc import RpcServer
 from lienthong_core.systems import SystemId
 from lienthong_core.web import WebServer
 from lienthong_seeds import members
-from lienthong_services.portal.residence import Commune
+from lienthong_services.portal.residence_rules import Commune
 from lienthong_services.portal.server import PortalConfig, PortalServer
 from tests.support.citizens import LAN, citizen
 from tests.support.portal_doubles import (

@@ -15,7 +15,7 @@ from lienthong_services.portal.gateway_client import Exchange, GatewayClient, Ne
 from lienthong_services.portal.model import CitizenSession, Dossier, DossierEvent
 from lienthong_services.portal.prefill import prefilled
 from lienthong_services.portal.procedures import FROM_DATE, NEW_COMMUNE, NEW_DETAIL, NEW_PROVINCE, PROCEDURES, Procedure
-from lienthong_services.portal.residence import Commune, residence_faults
+from lienthong_services.portal.residence_rules import Commune, residence_faults
 from lienthong_services.portal.rules import (
     Actor,
     Applicant,

@@ -19,7 +19,7 @@ from lienthong_services.portal.desk import DossierDesk
 from lienthong_services.portal.gateway_client import GatewayClient
 from lienthong_services.portal.model import SCHEMA_VERSION, PortalTable
 from lienthong_services.portal.oidc import ClientRegistration, OidcClient
-from lienthong_services.portal.residence import Commune
+from lienthong_services.portal.residence_rules import Commune
 from lienthong_services.portal.servicer import PortalServicer
 from lienthong_services.portal.store import PortalStore
 from lienthong_services.portal.web.app import create_app
