@@ -11,7 +11,7 @@ from lienthong_gateway.server import GatewayServer
 from lienthong_sandbox.services import Server, Setting
 from lienthong_seeds.history import record_history
 from lienthong_seeds.load import load_accounts, load_population
-from lienthong_seeds.members import redirect_uris
+from lienthong_seeds.members import post_logout_redirect_uris, redirect_uris
 from lienthong_seeds.population import generate
 from lienthong_seeds.rows import Population
 from lienthong_services.identity.clients import make_client
@@ -83,6 +83,7 @@ class Filling:
                     client.secret_hash,
                     client.certificate_thumbprint,
                     redirect_uris(client.client_id, setting.endpoints.portal_url),
+                    post_logout_redirect_uris(client.client_id, setting.endpoints.portal_url),
                 )
             )
 

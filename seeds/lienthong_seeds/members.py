@@ -179,3 +179,8 @@ def redirect_uris(client_id: str, portal_url: str) -> tuple[str, ...]:
     if client_id == "portal":
         return (f"{portal_url}/oidc/callback",)
     return (TEST_REDIRECT_URI, "http://127.0.0.1:8000/callback")
+
+
+def post_logout_redirect_uris(client_id: str, portal_url: str) -> tuple[str, ...]:
+    """Return where a client may have citizens sent back to who logged out; `portal_url` as for `redirect_uris`."""
+    return (f"{portal_url}/logged-out" if client_id == "portal" else "http://127.0.0.1:8000/logged-out",)

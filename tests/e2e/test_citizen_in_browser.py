@@ -183,3 +183,30 @@ def test_no_word_however_long_makes_a_page_wider_than_a_narrow_screen(vn: Sandbo
     widths["refused"] = width()
 
     assert widths == dict.fromkeys(widths, NARROW)
+
+
+def test_who_logs_out_at_the_portal_is_logged_out_at_the_identity_provider_too(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+
+    page.goto(vn.endpoints.portal_url)
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(f"{vn.endpoints.portal_url}/logged-out")
+    page.get_by_role("link", name="Log in").click()
+
+    expect(page.get_by_label("Passcode")).to_be_visible()
+
+
+def test_who_is_sent_to_log_out_by_whoever_it_be_is_asked_first_and_then_led_back(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+    back = f"{vn.endpoints.portal_url}/logged-out"
+    asked = f"{vn.endpoints.identity_url}/end-session?client_id=portal&post_logout_redirect_uri={back}"
+
+    page.goto(asked)
+    page.get_by_role("link", name="Stay logged in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Account")
+    page.goto(asked)
+    page.get_by_role("button", name="Log out").click()
+
+    expect(page).to_have_url(back)
+    page.goto(f"{vn.endpoints.identity_url}/account")
+    expect(page.get_by_label("Passcode")).to_be_visible()

@@ -138,6 +138,8 @@ class IssuerDouble:
     """`/token` does not answer before it is set."""
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """Parameters of each authorization request."""
+    asked_to_log_out: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    """Parameters of each request to end a session."""
     _codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
     def app(self) -> Starlette:
@@ -146,6 +148,7 @@ class IssuerDouble:
             Route("/authorize", self._authorize),
             Route("/token", self._token, methods=["POST"]),
             Route("/jwks", self._jwks),
+            Route("/end-session", self._end_session),
         ]
         return Starlette(routes=routes)
 
@@ -162,6 +165,11 @@ class IssuerDouble:
         answer = {"error": self.denies_with} if self.denies_with else {"code": code}
         location = f"{parameters['redirect_uri']}?{urlencode({**answer, 'state': parameters['state']})}"
         return RedirectResponse(location, 303)
+
+    def _end_session(self, request: Request) -> Response:
+        parameters = dict(request.query_params)
+        self.asked_to_log_out.append(parameters)
+        return RedirectResponse(parameters["post_logout_redirect_uri"], 303)
 
     async def _token(self, request: Request) -> Response:
         async with request.form() as form:

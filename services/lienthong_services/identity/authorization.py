@@ -118,8 +118,13 @@ def read_request(parameters: Iterable[tuple[str, str]], to: ReturnAddress) -> Au
 def answer_url(redirect_uri: str, state: str | None, issuer: str, **answer: str) -> str:
     """Return where the browser is sent with `answer`; `state`, if there was one, and `iss` (RFC 9207) go along."""
     echoed = {} if state is None else {"state": state}
-    parts = urlsplit(redirect_uri)
-    query = "&".join(filter(None, (parts.query, urlencode({**answer, **echoed, "iss": issuer}))))
+    return with_parameters(redirect_uri, {**answer, **echoed, "iss": issuer})
+
+
+def with_parameters(address: str, parameters: Mapping[str, str]) -> str:
+    """Return `address` with `parameters` after those that it has."""
+    parts = urlsplit(address)
+    query = "&".join(filter(None, (parts.query, urlencode(parameters))))
     return urlunsplit(parts._replace(query=query))
 
 

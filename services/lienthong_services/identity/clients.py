@@ -15,6 +15,7 @@ def make_client(
     secret_hash: str,
     certificate_thumbprint: str,
     redirect_uris: Sequence[str],
+    post_logout_redirect_uris: Sequence[str] = (),
 ) -> Client:
     """Return a client to be given to `IdentityStore.add_client`.
 
@@ -22,7 +23,7 @@ def make_client(
 
     Raises ValueError for a redirect URI that no answer may go to.
     """
-    for address in redirect_uris:
+    for address in (*redirect_uris, *post_logout_redirect_uris):
         _check_redirect_uri(address)
     vietnamese, english = name
     return Client(
@@ -33,6 +34,7 @@ def make_client(
         secret_hash=secret_hash,
         certificate_thumbprint=certificate_thumbprint,
         redirect_uris=" ".join(redirect_uris),
+        post_logout_redirect_uris=" ".join(post_logout_redirect_uris),
     )
 
 

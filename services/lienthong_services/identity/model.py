@@ -7,7 +7,7 @@ from sqlalchemy import JSON, DateTime
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class IdentityTable(SQLModel, registry=registry()):
@@ -46,6 +46,8 @@ class Client(IdentityTable, table=True):
     """`x5t#S256` of the system's certificate; tokens issued to this client are bound to it."""
     redirect_uris: str
     """Space-separated; compared exactly."""
+    post_logout_redirect_uris: str = ""
+    """As `redirect_uris`: where a browser may be sent that the client had logged out."""
 
 
 class BrowserSession(IdentityTable, table=True):

@@ -1,5 +1,6 @@
 """What the identity provider signs: access tokens, id tokens, and citizens' decisions about consents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from lienthong_services.identity.representation import Part
 from lienthong_services.identity.rules import TOKEN_LIFETIME, authentication_methods
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 (a media type, RFC 9068 §2.1)
+ID_TOKEN_TYPE = "JWT"  # noqa: S105 (likewise)
 DECISION_TYPE = "lienthong-consent-approval+jwt"
 
 
@@ -48,7 +50,7 @@ class TokenIssuer:
         claims = {**self._claims(code, account, now), "aud": code.client_id, **about}
         if code.nonce is not None:
             claims["nonce"] = code.nonce
-        return self.key.sign(claims, token_type="JWT")  # noqa: S106 (a media type)
+        return self.key.sign(claims, token_type=ID_TOKEN_TYPE)
 
     def decision(
         self,
@@ -101,28 +103,41 @@ class TokenIssuer:
         Its binding to a certificate is for the gateway to check: browsers and OpenID Connect libraries read
         `/userinfo` without one.
         """
+        required = ("exp", "jti", "sub", "scope", "personal_number", "account_level")
         try:
-            decoded = jwt.decode_complete(
-                token,
-                jwt.PyJWK(self.key.jwk),
-                algorithms=["ES256"],
-                audience=self.audience,
-                issuer=self.issuer,
-                # PyJWT would compare the times with the machine's; the sandbox's clock decides below.
-                options={
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                    "require": ["exp", "jti", "sub", "scope", "personal_number", "account_level"],
-                },
-            )
+            claims = self._read(token, ACCESS_TOKEN_TYPE, self.audience, required)
         except jwt.InvalidTokenError:
             raise _not_ours() from None
-        if decoded["header"].get("typ") != ACCESS_TOKEN_TYPE:
-            raise _not_ours()
-        claims: dict[str, Any] = decoded["payload"]
         if now >= claims["exp"]:
             raise invalid_token("The access token is over; log the citizen in again.")
+        return claims
+
+    def read_id_token(self, token: str) -> dict[str, Any]:
+        """Return the claims of an id token of this issuer, for whichever client and however old.
+
+        Raises jwt.InvalidTokenError if it is none.
+        """
+        return self._read(token, ID_TOKEN_TYPE, None, ("sub", "aud"))
+
+    def _read(self, token: str, token_type: str, audience: str | None, required: Sequence[str]) -> dict[str, Any]:
+        decoded = jwt.decode_complete(
+            token,
+            jwt.PyJWK(self.key.jwk),
+            algorithms=["ES256"],
+            audience=audience,
+            issuer=self.issuer,
+            options={
+                "verify_aud": audience is not None,
+                # PyJWT would compare the times with the machine's, and the sandbox's clock decides.
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "require": list(required),
+            },
+        )
+        if decoded["header"].get("typ") != token_type:
+            raise jwt.InvalidTokenError("a token of another kind")
+        claims: dict[str, Any] = decoded["payload"]
         return claims
 
     def _claims(self, code: AuthorizationCode, account: Account, now: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from lienthong_core.database import UtcDateTime
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class PortalTable(SQLModel, registry=registry()):
@@ -29,6 +29,8 @@ class CitizenSession(PortalTable, table=True):
     full_name: str
     account_level: int
     """1 or 2: the level she authenticated with last."""
+    id_token: str
+    """Shows the identity provider, when she logs out here, that it is she who does."""
     access_token: str
     access_token_expires_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)

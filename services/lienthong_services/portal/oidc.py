@@ -30,6 +30,7 @@ class ClientRegistration:
     client_id: str
     client_secret: str
     redirect_uri: str
+    post_logout_redirect_uri: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class LoggedIn:
     personal_number: str
     full_name: str
     account_level: int
+    id_token: str
     access_token: str
     access_token_expires_at: datetime
     consents: Mapping[str, str]
@@ -77,9 +79,9 @@ class OidcClient:
         self._fetching = threading.Lock()
 
     @property
-    def account_url(self) -> str:
-        """The citizen's own page at the identity provider."""
-        return f"{self._issuer}/account"
+    def issuer(self) -> str:
+        """The provider's address, as browsers know it."""
+        return self._issuer
 
     def close(self) -> None:
         """Close the connections."""
@@ -100,6 +102,15 @@ class OidcClient:
             **({"authorization_details": json.dumps(list(details))} if details else {}),
         }
         return f"{self._issuer}/authorize?{urlencode(parameters)}"
+
+    def logout_url(self, id_token: str) -> str:
+        """Return where to send the browser to be logged out, and back; with an empty id_token the citizen is asked."""
+        parameters = {
+            "client_id": self._registration.client_id,
+            "post_logout_redirect_uri": self._registration.post_logout_redirect_uri,
+            **({"id_token_hint": id_token} if id_token else {}),
+        }
+        return f"{self._issuer}/end-session?{urlencode(parameters)}"
 
     def exchange(self, code: str, attempt: Attempt) -> LoggedIn:
         """Exchange a code for tokens and believe the id_token only after checking it.
@@ -129,7 +140,8 @@ class OidcClient:
 
     def _believed(self, body: Mapping[str, Any], attempt: Attempt) -> LoggedIn:
         try:
-            claims = self._checked(str(body["id_token"]), attempt.nonce)
+            id_token = str(body["id_token"])
+            claims = self._checked(id_token, attempt.nonce)
             access_token = str(body["access_token"])
             lifetime = int(body["expires_in"])
             details: Sequence[Mapping[str, Any]] = body.get("authorization_details") or ()
@@ -138,6 +150,7 @@ class OidcClient:
                 personal_number=str(claims["personal_number"]),
                 full_name=str(claims["name"]),
                 account_level=int(claims["acr"]),
+                id_token=id_token,
                 access_token=access_token,
                 access_token_expires_at=datetime.fromtimestamp(self._clock.now().timestamp() + lifetime, UTC),
                 consents={str(d["consent_request_id"]): str(d["consent_id"]) for d in details if "consent_id" in d},

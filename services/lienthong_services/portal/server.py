@@ -66,7 +66,10 @@ class PortalServer:
             gateway = GatewayClient(config.gateway_address, config.tls, config.population)
             undo.callback(gateway.close)
             registration = ClientRegistration(
-                config.client_id, config.client_secret, f"{config.public_url}/oidc/callback"
+                config.client_id,
+                config.client_secret,
+                f"{config.public_url}/oidc/callback",
+                f"{config.public_url}/logged-out",
             )
             oidc = OidcClient(config.issuer, config.issuer_address, config.tls.authority, registration, clock)
             undo.callback(oidc.close)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from lienthong.api.portal.v1.portal_pb2 import ListDossiersRequest
 from lienthong_core.signing import SigningKey
 from tests.support.citizens import LAN, MAI
-from tests.support.portal_doubles import Claims, IssuerDouble
+from tests.support.portal_doubles import CLIENT_ID, Claims, IssuerDouble
 from tests.support.portal_world import SESSION_COOKIE, TIMEOUT_S, PortalWorld, refused
 
 UNAUTHENTICATED, DENIED, INVALID, UNAVAILABLE = 401, 403, 400, 503
@@ -82,7 +82,7 @@ def test_a_request_larger_than_any_form_is_refused_on_a_page_and_does_nothing(wo
 
 def test_what_is_english_on_a_page_is_marked_for_who_has_it_read_aloud(world: PortalWorld) -> None:
     browser = world.browser()
-    for path, english in (("/", "Log in"), ("/nothing", "There is no such page"), ("/logged-out", "log out there")):
+    for path, english in (("/", "Log in"), ("/nothing", "There is no such page"), ("/logged-out", "Log in")):
         page = browser.get(path).text
         assert '<html lang="vi">' in page
         for said in (english, "Every person here is synthetic"):
@@ -328,11 +328,20 @@ def test_who_logs_out_is_logged_out_everywhere(stored: PortalWorld) -> None:
     assert "Log in" in lan.browser.get("/").text
 
 
-def test_who_logs_out_is_told_where_she_may_be_logged_in_still(world: PortalWorld) -> None:
-    page = world.logged_in().browser.post("/logout")
-    assert page.url.path == "/logged-out"
-    assert f'href="{world.issuer.issuer}/account"' in page.text
-    assert "Hệ thống định danh có thể vẫn còn phiên riêng" in page.text
+def test_who_logs_out_is_logged_out_at_the_identity_provider_and_comes_back(world: PortalWorld) -> None:
+    browser = world.logged_in().browser
+    page = browser.post("/logout")
+    browser.post("/logout")
+    by_her, by_nobody = world.issuer.asked_to_log_out
+    assert jwt.decode(by_her.pop("id_token_hint"), options={"verify_signature": False})["sub"] == world.issuer.subject
+    assert by_her == by_nobody == {"client_id": CLIENT_ID, "post_logout_redirect_uri": f"{world.url}/logged-out"}
+    assert page.url == f"{world.url}/logged-out"
+    assert "and so has the one at the identity provider" in page.text
+
+
+def test_the_way_to_log_out_is_open_in_a_browser_that_holds_forms_to_a_policy(world: PortalWorld) -> None:
+    policy = world.logged_in().browser.get("/").headers["content-security-policy"]
+    assert policy.endswith(f"form-action 'self' {world.issuer.issuer}")
 
 
 def test_who_logs_in_again_leaves_no_session_behind(stored: PortalWorld) -> None:

@@ -1,4 +1,4 @@
-"""The citizen's own page: her consents and those of children she represents, what she does with them, logging out."""
+"""The citizen's own page: her consents and those of children she represents, what she does with them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ from lienthong_services.identity.web.provider import Provider
 from lienthong_services.identity.web.sessions import (
     check_csrf,
     citizen_session,
-    clear_cookie,
     new_session,
     session_of,
     set_cookie,
@@ -139,22 +138,6 @@ def _change(
     except Refusal as refusal:
         raise _problem(refusal) from refusal
     return see_other("/account")
-
-
-def log_out(provider: Provider, request: Request, form: Mapping[str, str]) -> Response:
-    """End the session."""
-    session = session_of(provider, request)
-    if session is not None:
-        check_csrf(session, form)
-        provider.store.end_session(session.session_digest)
-    response = see_other("/logged-out")
-    clear_cookie(response)
-    return response
-
-
-def show_logged_out(provider: Provider, _request: Request) -> Response:
-    """Say that the session has ended."""
-    return provider.pages.page("logged_out.html")
 
 
 def _problem(refusal: Refusal) -> PageError:

@@ -16,7 +16,17 @@ from starlette.types import ASGIApp, ExceptionHandler
 from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.identity.errors import OAuthError, PageError
-from lienthong_services.identity.web import account, approve, authorize, consent, discovery, login, token, userinfo
+from lienthong_services.identity.web import (
+    account,
+    approve,
+    authorize,
+    consent,
+    discovery,
+    login,
+    logout,
+    token,
+    userinfo,
+)
 from lienthong_services.identity.web.flow import see_other
 from lienthong_services.identity.web.forms import filled_in, posted
 from lienthong_services.identity.web.provider import Provider
@@ -46,8 +56,10 @@ def create_app(provider: Provider) -> ASGIApp:
         Route("/account/pause", filled_in(partial(account.pause_consent, provider)), methods=post),
         Route("/account/resume", filled_in(partial(account.resume_consent, provider)), methods=post),
         Route("/account/receipt", partial(account.show_receipt, provider), methods=get),
-        Route("/logout", filled_in(partial(account.log_out, provider)), methods=post),
-        Route("/logged-out", partial(account.show_logged_out, provider), methods=get),
+        Route("/end-session", partial(logout.end_session, provider), methods=get),
+        Route("/end-session", filled_in(logout.end_session_by_get), methods=post),
+        Route("/logout", filled_in(partial(logout.log_out, provider)), methods=post),
+        Route("/logged-out", partial(logout.show_logged_out, provider), methods=get),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
     handlers: dict[Any, ExceptionHandler] = {

@@ -1,4 +1,7 @@
-"""What clients read first: the provider's metadata (OpenID Connect Discovery, RFC 8414, RFC 8705 §3.3) and its keys."""
+"""What clients read first: the provider's metadata and its keys.
+
+OpenID Connect Discovery, RP-Initiated Logout §2.1, RFC 8414, RFC 8705 §3.3.
+"""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -17,6 +20,7 @@ def configuration(provider: Provider, _request: Request) -> JSONResponse:
             "authorization_endpoint": f"{issuer}/authorize",
             "token_endpoint": f"{issuer}/token",
             "userinfo_endpoint": f"{issuer}/userinfo",
+            "end_session_endpoint": f"{issuer}/end-session",
             "jwks_uri": f"{issuer}/jwks",
             "scopes_supported": SCOPES,
             "response_types_supported": ["code"],

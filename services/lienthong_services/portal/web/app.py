@@ -59,7 +59,8 @@ class _Pages:
             session = self._visits.current(request.cookies.get(SESSION_COOKIE, ""))
         except Refusal:
             session = None
-        return self._page("home.html", session=session)
+        # Browsers hold a form's redirects to form-action as well, and logging out leads to the identity provider.
+        return self._page("home.html", leads_to=self._visits.issuer, session=session)
 
     def login(self, request: Request) -> Response:
         return _leave(self._visits.to_login(request.cookies.get(BROWSER_COOKIE, "")))
@@ -79,7 +80,7 @@ class _Pages:
             given.get("error", ""),
         )
         if arrival.session_token:
-            self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
+            self._visits.end(request.cookies.get(SESSION_COOKIE, ""))
         response = _show_arrival(arrival)
         if arrival.session_token:
             _set_cookie(response, SESSION_COOKIE, arrival.session_token)
@@ -91,13 +92,12 @@ class _Pages:
         return self._page("arrived.html", session=session, dossier_id=dossier_id)
 
     def logout(self, request: Request) -> Response:
-        self._visits.log_out(request.cookies.get(SESSION_COOKIE, ""))
-        response = RedirectResponse("/logged-out", _SEE_OTHER)
+        response = RedirectResponse(self._visits.log_out(request.cookies.get(SESSION_COOKIE, "")), _SEE_OTHER)
         response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return response
 
     def logged_out(self, _request: Request) -> Response:
-        return self._page("logged_out.html", account_url=self._visits.account_url)
+        return self._page("logged_out.html")
 
     async def refused(self, _request: Request, refusal: Exception) -> Response:
         if not isinstance(refusal, Refusal):
@@ -122,9 +122,10 @@ class _Pages:
     async def failed(self, request: Request, _error: Exception) -> Response:
         return await self.refused(request, internal())
 
-    def _page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+    def _page(self, template: str, status: int = 200, *, leads_to: str = "", **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)
-        return HTMLResponse(text, status, headers={"Content-Security-Policy": _POLICY})
+        policy = f"{_POLICY} {leads_to}" if leads_to else _POLICY
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": policy})
 
 
 def _leave(leaving: Leaving) -> Response:

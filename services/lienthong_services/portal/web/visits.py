@@ -41,17 +41,23 @@ class Visits:
         self._clock = clock
 
     @property
-    def account_url(self) -> str:
-        """The page at the identity provider where a citizen ends the session that she has there."""
-        return self._oidc.account_url
+    def issuer(self) -> str:
+        """The identity provider's address, to which a citizen is sent."""
+        return self._oidc.issuer
 
     def current(self, session_token: str) -> CitizenSession:
         """Return the session that a cookie stands for; refused: SESSION_INVALID, SESSION_EXPIRED."""
         found = self._store.session(digest(session_token)) if session_token else None
         return check_session(found, self._clock.now())
 
-    def log_out(self, session_token: str) -> None:
-        """End a session; one that is none already stays none."""
+    def log_out(self, session_token: str) -> str:
+        """End a session, and return where the one at the identity provider is ended."""
+        found = self._store.session(digest(session_token))
+        self.end(session_token)
+        return self._oidc.logout_url(found.id_token if found else "")
+
+    def end(self, session_token: str) -> None:
+        """End a session here; one that is none already stays none."""
         self._store.end_session(digest(session_token))
 
     def to_login(self, browser: str) -> Leaving:
@@ -141,6 +147,7 @@ class Visits:
             subject=who.subject,
             full_name=who.full_name,
             account_level=who.account_level,
+            id_token=who.id_token,
             access_token=who.access_token,
             access_token_expires_at=who.access_token_expires_at,
             expires_at=now + SESSION_LIFETIME,
