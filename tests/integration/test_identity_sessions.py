@@ -4,8 +4,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
-from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, SESSION_LIFETIME
+from lienthong_services.identity.authorization import LARGEST_REQUEST
+from lienthong_services.identity.model import BrowserSession
+from lienthong_services.identity.rules import (
+    INTERACTION_LIFETIME,
+    LOGIN_LOCK,
+    MAX_FAILURES,
+    MOST_INTERACTIONS,
+    MOST_UNKNOWN_BROWSERS,
+    SESSION_LIFETIME,
+)
+from tests.support.browser import Page
 from tests.support.identity import INACTIVE, LOCKED, MAI, NOBODY, IdentityWorld, identity_world
 
 
@@ -179,6 +190,42 @@ def test_an_interaction_is_over_after_ten_minutes(world: IdentityWorld) -> None:
     page = browser.get(world.portal.authorize())
     world.clock.advance(timedelta(minutes=10))
     assert browser.log_in(page).response.status_code == 400
+
+
+def test_a_browser_has_only_so_many_logins_under_way_and_the_newest_stay(world: IdentityWorld) -> None:
+    browser = world.browser()
+    pages: list[Page] = []
+    for _ in range(MOST_INTERACTIONS + 1):
+        pages.append(browser.get(world.portal.authorize()))
+        world.clock.advance(timedelta(seconds=1))
+    for page, status in ((pages[0], 400), (pages[1], 200), (pages[-1], 200)):
+        assert browser.get(f"/login?interaction={page.fields['interaction']}").response.status_code == status
+
+
+def test_only_so_many_browsers_are_remembered_that_nobody_has_logged_in_with_and_the_newest_stay(
+    world: IdentityWorld,
+) -> None:
+    logged_in, _ = world.signed_in()
+    earlier = world.browser()
+    begun = earlier.get(world.portal.authorize())
+    later = int(world.clock.now().timestamp()) + int(INTERACTION_LIFETIME.total_seconds())
+    with Session(world.server.engine) as session, session.begin():
+        session.add_all(
+            BrowserSession(session_digest=f"{number:064x}", csrf_token="made-up", expires_at=later + 1)
+            for number in range(MOST_UNKNOWN_BROWSERS - 1)
+        )
+    assert earlier.get(f"/login?interaction={begun.fields['interaction']}").response.status_code == 200
+
+    newest = world.browser()
+    assert newest.log_in(newest.get(world.portal.authorize())).path == "/approve"
+    assert earlier.log_in(begun).response.status_code == 400
+    assert logged_in.get("/account").path == "/account"
+
+
+def test_an_authorization_request_of_which_too_much_would_be_kept_is_sent_back(world: IdentityWorld) -> None:
+    answer = world.browser().get(world.portal.authorize(nonce="n" * LARGEST_REQUEST)).answer
+    assert (answer["error"], answer["state"]) == ("invalid_request", "st-1")
+    assert f"{LARGEST_REQUEST} bytes" in answer["error_description"]
 
 
 def test_an_unknown_number_and_a_wrong_passcode_get_the_same_answer(world: IdentityWorld) -> None:

@@ -18,6 +18,8 @@ SCOPES = ("openid", "profile", RIGHTS_SCOPE)
 PROMPTS = ("login", "none")
 CONSENT_DETAIL = "lienthong_consent"
 """The type of `authorization_details` that asks for a consent."""
+LARGEST_REQUEST = 8 << 10
+"""How much the parameters of a request may be, bytes of their names and values: they are kept until the code is."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 _UNSUPPORTED = {
@@ -92,6 +94,8 @@ def read_return_address(
 def read_request(parameters: Iterable[tuple[str, str]], to: ReturnAddress) -> AuthorizationRequest:
     """Return the request, checked; raises OAuthError, which goes back to the client."""
     pairs = list(parameters)
+    if sum(len(text.encode()) for pair in pairs for text in pair) > LARGEST_REQUEST:
+        raise OAuthError("invalid_request", f"The parameters are more than {LARGEST_REQUEST} bytes; send less.")
     values = _single(pairs)
     for name, error in _UNSUPPORTED.items():
         if name in values:

@@ -19,6 +19,13 @@ ACCOUNT_LEVELS = ("1", "2")
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=15)
 INTERACTION_LIFETIME = timedelta(minutes=10)
+MOST_INTERACTIONS = 8
+"""How many ways through the pages one browser has under way; the oldest goes when another begins."""
+MOST_UNKNOWN_BROWSERS = 4096
+"""How many browsers are remembered that nobody has logged in with; the oldest goes when another comes.
+
+The newest one is not refused instead: then few requests a second would keep everybody out.
+"""
 SESSION_LIFETIME = timedelta(minutes=30)
 """As in the login that agencies see in the wild, whose tokens live half an hour."""
 MAX_FAILURES = 5

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, UpdateBase, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Engine, UpdateBase, and_, case, delete, func, inspect, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -21,7 +21,14 @@ from lienthong_services.identity.model import (
     LoginAttempts,
     ScopeApproval,
 )
-from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES, TOKEN_LIFETIME, check_unlockable
+from lienthong_services.identity.rules import (
+    LOGIN_LOCK,
+    MAX_FAILURES,
+    MOST_INTERACTIONS,
+    MOST_UNKNOWN_BROWSERS,
+    TOKEN_LIFETIME,
+    check_unlockable,
+)
 
 
 class IdentityStore:
@@ -104,9 +111,10 @@ class IdentityStore:
             session.execute(delete(LoginAttempts).where(col(LoginAttempts.personal_number) == personal_number))
 
     def open_session(self, opened: BrowserSession, now: int) -> None:
-        """Keep a new session, and forget whatever is over."""
+        """Keep a new session that is nobody's yet, and forget whatever is over, or too much."""
         with self._writing() as session:
             _forget_what_is_over(session, now)
+            _keep_newest(session, BrowserSession, col(BrowserSession.personal_number) == "", MOST_UNKNOWN_BROWSERS - 1)
             session.add(opened)
 
     def browser_session(self, session_digest: str, now: int) -> BrowserSession | None:
@@ -153,8 +161,10 @@ class IdentityStore:
             return all(session.get(ScopeApproval, key) is not None for key in keys)
 
     def start_interaction(self, interaction: Interaction) -> None:
-        """Keep a new interaction."""
+        """Keep a new interaction, and forget the oldest of its browser beyond MOST_INTERACTIONS."""
+        of_browser = col(Interaction.session_digest) == interaction.session_digest
         with self._writing() as session:
+            _keep_newest(session, Interaction, of_browser, MOST_INTERACTIONS - 1)
             session.add(interaction)
 
     def interaction(self, interaction_id: str, session_digest: str, now: int) -> Interaction | None:
@@ -235,3 +245,13 @@ def _forget_what_is_over(session: Session, now: int) -> None:
     session.execute(delete(LoginAttempts).where(_attempts_of_long_ago(now)))
     tokens_over = now - int(TOKEN_LIFETIME.total_seconds())
     session.execute(delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) <= tokens_over))
+
+
+def _keep_newest(
+    session: Session, table: type[BrowserSession | Interaction], among: ColumnElement[bool], most: int
+) -> None:
+    excess = (session.scalar(select(func.count()).select_from(table).where(among)) or 0) - most
+    if excess > 0:
+        key = inspect(table).primary_key[0]
+        oldest = select(key).where(among).order_by(col(table.expires_at)).limit(excess)
+        session.execute(delete(table).where(key.in_(oldest)))
