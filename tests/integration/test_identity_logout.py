@@ -100,6 +100,11 @@ def test_nobody_else_sends_the_form_that_logs_her_out(world: IdentityWorld) -> N
     assert is_logged_in(browser)
 
 
+def test_a_form_of_another_site_with_which_no_cookie_comes_takes_none_away(world: IdentityWorld) -> None:
+    for path in ("/logout", "/end-session"):
+        assert "set-cookie" not in world.portal.post(path, {}).headers
+
+
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -359,6 +359,11 @@ def test_a_page_does_not_log_out_by_a_link(world: PortalWorld) -> None:
     assert lan.dossiers() == []
 
 
+def test_a_form_of_another_site_with_which_no_cookie_comes_takes_none_away(world: PortalWorld) -> None:
+    assert "set-cookie" not in world.browser().post("/logout", follow_redirects=False).headers
+    assert "set-cookie" in world.logged_in().browser.post("/logout", follow_redirects=False).headers
+
+
 def test_two_citizens_have_two_sessions(world: PortalWorld) -> None:
     lan, mai = world.logged_in(LAN), world.logged_in(MAI)
     lan.start()

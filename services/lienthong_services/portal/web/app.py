@@ -92,8 +92,11 @@ class _Pages:
         return self._page("arrived.html", session=session, dossier_id=dossier_id)
 
     def logout(self, request: Request) -> Response:
-        response = RedirectResponse(self._visits.log_out(request.cookies.get(SESSION_COOKIE, "")), _SEE_OTHER)
-        response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        token = request.cookies.get(SESSION_COOKIE, "")
+        response = RedirectResponse(self._visits.log_out(token), _SEE_OTHER)
+        # It does not come with another site's form, which is not to take it away either.
+        if token:
+            response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return response
 
     def logged_out(self, _request: Request) -> Response:
