@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from lienthong.api.options.v1 import options_pb2
+from lienthong.api.population.v1 import population_pb2
 from lienthong.api.population.v1.citizen_pb2 import Citizen, Household
 from lienthong.api.portal.v1.portal_pb2 import FormFieldSource
 from lienthong.api.types.v1.types_pb2 import Address, Sex
@@ -9,6 +11,13 @@ from lienthong_core.dates import to_text
 from lienthong_services.portal.procedures import Procedure, RegisterField
 from lienthong_services.portal.rules import Form, Value
 
+_READ = ("GetCitizen", "GetHousehold")
+PREFILL_LEVEL = max(
+    method.GetOptions().Extensions[options_pb2.method].account_level
+    for method in population_pb2.DESCRIPTOR.services_by_name["PopulationService"].methods
+    if method.name in _READ
+)
+"""The account level that what is read to prefill a form needs, though it has been consented to."""
 _SEXES = {Sex.SEX_MALE: "Nam", Sex.SEX_FEMALE: "Nữ"}
 
 

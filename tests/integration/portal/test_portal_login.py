@@ -47,6 +47,18 @@ def test_the_account_level_is_what_the_provider_says(world: PortalWorld) -> None
     assert "level 1" in world.logged_in().browser.get("/").text
 
 
+@pytest.mark.parametrize(("level", "told"), [("1", True), ("2", False)])
+def test_whose_account_is_of_too_low_a_level_to_have_forms_prefilled_is_told_before_she_starts_one(
+    world: PortalWorld, level: str, told: bool
+) -> None:
+    world.issuer.level = level
+    lan = world.logged_in()
+    for address in ("/arrived", "/", lan.start().consent_url):
+        page = lan.browser.get(address).text
+        assert ("With level 1 the portal cannot prefill a form" in page) is told
+        assert ("Với mức độ 1, cổng không điền sẵn được tờ khai" in page) is told
+
+
 def test_every_page_says_that_it_is_a_simulation_and_speaks_both_languages(world: PortalWorld) -> None:
     browser = world.browser()
     for page in (browser.get("/"), browser.get("/login"), browser.get("/oidc/callback")):

@@ -16,6 +16,7 @@ from lienthong_core.errors import Refusal, exhausted, internal, not_found
 from lienthong_core.http_status import http_status
 from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
+from lienthong_services.portal.prefill import PREFILL_LEVEL
 from lienthong_services.portal.web.refusals import IN_VIETNAMESE, SEE_ENGLISH
 from lienthong_services.portal.web.visits import Arrival, Leaving, Visits
 
@@ -60,7 +61,7 @@ class _Pages:
         except Refusal:
             session = None
         # Browsers hold a form's redirects to form-action as well, and logging out leads to the identity provider.
-        return self._page("home.html", leads_to=self._visits.issuer, session=session)
+        return self._page("home.html", leads_to=self._visits.issuer, session=session, prefill_level=PREFILL_LEVEL)
 
     def login(self, request: Request) -> Response:
         return _leave(self._visits.to_login(request.cookies.get(BROWSER_COOKIE, "")))
@@ -89,7 +90,7 @@ class _Pages:
     def arrived(self, request: Request) -> Response:
         dossier_id = request.path_params.get("dossier_id", "")
         session = self._visits.arrived(request.cookies.get(SESSION_COOKIE, ""), dossier_id)
-        return self._page("arrived.html", session=session, dossier_id=dossier_id)
+        return self._page("arrived.html", session=session, dossier_id=dossier_id, prefill_level=PREFILL_LEVEL)
 
     def logout(self, request: Request) -> Response:
         token = request.cookies.get(SESSION_COOKIE, "")
