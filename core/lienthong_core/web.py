@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import log_failure, log_failure_in_loop
 from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
+from lienthong_core.request_target import OriginForm
 
 BACKLOG = 128
 GRACE_S = 2
@@ -45,7 +46,7 @@ class WebServer:
         """
         self._socket = bound_socket(host, port)
         config = uvicorn.Config(
-            QuietFailures(app),
+            QuietFailures(OriginForm(app)),
             http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s, Places(connections))),
             ws="none",
             log_config=None,

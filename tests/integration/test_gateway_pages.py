@@ -156,6 +156,12 @@ def test_a_path_that_leads_nowhere_is_answered_with_a_problem_that_teaches(
     assert len(answer.json["detail"]) > 20
 
 
+@pytest.mark.parametrize("path", ["/checkpoint", "/call"])
+def test_the_whole_address_may_be_asked_for_and_another_servers_may_not(nobody: Curl, path: str) -> None:
+    assert nobody.get("/", "--request-target", f"{nobody.url}{path}").status == 200
+    assert nobody.get("/", "--request-target", f"https://attacker.example{path}").status == 404
+
+
 def test_a_monitor_without_a_certificate_follows_the_tree_by_its_hashes(nobody: Curl) -> None:
     note = nobody.get("/checkpoint")
     _, size, root, *_ = note.body.decode().splitlines()

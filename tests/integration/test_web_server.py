@@ -120,6 +120,32 @@ def test_no_header_is_believed_about_the_address_that_was_asked(client: httpx2.C
     assert client.get("/address", headers=forwarded).text == f"https://{HOST}:{port}/address"
 
 
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("https://web.example/address?a=1", "web.example", 200),
+        ("HTTPS://Web.Example/address?a=1", "web.EXAMPLE", 200),
+        ("https://web.example", "web.example", 200),
+        ("https://web.example/address", "another.example", 404),
+        ("https://web.example.another/address", "web.example", 404),
+        ("https://web.example@another/address", "web.example", 404),
+        ("http://web.example/address", "web.example", 404),
+        ("https:///address", "", 404),
+    ],
+)
+def test_a_target_may_be_the_whole_address_if_it_is_the_one_that_host_names(
+    port: int, authority: Authority, target: str, host: str, status: int
+) -> None:
+    with connected(HOST, port, authority.certificate) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+        answer = answer_on(connection)
+        said = answer.read().decode()
+    assert answer.status == status
+    if "?" in target:
+        assert said == f"https://{host}/address?a=1"
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nho"], ids=["nothing", "half a head"])
 @pytest.mark.parametrize("asked_before", [False, True], ids=["first", "second"])

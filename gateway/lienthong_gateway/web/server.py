@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
+from lienthong_core.request_target import OriginForm
 from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, bound_socket, tls_context
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.web.problems import Problem, problem_response
@@ -27,7 +28,7 @@ class GatewayWebServer:
         strangers, everybody = Places(limits.anybody.connections), Places(limits.connections)
         protocol = partial(_CertificateProtocol, strangers, limits.body_s, everybody)
         config = uvicorn.Config(
-            QuietFailures(app),
+            QuietFailures(OriginForm(app)),
             http=cast("type[asyncio.Protocol]", protocol),
             # With a library for it installed, others would take such connections over and leave them uncounted.
             ws="none",
