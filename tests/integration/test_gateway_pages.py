@@ -162,6 +162,20 @@ def test_the_whole_address_may_be_asked_for_and_another_servers_may_not(nobody: 
     assert nobody.get("/", "--request-target", f"https://attacker.example{path}").status == 404
 
 
+@pytest.mark.parametrize("path", ["/call", "/static/call.js"])
+@pytest.mark.parametrize(
+    ("asked", "status", "length"), [("bytes=9999999-", 416, r"bytes \*/\d+"), ("bytes=x", 400, "")]
+)
+def test_a_range_that_a_file_has_not_got_is_a_problem_that_teaches(
+    nobody: Curl, path: str, asked: str, status: int, length: str
+) -> None:
+    answer = nobody.get(path, "--header", f"Range: {asked}")
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert "the file comes whole" in answer.json["detail"]
+    assert re.fullmatch(length, answer.headers.get("content-range", ""))
+    assert nobody.get(path, "--header", "Range: bytes=0-3").body == nobody.get(path).body[:4]
+
+
 def test_a_monitor_without_a_certificate_follows_the_tree_by_its_hashes(nobody: Curl) -> None:
     note = nobody.get("/checkpoint")
     _, size, root, *_ = note.body.decode().splitlines()
