@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lienthong_core.private_keys import load_elliptic_curve_key
+from lienthong_core.private_keys import load_elliptic_curve_key, private_pem
+from lienthong_core.secret_files import write_secret
 from lienthong_core.systems import SystemId
 
 # Certificates outlive every sandbox: only tokens, consents and deadlines follow the sandbox's clock.
@@ -42,9 +43,7 @@ class TlsIdentity:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tls.crt").write_bytes(self.certificate)
         (folder / "ca.crt").write_bytes(self.authority)
-        key = folder / "tls.key"
-        key.touch(mode=0o600)
-        key.write_bytes(self.private_key)
+        write_secret(folder / "tls.key", self.private_key)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return the credentials of a client that shows its certificate."""
@@ -102,9 +101,7 @@ class Authority:
     def save(self, folder: Path) -> None:
         """Write `ca.key` (readable by the owner alone) and then `ca.crt` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        key = folder / "ca.key"
-        key.touch(mode=0o600)
-        key.write_bytes(_private_pem(self._key))
+        write_secret(folder / "ca.key", private_pem(self._key))
         (folder / "ca.crt").write_bytes(self.certificate)
 
     @property
@@ -137,7 +134,7 @@ class Authority:
         )
         return TlsIdentity(
             certificate=certificate.public_bytes(serialization.Encoding.PEM),
-            private_key=_private_pem(key),
+            private_key=private_pem(key),
             authority=self.certificate,
         )
 
@@ -175,9 +172,3 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import jwt
 import rfc8785
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from lienthong_core.private_keys import load_elliptic_curve_key
+from lienthong_core.private_keys import load_elliptic_curve_key, private_pem
+from lienthong_core.secret_files import write_secret
 
 
 class SigningKey:
@@ -36,12 +36,7 @@ class SigningKey:
     def save(self, file: Path) -> None:
         """Write a PEM file that its owner alone can read."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_bytes(
-            self._key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+        write_secret(file, private_pem(self._key))
 
     @property
     def key_id(self) -> str:

@@ -18,6 +18,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import log_failure, log_failure_in_loop
 from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
 from lienthong_core.request_target import OriginForm
+from lienthong_core.secret_files import write_secret
 
 BACKLOG = 128
 GRACE_S = 2
@@ -153,7 +154,6 @@ def tls_context(tls: TlsIdentity) -> ssl.SSLContext:
     # The ssl module takes the pair from a file only.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pair.pem"
-        file.touch(mode=0o600)
-        file.write_bytes(tls.private_key + tls.certificate)
+        write_secret(file, tls.private_key + tls.certificate)
         context.load_cert_chain(file)
     return context

@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+from lienthong_core.secret_files import write_secret
 from lienthong_sandbox.services import SERVICES
 from lienthong_sandbox.world import World
 
@@ -32,8 +33,7 @@ def prepare(folder: Path, issuer: str) -> bool:
         ]
         file = world.service_folder(service.system) / DATABASE_URL_FILE
         file.parent.mkdir(exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(f"postgresql+psycopg://{name}:{password}@{_HOST}/{name}\n", encoding="utf-8")
+        write_secret(file, f"postgresql+psycopg://{name}:{password}@{_HOST}/{name}\n".encode())
     # Read by the database server's own account, from a volume that nobody else mounts.
     (databases / "databases.sql").write_text("\n".join(statements) + "\n", encoding="utf-8")
     (databases / "password").write_text(secrets.token_urlsafe(_PASSWORD_BYTES), encoding="utf-8")

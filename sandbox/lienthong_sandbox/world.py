@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lienthong_core.certificates import LOOPBACK_HOSTS, Authority, TlsIdentity, certificate_thumbprint
+from lienthong_core.secret_files import write_secret
 from lienthong_core.signing import SigningKey
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.checkpoint import CheckpointKey
@@ -115,9 +116,7 @@ class World:
         for client in members.OIDC_CLIENTS:
             secret = secrets.token_urlsafe(_SECRET_BYTES)
             folder = self._folder_of(client.system_id)
-            file = folder / "client_secret"
-            file.touch(mode=0o600)
-            file.write_text(f"{secret}\n", encoding="utf-8")
+            write_secret(folder / "client_secret", f"{secret}\n".encode())
             registered.append(
                 RegisteredClient(
                     client_id=client.client_id,

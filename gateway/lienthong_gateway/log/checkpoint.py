@@ -10,7 +10,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lienthong_core.private_keys import load_ed25519_key
+from lienthong_core.private_keys import load_ed25519_key, private_pem
+from lienthong_core.secret_files import write_secret
 from lienthong_gateway.log.merkle import EMPTY_ROOT, HASH_BYTES
 
 ORIGIN = "lienthong.sandbox.test/exchange-log"
@@ -129,9 +130,7 @@ class CheckpointKey:
     def save(self, file: Path) -> None:
         """Write a PEM file that its owner alone can read."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        file.write_bytes(self._key.private_bytes(encoding, form, serialization.NoEncryption()))
+        write_secret(file, private_pem(self._key))
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """Return the checkpoint as a signed note."""

@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lienthong_core.private_keys import load_ed25519_key
+from lienthong_core.private_keys import load_ed25519_key, private_pem
+from lienthong_core.secret_files import write_secret
 from lienthong_gateway.log.checkpoint import CheckpointFault
 
 _COSIGNATURE_V1 = b"\x04"
@@ -120,9 +121,7 @@ class CosigningKey:
 
     def save(self, file: Path) -> None:
         """Write a new PEM file that its owner alone can read; raises FileExistsError rather than lose a key."""
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        file.touch(mode=0o600, exist_ok=False)
-        file.write_bytes(self._key.private_bytes(encoding, form, serialization.NoEncryption()))
+        write_secret(file, private_pem(self._key), replace=False)
 
     def sign(self, text: str, time: datetime) -> str:
         """Return the signature line for a note's text, without a line break."""
