@@ -12,7 +12,6 @@ from lienthong_services.identity.rules import (
     check_verifier,
     decoy_passcode_hash,
     hash_passcode,
-    is_personal_number,
     login_too_old,
     next_step,
     period_text,
@@ -84,14 +83,6 @@ def test_a_login_is_too_old_once_it_has_reached_the_age() -> None:
     assert not login_too_old(auth_time=100, max_age=60, now=159)
     assert login_too_old(auth_time=100, max_age=60, now=160)
     assert login_too_old(auth_time=100, max_age=0, now=100)
-
-
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [("099190000001", True), ("09919000000", False), ("٠٩٩١٩٠٠٠٠٠٠١", False), ("099190000001\n", False)],
-)
-def test_a_personal_number_is_twelve_ascii_digits(text: str, *, valid: bool) -> None:
-    assert is_personal_number(text) is valid
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong_core.errors import denied, unauthenticated
-from lienthong_gateway.consents import changes, rules
+from lienthong_core.personal_numbers import check_personal_number
+from lienthong_gateway.consents import changes
 from lienthong_gateway.consents.changes import Unchanged
 from lienthong_gateway.consents.messages import consent_message
 from lienthong_gateway.consents.records import ConsentRecords, actor_of
@@ -40,7 +41,7 @@ class HoldingAnswers:
         return pb.GetConsentResponse(consent=await self._as_it_is(call, request.consent_id))
 
     async def _list_consents(self, call: LocalCall, request: pb.ListConsentsRequest) -> pb.ListConsentsResponse:
-        rules.check_personal_number(request.subject_number)
+        check_personal_number(request.subject_number)
         size, after = page_size(request.page_size, _USUAL, _MOST), Place.read(request.cursor)
         consumer = None if self._records.is_identity_provider(call) else str(call.caller.system)
         found = await asyncio.to_thread(

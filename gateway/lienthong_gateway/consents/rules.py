@@ -1,6 +1,5 @@
 """Requests and consents, and what may be done with them. Pure: time and facts are arguments."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from lienthong.api.consent.v1.consent_pb2 import (
 )
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.errors import denied, invalid, not_found, precondition
+from lienthong_core.personal_numbers import check_personal_number
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.contracts import MethodContract
@@ -24,8 +24,6 @@ from lienthong_gateway.registration import Purpose, Registration
 
 REQUEST_LIFETIME = timedelta(minutes=30)
 """How long the citizen has to answer a request."""
-
-_PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,6 @@ class StoredConsent:
         over = not self.approved_at <= now < self.valid_until
         revoked = self.state == CONSENT_STATE_REVOKED
         return CONSENT_STATE_EXPIRED if over and not revoked else self.state
-
-
-def is_personal_number(text: str) -> bool:
-    """Return whether a text has the form of a personal number."""
-    return _PERSONAL_NUMBER.fullmatch(text) is not None
-
-
-def check_personal_number(number: str) -> None:
-    """Refuse, with PERSONAL_NUMBER_INVALID, what is not twelve digits."""
-    if not is_personal_number(number):
-        message = "A personal number has twelve digits, such as 099190000001; correct it."
-        raise invalid("PERSONAL_NUMBER_INVALID", message)
 
 
 def purpose_of(code: str, registration: Registration) -> Purpose:

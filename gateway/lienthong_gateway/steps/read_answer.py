@@ -4,7 +4,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal
-from lienthong_gateway.consents.rules import is_personal_number
+from lienthong_core.personal_numbers import is_personal_number
 from lienthong_gateway.contracts import MethodContract
 
 

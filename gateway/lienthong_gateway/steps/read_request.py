@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lienthong_gateway.consents.rules import check_personal_number
+from lienthong_core.personal_numbers import check_personal_number
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.readings import read_once
 

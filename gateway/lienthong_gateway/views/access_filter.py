@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.errors import Refusal, invalid
-from lienthong_gateway.consents.rules import check_personal_number
+from lienthong_core.personal_numbers import check_personal_number
 from lienthong_gateway.log.leaf import timestamp
 from lienthong_gateway.log.search import Key
 

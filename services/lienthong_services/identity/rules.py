@@ -34,13 +34,7 @@ LOGIN_LOCK = timedelta(minutes=15)
 
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 4096, 8, 1
 _HASH_BYTES = 32
-_PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-
-
-def is_personal_number(text: str) -> bool:
-    """Say whether `text` has the form of a personal number: twelve digits (Law 26/2023/QH15 Art. 12)."""
-    return _PERSONAL_NUMBER.fullmatch(text) is not None
 
 
 def hash_passcode(passcode: str, salt: bytes) -> str:

@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 
 import grpc
 
-from lienthong.api.errors.v1.errors_pb2 import ErrorReason
 from lienthong.api.identity.v1 import identity_pb2 as messages
 from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceServicer
 from lienthong_core.clock import Clock
-from lienthong_core.errors import invalid, not_found, reason_name
+from lienthong_core.errors import invalid, not_found
+from lienthong_core.personal_numbers import check_personal_number
 from lienthong_services.identity.model import Account
-from lienthong_services.identity.rules import is_personal_number
 from lienthong_services.identity.store import IdentityStore
 
 _MAX_REASON_LENGTH = 500
@@ -27,14 +26,14 @@ class IdentityServicer(IdentityServiceServicer):
         self, request: messages.GetAccountRequest, context: grpc.ServicerContext
     ) -> messages.GetAccountResponse:
         """Return an account."""
-        account = self._store.account(_number(request.personal_number))
+        account = self._store.account(check_personal_number(request.personal_number))
         return messages.GetAccountResponse(account=_message(account))
 
     def LockAccount(
         self, request: messages.LockAccountRequest, context: grpc.ServicerContext
     ) -> messages.LockAccountResponse:
         """Lock an account and end its sessions."""
-        number, reason = _number(request.personal_number), _reason(request.reason)
+        number, reason = check_personal_number(request.personal_number), _reason(request.reason)
         account = self._store.lock_account(number, reason, self._clock.now())
         return messages.LockAccountResponse(account=_message(account))
 
@@ -42,16 +41,9 @@ class IdentityServicer(IdentityServiceServicer):
         self, request: messages.UnlockAccountRequest, context: grpc.ServicerContext
     ) -> messages.UnlockAccountResponse:
         """Unlock an account."""
-        number, reason = _number(request.personal_number), _reason(request.reason)
+        number, reason = check_personal_number(request.personal_number), _reason(request.reason)
         account = self._store.unlock_account(number, reason, self._clock.now())
         return messages.UnlockAccountResponse(account=_message(account))
-
-
-def _number(text: str) -> str:
-    if not is_personal_number(text):
-        message = "A personal number is twelve digits; send them without spaces."
-        raise invalid(reason_name(ErrorReason.ERROR_REASON_PERSONAL_NUMBER_INVALID), message)
-    return text
 
 
 def _reason(text: str) -> str:

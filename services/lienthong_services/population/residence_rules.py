@@ -18,7 +18,8 @@ from lienthong.api.population.v1.citizen_pb2 import (
 from lienthong.api.population.v1.population_pb2 import UpdateResidenceRequest
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong_core.errors import invalid, precondition
-from lienthong_services.population.rules import check_personal_number, date_text, same_text
+from lienthong_core.personal_numbers import check_personal_number
+from lienthong_services.population.rules import date_text, same_text
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 

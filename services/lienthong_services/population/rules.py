@@ -17,7 +17,6 @@ from lienthong_core.errors import Refusal, invalid, not_found
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
 
-_PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _CURSOR = re.compile(r"0|[1-9][0-9]{0,17}")
 _IGNORED_IN_NAMES = {"Mn", "Me", "Cf"}
 # Đ has no decomposition; the Icelandic Ð looks the same and stands for it in records keyed by hand.
@@ -39,14 +38,6 @@ class Kin:
     def unknown(cls, number: str) -> Self:
         """Return somebody of whom the register has no record; others' records may still name the number."""
         return cls(frozenset({number}))
-
-
-def check_personal_number(text: str) -> str:
-    """Return `text` if it is a personal number by form: twelve digits, without a check digit (TT 59/2021/TT-BCA)."""
-    if not _PERSONAL_NUMBER.fullmatch(text):
-        message = "A personal number is twelve digits without spaces, such as 099195000001."
-        raise invalid("PERSONAL_NUMBER_INVALID", message)
-    return text
 
 
 def date_text(value: PartialDate, field: str) -> str:

@@ -21,6 +21,7 @@ from lienthong.api.population.v1.population_pb2 import (
 )
 from lienthong_core.clock import Clock
 from lienthong_core.errors import not_found
+from lienthong_core.personal_numbers import check_personal_number
 from lienthong_services.population.records import (
     change_message,
     citizen_message,
@@ -35,7 +36,6 @@ from lienthong_services.population.rules import (
     are_related,
     check_cursor,
     check_page_size,
-    check_personal_number,
     check_relationship,
     citizen_unknown,
     date_text,

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lienthong_core.personal_numbers import is_personal_number
 from lienthong_services.identity.errors import PageError
 from lienthong_services.identity.model import Account, BrowserSession, Interaction
 from lienthong_services.identity.rules import (
@@ -16,7 +17,6 @@ from lienthong_services.identity.rules import (
     account_problem,
     check_passcode,
     decoy_passcode_hash,
-    is_personal_number,
 )
 from lienthong_services.identity.web.flow import find_interaction, go_on, open_step
 from lienthong_services.identity.web.provider import Provider
