@@ -5,16 +5,16 @@ is a child: under 16, by the Law on Children 2016 Art. 1 [M]; the texts say "trá
 """
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity
+from lienthong_core.working_days import civil_date
 from lienthong_services.identity.rules import Problem
 
 DECIDES_FROM = 7
 CHILD_UNTIL = 16
-_VIETNAM = timezone(timedelta(hours=7))
 
 
 class SubjectAge(StrEnum):
@@ -65,7 +65,7 @@ def subject_age(birth_date: str, now: int) -> SubjectAge:
 
     `birth_date` is `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; where day or month are unknown, she counts as the younger.
     """
-    today = datetime.fromtimestamp(now, UTC).astimezone(_VIETNAM).date()
+    today = civil_date(datetime.fromtimestamp(now, UTC))
     if _has_turned(CHILD_UNTIL, birth_date, today):
         return SubjectAge.GROWN_UP
     return SubjectAge.CHILD_FROM_7 if _has_turned(DECIDES_FROM, birth_date, today) else SubjectAge.CHILD_UNDER_7

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
 from lienthong.api.population.v1.citizen_pb2 import (
     LIFE_STATUS_ALIVE,
@@ -19,9 +19,8 @@ from lienthong.api.population.v1.population_pb2 import UpdateResidenceRequest
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong_core.errors import invalid, precondition
 from lienthong_core.personal_numbers import check_personal_number
+from lienthong_core.working_days import civil_date
 from lienthong_services.population.rules import date_text, same_text
-
-VIETNAM_TIME = timezone(timedelta(hours=7))
 
 _CASE_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _COMMUNE_CODE = re.compile(r"[0-9]{5}")
@@ -105,8 +104,8 @@ def _check_detail(detail: str) -> str:
 
 
 def check_not_future(from_date: str, now: datetime) -> None:
-    """Refuse a residence that begins after today, by the calendar of Vietnam (UTC+7)."""
-    today = now.astimezone(VIETNAM_TIME).date().isoformat()
+    """Refuse a residence that begins after today, by the calendar of Vietnam."""
+    today = civil_date(now).isoformat()
     if from_date > today:
         message = f"A residence is registered from today at the latest; today is {today} in Vietnam."
         raise invalid("DATE_INVALID", message)
