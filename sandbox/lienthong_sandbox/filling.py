@@ -16,14 +16,11 @@ from lienthong_seeds.population import generate
 from lienthong_seeds.rows import Population
 from lienthong_services.identity.clients import make_client
 from lienthong_services.identity.model import Account
-from lienthong_services.identity.rules import hash_passcode
+from lienthong_services.identity.rules import PASSCODE, hash_passcode
 from lienthong_services.identity.server import IdentityServer
 from lienthong_services.identity.store import IdentityStore
 from lienthong_services.population.model import Citizen
 from lienthong_services.population.server import PopulationServer
-
-PASSCODE = "135790"
-"""Passcode of every synthetic account: documented, and worth nothing outside a sandbox."""
 
 
 class Filling:

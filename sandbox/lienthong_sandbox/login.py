@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2
 
 from lienthong_sandbox.browser import Browser, Page
-from lienthong_sandbox.filling import PASSCODE
+from lienthong_services.identity.rules import PASSCODE
 
 _TIMEOUT_S = 10.0
 

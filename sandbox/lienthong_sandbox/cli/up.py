@@ -15,11 +15,11 @@ from lienthong_core.database import SchemaMismatch
 from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_sandbox.cli.telling import fail
 from lienthong_sandbox.endpoints import collector_address
-from lienthong_sandbox.filling import PASSCODE
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import FIRST_PORT
 from lienthong_seeds import members
 from lienthong_seeds.population import MOST_CITIZENS
+from lienthong_services.identity.rules import PASSCODE
 
 _LAST_FIRST_PORT = 65_529
 _OPEN = ("gateway", "portal")
