@@ -5,23 +5,17 @@ from typing import TypeVar
 
 import grpc
 
-from lienthong_core.channels import DIRECT
+from lienthong_core.channels import SOON_BACK
 from lienthong_core.errors import refusal_from
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _DEADLINE_S = 5.0
-# A citizen who tries again a moment after the gateway came back should find it back.
-_CHANNEL_OPTIONS = (
-    *DIRECT,
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-)
 
 
 def gateway_channel(address: str, credentials: grpc.ChannelCredentials) -> grpc.Channel:
     """Return a channel to the gateway at `address`, `host:port`."""
-    return grpc.secure_channel(address, credentials, _CHANNEL_OPTIONS)
+    return grpc.secure_channel(address, credentials, SOON_BACK)
 
 
 def ask(

@@ -16,7 +16,7 @@ from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStu
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong.client import CallContext, Header, Receipt
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.channels import DIRECT
+from lienthong_core.channels import SOON_BACK
 from lienthong_core.dates import to_message
 from lienthong_core.errors import Refusal, refusal_from, unavailable
 from lienthong_core.systems import SystemId
@@ -24,7 +24,6 @@ from lienthong_core.systems import SystemId
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _DEADLINE_S = 10.0
-_CHANNEL_OPTIONS = (*DIRECT, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000))
 _NOBODY_ANSWERED = "CONNECTION_FAILED"
 _IN_NO_HOUSEHOLD = "HOUSEHOLD_UNKNOWN"
 _STATE_BODY = "state_19_1_c"
@@ -59,7 +58,7 @@ class GatewayClient:
     """
 
     def __init__(self, address: str, tls: TlsIdentity, population: SystemId) -> None:
-        self._channel = grpc.secure_channel(address, tls.channel_credentials(), _CHANNEL_OPTIONS)
+        self._channel = grpc.secure_channel(address, tls.channel_credentials(), SOON_BACK)
         self._consents = ConsentServiceStub(self._channel)
         self._register = PopulationServiceStub(self._channel)
         self._log = ExchangeLogServiceStub(self._channel)
