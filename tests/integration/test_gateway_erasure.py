@@ -16,7 +16,7 @@ from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong_core.database import empty_write_ahead_log, snapshot, sqlite_url, writing
 from lienthong_core.working_days import VIETNAM, civil_date
 from lienthong_gateway import schema
-from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.log.store import find_salt
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
@@ -104,7 +104,7 @@ def stored_with(engine: Engine, number: str) -> list[dict[str, object]]:
 def texts_of(rows: list[dict[str, object]]) -> set[str]:
     """Return what stands in rows as text or as a time, as a leaf of the log would have it."""
     values = [value for row in rows for value in row.values()]
-    times = {timestamp(value) for value in values if isinstance(value, datetime)}
+    times = {time_text(value) for value in values if isinstance(value, datetime)}
     return times | {value for value in values if isinstance(value, str) and value}
 
 

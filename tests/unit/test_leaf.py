@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.digests import Digests
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.log.leaf import Entry, timestamp
+from lienthong_gateway.log.leaf import Entry, time_text
 
 TIME = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 COMMITMENT = "ab" * 32
@@ -82,7 +82,7 @@ def test_a_leaf_of_fixed_content_has_the_hash_that_this_version_of_the_format_gi
 
 @given(st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(timezone(timedelta(hours=7)))))  # noqa: DTZ001 (the strategy adds the zone)
 def test_times_are_utc_and_always_of_one_length_so_that_they_sort(time: datetime) -> None:
-    text = timestamp(time)
+    text = time_text(time)
 
     assert len(text) == len("2026-11-21T08:30:00.000000Z")
     assert datetime.fromisoformat(text) == time

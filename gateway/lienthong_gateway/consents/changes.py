@@ -15,7 +15,7 @@ from lienthong_gateway.consents.revisions import Actor, Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
 from lienthong_gateway.consents.states import Change, capacity_name, next_state
 from lienthong_gateway.consents.store import APPROVALS, CONSENTS, REQUESTS, find_consent, terms_text
-from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.log.store import commitment_to
 
 _PENDING = ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
@@ -47,7 +47,7 @@ def add_request(connection: Connection, request: StoredRequest, actor: Actor) ->
         "state": _request_state(request.state),
         "subject": commitment_to(connection, terms.subject_number),
         "terms": terms.claims(),
-        "expires_at": timestamp(request.expires_at),
+        "expires_at": time_text(request.expires_at),
         "approvals": [],
         "consent_id": "",
     }
@@ -109,8 +109,8 @@ def give_consent(
         "terms": terms.claims(),
         "consent_request_id": request.consent_request_id,
         "request_digest": closed.digest,
-        "valid_from": timestamp(consent.approved_at),
-        "valid_until": timestamp(consent.valid_until),
+        "valid_from": time_text(consent.approved_at),
+        "valid_until": time_text(consent.valid_until),
         "approvals": evidence,
     }
     revision = revisions.begin(connection, consent.consent_id, document, Change.GIVEN, actor, now)
@@ -249,8 +249,8 @@ def _evidence(connection: Connection, approvals: Sequence[Approval]) -> list[dic
             "capacity": capacity_name(Capacity.ValueType(approval.capacity)),
             "by": commitment_to(connection, approval.approved_by),
             "account_level": approval.account_level,
-            "authenticated_at": timestamp(approval.authenticated_at),
-            "approved_at": timestamp(approval.decided_at),
+            "authenticated_at": time_text(approval.authenticated_at),
+            "approved_at": time_text(approval.decided_at),
             "statement_digest": approval.statement_digest,
         }
         for approval in approvals

@@ -16,7 +16,7 @@ from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.states import capacity_name
-from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.registration import Registration
 
 SCHEMA = "lienthong-consent-receipt/1"
@@ -37,7 +37,7 @@ def receipt(
         {
             "schema": SCHEMA,
             "simulation": True,
-            "issued_at": timestamp(now),
+            "issued_at": time_text(now),
             "record": {
                 "consent_id": consent.consent_id,
                 "consent_request_id": consent.consent_request_id,
@@ -73,8 +73,8 @@ def _processing(consent: StoredConsent, registration: Registration, datasets: Ma
             "reference": terms.purpose_reference,
         },
         "datasets": [_dataset(datasets.get(name, Dataset(name=name))) for name in sorted(terms.datasets)],
-        "valid_from": timestamp(consent.approved_at),
-        "valid_until": timestamp(consent.valid_until),
+        "valid_from": time_text(consent.approved_at),
+        "valid_until": time_text(consent.valid_until),
         "uses": terms.uses,
         "uses_per_seconds": int(terms.uses_per.total_seconds()) if terms.uses_per else 0,
         "retention_seconds": int(terms.retention.total_seconds()) if terms.retention else 0,
@@ -102,8 +102,8 @@ def _source(approval: Approval) -> dict[str, Any]:
         "capacity": capacity_name(Capacity.ValueType(approval.capacity)),
         "approved_by": approval.approved_by,
         "account_level": approval.account_level,
-        "authenticated_at": timestamp(approval.authenticated_at),
-        "approved_at": timestamp(approval.decided_at),
+        "authenticated_at": time_text(approval.authenticated_at),
+        "approved_at": time_text(approval.decided_at),
         "statement": approval.statement,
         "statement_digest": approval.statement_digest,
     }
@@ -113,7 +113,7 @@ def _event(revision: Revision) -> dict[str, Any]:
     return {
         "revision": revision.revision,
         "change": revision.change,
-        "changed_at": timestamp(revision.changed_at),
+        "changed_at": time_text(revision.changed_at),
         "digest_before": revision.digest_before,
         "digest": revision.digest,
     }

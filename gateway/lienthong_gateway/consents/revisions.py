@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Table, insert, select
 from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong_gateway.consents.model import ConsentRevisionRow
 from lienthong_gateway.consents.states import Change, capacity_name
-from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.leaf import time_text
 
 DOCUMENT_VERSION = 1
 _REVISIONS = cast("Table", ConsentRevisionRow.__table__)  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def _add(
             "revision": number,
             "digest_before": digest_before,
             "change": str(change),
-            "changed_at": timestamp(now),
+            "changed_at": time_text(now),
             "changed_by": {"system": actor.system, "capacity": capacity_name(actor.capacity)},
         }
     )

@@ -46,7 +46,7 @@ class Entry:
             {
                 "version": LEAF_VERSION,
                 "after_checkpoint": after,
-                "time": timestamp(self.time),
+                "time": time_text(self.time),
                 "event": _EVENTS[self.event],
                 "exchange_id": trace.exchange_id,
                 "sequence": trace.sequence,
@@ -88,6 +88,6 @@ def _canonical(leaf: dict[str, object]) -> bytes:
     return orjson.dumps(leaf, option=orjson.OPT_SORT_KEYS)
 
 
-def timestamp(time: datetime) -> str:
+def time_text(time: datetime) -> str:
     """Return RFC 3339 in UTC with microseconds, always of the same length."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

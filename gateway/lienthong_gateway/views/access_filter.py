@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.errors import Refusal, invalid
 from lienthong_core.personal_numbers import check_personal_number
-from lienthong_gateway.log.leaf import timestamp
+from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.log.search import Key
 
 _ALIKE = ("consumer", "provider", "method", "officer", "reason", "purpose")
@@ -89,6 +89,6 @@ def _time(asked: pb.AccessFilter, name: str) -> str:
         return ""
     value: Timestamp = getattr(asked, name)
     try:
-        return timestamp(value.ToDatetime(UTC))
+        return time_text(value.ToDatetime(UTC))
     except ValueError:
         raise filter_invalid(f"{name} is not a time of the years 1 to 9999.") from None
