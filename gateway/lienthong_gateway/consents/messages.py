@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
+from lienthong_core.dates import timestamp
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
@@ -85,13 +85,6 @@ def revision_message(revision: Revision) -> pb.ConsentRevision:
         document=revision.document,
         digest=revision.digest,
     )
-
-
-def timestamp(time: datetime) -> Timestamp:
-    """Return a time as the contract's message."""
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
 
 
 def _approval(approval: Approval) -> pb.ConsentApproval:

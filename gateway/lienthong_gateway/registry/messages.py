@@ -1,16 +1,13 @@
 """What is registered, as the contract's messages."""
 
-from datetime import date
-
 import orjson
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from lienthong.api.exchange.v1 import administration_pb2
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
-from lienthong.api.types.v1.types_pb2 import PartialDate
+from lienthong_core.dates import timestamp, whole_date
 from lienthong_core.systems import SystemId
-from lienthong_gateway.consents.messages import timestamp
 from lienthong_gateway.registration import AccessRight, LegalGround, Purpose
 
 
@@ -31,8 +28,8 @@ def legal_ground_message(ground: LegalGround) -> pb.LegalGround:
         reference_forms=sorted(ground.reference_forms),
         methods=sorted(ground.methods),
         purposes=sorted(ground.purposes),
-        effective_from=date_message(ground.period.first),
-        effective_until=None if ground.period.last is None else date_message(ground.period.last),
+        effective_from=whole_date(ground.period.first),
+        effective_until=None if ground.period.last is None else whole_date(ground.period.last),
     )
 
 
@@ -46,8 +43,8 @@ def access_right_message(right: AccessRight, purpose: Purpose) -> pb.AccessRight
         purpose_title_en=purpose.title_en,
         legal_bases=sorted(right.legal_bases),
         datasets=sorted(right.datasets),
-        valid_from=date_message(right.period.first),
-        valid_until=None if right.period.last is None else date_message(right.period.last),
+        valid_from=whole_date(right.period.first),
+        valid_until=None if right.period.last is None else whole_date(right.period.last),
         withdrawn_at=None if right.withdrawn_at is None else timestamp(right.withdrawn_at),
     )
 
@@ -61,8 +58,3 @@ def canonical_text(message: Message) -> str:
     """Return a message that holds no fractions as canonical JSON (RFC 8785), with the contract's names."""
     said = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def date_message(day: date) -> PartialDate:
-    """Return a whole date as the contract's message."""
-    return PartialDate(year=day.year, month=day.month, day=day.day)

@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from lienthong.api.rights.v1.rights_pb2 import RightsRequest
-from lienthong_gateway.consents.messages import timestamp
-from lienthong_gateway.registry.messages import date_message
+from lienthong_core.dates import timestamp, whole_date
 from lienthong_gateway.subjects.rules import StoredRequest
 
 
@@ -18,8 +17,8 @@ def request_message(request: StoredRequest, now: datetime) -> RightsRequest:
         subject_number=request.subject_number,
         detail=request.detail,
         submitted_at=timestamp(request.submitted_at),
-        acknowledge_by=date_message(request.acknowledge_by),
-        due=date_message(request.due),
+        acknowledge_by=whole_date(request.acknowledge_by),
+        due=whole_date(request.due),
         overdue=request.is_overdue(now),
         answer=request.answer,
         legal_ground=request.legal_ground,

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
+from lienthong_core.dates import timestamp
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
-from lienthong_gateway.consents.messages import timestamp
 from lienthong_gateway.local import LocalCall, citizen_of
 from lienthong_gateway.log.search import Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt

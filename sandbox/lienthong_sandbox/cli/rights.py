@@ -13,9 +13,8 @@ from rich.table import Column, Table
 from lienthong.api.exchange.v1 import administration_pb2 as pb
 from lienthong.api.exchange.v1.administration_pb2_grpc import AdministrationServiceStub
 from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis
-from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong.client import CallContext
-from lienthong_core.dates import to_text
+from lienthong_core.dates import partial_date_text, whole_date
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
 from lienthong_seeds import members
@@ -94,8 +93,8 @@ def grant(  # noqa: PLR0913, PLR0917 (each is an option or argument of the comma
         purpose=purpose,
         legal_bases=[_basis(header) for header in basis],
         datasets=dataset or (),
-        valid_from=_date(first),
-        valid_until=_date(last),
+        valid_from=None if first is None else whole_date(first),
+        valid_until=None if last is None else whole_date(last),
     )
     with gateway_channel(data, gateway, certificate, members.ADMINISTRATION) as channel:
         answer = AdministrationServiceStub(channel).GrantAccessRight(
@@ -127,10 +126,6 @@ def _basis(header: str) -> LegalBasis.ValueType:
     if header not in LEGAL_BASIS_HEADERS:
         raise typer.BadParameter(f"{header!r} is none of {', '.join(LEGAL_BASIS_HEADERS)}", param_hint="--basis")
     return LEGAL_BASIS_HEADERS[header]
-
-
-def _date(day: datetime | None) -> PartialDate | None:
-    return None if day is None else PartialDate(year=day.year, month=day.month, day=day.day)
 
 
 def _by(officer: str) -> tuple[tuple[str, str], ...]:
@@ -168,7 +163,7 @@ def _cells(right: AccessRight) -> tuple[str, str, str, str, str, str, str, str]:
         right.purpose,
         ",".join(_HEADER_OF[basis] for basis in right.legal_bases),
         ",".join(right.datasets),
-        to_text(right.valid_from),
-        to_text(right.valid_until) if right.HasField("valid_until") else "",
+        partial_date_text(right.valid_from),
+        partial_date_text(right.valid_until) if right.HasField("valid_until") else "",
         _WITHDRAWN if right.HasField("withdrawn_at") else "granted",
     )

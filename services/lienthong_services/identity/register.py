@@ -15,7 +15,7 @@ from lienthong.api.population.v1.population_pb2 import (
 )
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext
-from lienthong_core.dates import to_text
+from lienthong_core.dates import partial_date_text
 from lienthong_core.errors import Refusal
 from lienthong_services.identity.gateway import ask
 
@@ -47,7 +47,7 @@ class Register:
         """Return who has or had a number; `consent_request_id` is what it is asked for."""
         request = GetCitizenRequest(personal_number=personal_number)
         citizen = ask(self._stub.GetCitizen, request, _context(consent_request_id)).citizen
-        return Registered(citizen.personal_number, citizen.name.full_name, to_text(citizen.birth_date))
+        return Registered(citizen.personal_number, citizen.name.full_name, partial_date_text(citizen.birth_date))
 
     def is_representative(self, personal_number: str, of: str, consent_request_id: str) -> bool:
         """Return whether somebody is on record as the legal representative of citizen `of`."""

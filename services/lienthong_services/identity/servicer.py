@@ -1,12 +1,11 @@
 """E-identity accounts for agencies: the contract's methods on the store."""
 
-from datetime import UTC, datetime
-
 import grpc
 
 from lienthong.api.identity.v1 import identity_pb2 as messages
 from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceServicer
 from lienthong_core.clock import Clock
+from lienthong_core.dates import timestamp
 from lienthong_core.errors import invalid, not_found
 from lienthong_core.personal_numbers import check_personal_number
 from lienthong_services.identity.model import Account
@@ -57,16 +56,10 @@ def _reason(text: str) -> str:
 def _message(account: Account | None) -> messages.Account:
     if account is None:
         raise not_found("ACCOUNT_UNKNOWN", "The number has no e-identity account; register one first, or correct it.")
-    message = messages.Account(
+    return messages.Account(
         personal_number=account.personal_number,
         kind=messages.AccountKind.ValueType(account.kind),
         level=account.level,
         state=messages.AccountState.ValueType(account.state),
+        state_changed_at=timestamp(account.state_changed_at),
     )
-    message.state_changed_at.FromDatetime(_in_utc(account.state_changed_at))
-    return message
-
-
-def _in_utc(stored: datetime) -> datetime:
-    # SQLite gives the time back without its zone; it was written in UTC.
-    return stored if stored.tzinfo else stored.replace(tzinfo=UTC)

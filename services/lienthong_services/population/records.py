@@ -1,10 +1,8 @@
 """Rows of the population database as the messages of its contract."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Row
 
 from lienthong.api.population.v1.citizen_pb2 import (
@@ -20,7 +18,7 @@ from lienthong.api.population.v1.citizen_pb2 import (
 )
 from lienthong.api.population.v1.population_pb2 import Change
 from lienthong.api.types.v1.types_pb2 import Address, PersonName
-from lienthong_core.dates import to_message
+from lienthong_core.dates import partial_date, timestamp
 from lienthong_services.population.store import CitizenRecord
 
 
@@ -31,7 +29,7 @@ def citizen_message(record: CitizenRecord) -> Citizen:
         personal_number=row.personal_number,
         name=person_name(row.surname, row.middle_name, row.given_name),
         other_name=row.other_name,
-        birth_date=to_message(row.birth_date),
+        birth_date=partial_date(row.birth_date),
         sex=row.sex,
         nationality=row.nationality,
         former_numbers=former_numbers(record.former_numbers),
@@ -50,8 +48,8 @@ def citizen_message(record: CitizenRecord) -> Citizen:
         household_number=row.household_number,
         blood_group=row.blood_group,
         life_status=row.life_status,
-        life_status_date=to_message(row.life_status_date) if row.life_status_date else None,
-        updated_at=_timestamp(row.updated_at),
+        life_status_date=partial_date(row.life_status_date) if row.life_status_date else None,
+        updated_at=timestamp(row.updated_at),
     )
     _add_residences(message, record.residences)
     return message
@@ -81,7 +79,7 @@ def household_message(rows: Sequence[Row[Any]]) -> Household:
             HouseholdMember(
                 personal_number=member.personal_number,
                 name=person_name(member.surname, member.middle_name, member.given_name),
-                birth_date=to_message(member.birth_date),
+                birth_date=partial_date(member.birth_date),
                 relation_to_head=member.relation_to_head,
             )
             for member in rows
@@ -95,7 +93,7 @@ def change_message(row: Row[Any]) -> Change:
         change_number=row.change_number,
         personal_number=row.personal_number,
         datasets=row.datasets.split(","),
-        changed_at=_timestamp(row.changed_at),
+        changed_at=timestamp(row.changed_at),
     )
 
 
@@ -104,7 +102,7 @@ def former_numbers(rows: Iterable[Row[Any]]) -> list[FormerNumber]:
     return [
         FormerNumber(
             personal_number=row.former_personal_number,
-            cancelled_on=to_message(row.former_cancelled_on),
+            cancelled_on=partial_date(row.former_cancelled_on),
             reason=row.former_reason,
         )
         for row in sorted(rows, key=lambda row: str(row.former_cancelled_on), reverse=True)
@@ -120,13 +118,6 @@ def person_name(surname: str, middle_name: str, given_name: str) -> PersonName:
     """Return a name in its parts and as a whole."""
     whole = full_name(surname, middle_name, given_name)
     return PersonName(surname=surname, middle_name=middle_name, given_name=given_name, full_name=whole)
-
-
-def _timestamp(value: datetime) -> Timestamp:
-    # SQLite gives the time back without its zone. Timestamp takes such a time for UTC, which is what was stored.
-    timestamp = Timestamp()
-    timestamp.FromDatetime(value)
-    return timestamp
 
 
 def _birth_registration_place(row: Row[Any]) -> Address:
@@ -192,6 +183,6 @@ def _residence(row: Row[Any]) -> Residence:
             detail=row.residence_detail,
             country_code=row.residence_country,
         ),
-        from_date=to_message(row.residence_from_date),
-        until_date=to_message(row.residence_until_date) if row.residence_until_date else None,
+        from_date=partial_date(row.residence_from_date),
+        until_date=partial_date(row.residence_until_date) if row.residence_until_date else None,
     )

@@ -11,7 +11,7 @@ from typing import Self
 
 from lienthong.api.population.v1.population_pb2 import Relationship
 from lienthong.api.types.v1.types_pb2 import PartialDate
-from lienthong_core.dates import to_text
+from lienthong_core.dates import partial_date_text
 from lienthong_core.errors import Refusal, invalid, not_found
 
 DEFAULT_PAGE_SIZE = 100
@@ -43,7 +43,7 @@ class Kin:
 def date_text(value: PartialDate, field: str) -> str:
     """Return a date of a request as text; `field` names it in the refusal of an impossible one."""
     try:
-        return to_text(value)
+        return partial_date_text(value)
     except ValueError:
         message = (
             f"{field} is no possible date. Give a year from 1 to 9999; 0 for a month and day, or a day, not known."

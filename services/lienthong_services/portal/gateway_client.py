@@ -17,7 +17,7 @@ from lienthong.api.types.v1.types_pb2 import Address
 from lienthong.client import CallContext, Header, Receipt
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import SOON_BACK
-from lienthong_core.dates import to_message
+from lienthong_core.dates import partial_date
 from lienthong_core.errors import Refusal, refusal_from, unavailable
 from lienthong_core.systems import SystemId
 
@@ -107,7 +107,7 @@ class GatewayClient:
             personal_number=new.personal_number,
             kind=new.kind,
             address=Address(province_code=new.province_code, commune_code=new.commune_code, detail=new.detail),
-            from_date=to_message(new.from_date),
+            from_date=partial_date(new.from_date),
             case_reference=dossier_code,
         )
         context = CallContext(purpose, legal_basis=_STATE_BODY, legal_reference=dossier_code, officer=officer)

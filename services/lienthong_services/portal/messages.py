@@ -1,12 +1,9 @@
 """Dossiers, procedures and receipts as the contract's messages."""
 
-from datetime import date, datetime
 from typing import cast
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from lienthong.api.portal.v1 import portal_pb2 as pb
-from lienthong.api.types.v1.types_pb2 import PartialDate
+from lienthong_core.dates import timestamp, whole_date
 from lienthong_services.portal.gateway_client import Exchange
 from lienthong_services.portal.model import DossierEvent
 from lienthong_services.portal.procedures import PROCEDURES, Procedure
@@ -41,8 +38,8 @@ def dossier_message(dossier: StoredDossier) -> pb.Dossier:
         state_name_vi=STATE_NAMES_VI[dossier.state],
         form=_form(PROCEDURES[row.procedure_code], form_from_json(row.form)),
         events=[_event(event) for event in dossier.events],
-        submitted_at=_timestamp(row.submitted_at) if row.submitted_at else None,
-        due_date=_date(row.due_date) if row.due_date else None,
+        submitted_at=timestamp(row.submitted_at) if row.submitted_at else None,
+        due_date=whole_date(row.due_date) if row.due_date else None,
         consent_request_id=row.consent_request_id,
         consent_id=row.consent_id,
     )
@@ -78,7 +75,7 @@ def _event(event: DossierEvent) -> pb.DossierEvent:
     return pb.DossierEvent(
         state=_number(state),
         state_name_vi=STATE_NAMES_VI[state],
-        time=_timestamp(event.time),
+        time=timestamp(event.time),
         moved_by=event.moved_by,
         note=event.note,
     )
@@ -87,13 +84,3 @@ def _event(event: DossierEvent) -> pb.DossierEvent:
 def _number(state: State) -> pb.DossierState.ValueType:
     # The states have the contract's numbers.
     return cast("pb.DossierState.ValueType", state.value)
-
-
-def _date(day: date) -> PartialDate:
-    return PartialDate(year=day.year, month=day.month, day=day.day)
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message

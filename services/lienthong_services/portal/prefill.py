@@ -7,7 +7,7 @@ from lienthong.api.population.v1 import population_pb2
 from lienthong.api.population.v1.citizen_pb2 import Citizen, Household
 from lienthong.api.portal.v1.portal_pb2 import FormFieldSource
 from lienthong.api.types.v1.types_pb2 import Address, Sex
-from lienthong_core.dates import to_text
+from lienthong_core.dates import partial_date_text
 from lienthong_services.portal.procedures import Procedure, RegisterField
 from lienthong_services.portal.rules import Form, Value
 
@@ -37,7 +37,7 @@ def _known(citizen: Citizen, household: Household) -> Mapping[RegisterField, str
     head = household.members[0] if household.members else None
     return {
         RegisterField.FULL_NAME: citizen.name.full_name,
-        RegisterField.BIRTH_DATE: to_text(citizen.birth_date) if citizen.HasField("birth_date") else "",
+        RegisterField.BIRTH_DATE: partial_date_text(citizen.birth_date) if citizen.HasField("birth_date") else "",
         RegisterField.SEX: _SEXES.get(citizen.sex, ""),
         RegisterField.PERSONAL_NUMBER: citizen.personal_number,
         RegisterField.PERMANENT_RESIDENCE: _one_line(citizen.permanent_residence.address),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lienthong.api.portal.v1.portal_pb2 import FormFieldSource
-from lienthong_core.dates import to_message
+from lienthong_core.dates import partial_date
 from lienthong_core.errors import Refusal, invalid, unauthenticated
 from lienthong_services.portal.model import CitizenSession
 from lienthong_services.portal.procedures import FieldDefinition, Kind
@@ -192,7 +192,7 @@ def _is_valid(kind: Kind, text: str, applicant_number: str) -> bool:
 
 
 def _is_possible_date(text: str) -> bool:
-    message = to_message(text)
+    message = partial_date(text)
     try:
         date(message.year, message.month or 1, message.day or 1)
     except ValueError:
