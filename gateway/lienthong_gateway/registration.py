@@ -16,8 +16,10 @@ LEGAL_BASIS_HEADERS: Mapping[str, LegalBasis.ValueType] = {
     "contract_19_1_d": LegalBasis.LEGAL_BASIS_CONTRACT,
     "law_19_1_dd": LegalBasis.LEGAL_BASIS_OTHER_LAW,
 }
-"""Header value of each legal basis: Law 91/2025 Art. 9 (consent) and Art. 19(1)."""
+"""Each legal basis by its header value: Law 91/2025 Art. 9 (consent) and Art. 19(1)."""
 
+HEADER_OF_BASIS: Mapping[LegalBasis.ValueType, str] = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
+"""Header value of each legal basis."""
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 """When what has no end is over."""

@@ -18,12 +18,10 @@ from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.writer import LogWriter
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration
+from lienthong_gateway.registration import HEADER_OF_BASIS, AccessRight, Registration
 from lienthong_gateway.registry import messages, reading, rules, store
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.rules import Facts
-
-_HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class AdministrationAnswers:
         self, call: LocalCall, request: pb.RegisterLegalGroundRequest
     ) -> pb.RegisterLegalGroundResponse:
         ground = reading.read_legal_ground(request.legal_ground, self._clock.now())
-        header = _HEADER_OF.get(ground.basis, "")
+        header = HEADER_OF_BASIS.get(ground.basis, "")
 
         def make(connection: Connection, facts: Facts) -> Message:
             rules.check_legal_ground(ground, facts)

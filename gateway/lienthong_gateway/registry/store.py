@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
 from lienthong_core.systems import SystemId
 from lienthong_gateway.registration import (
+    HEADER_OF_BASIS,
     LEGAL_BASIS_HEADERS,
     AccessRight,
     LegalGround,
@@ -25,7 +26,6 @@ _PURPOSES = cast("Table", PurposeRow.__table__)  # type: ignore[attr-defined]
 _GROUNDS = cast("Table", LegalGroundRow.__table__)  # type: ignore[attr-defined]
 _RIGHTS = cast("Table", AccessRightRow.__table__)  # type: ignore[attr-defined]
 _OFFICERS = cast("Table", OfficerRow.__table__)  # type: ignore[attr-defined]
-_HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
 _FORM = "REFERENCE_FORM_"
 
 
@@ -78,7 +78,7 @@ def add_legal_ground(connection: Connection, ground: LegalGround) -> None:
     """Store a new legal ground."""
     values = {
         "code": ground.code,
-        "basis": _HEADER_OF[ground.basis],
+        "basis": HEADER_OF_BASIS[ground.basis],
         "law_vi": ground.law_vi,
         "law_en": ground.law_en,
         "reference_forms": _joined(ReferenceForm.Name(form).removeprefix(_FORM) for form in ground.reference_forms),
@@ -103,7 +103,7 @@ def put_access_right(connection: Connection, right: AccessRight) -> None:
         "consumer": str(right.consumer),
         "method": right.method,
         "purpose": right.purpose,
-        "legal_bases": _joined(_HEADER_OF[basis] for basis in right.legal_bases),
+        "legal_bases": _joined(HEADER_OF_BASIS[basis] for basis in right.legal_bases),
         "datasets": _joined(right.datasets),
         "valid_from": right.period.first,
         "valid_until": right.period.last,

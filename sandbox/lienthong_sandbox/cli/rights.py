@@ -15,14 +15,13 @@ from lienthong.api.exchange.v1.administration_pb2_grpc import AdministrationServ
 from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis
 from lienthong.client import CallContext
 from lienthong_core.dates import partial_date_text, whole_date
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
+from lienthong_gateway.registration import HEADER_OF_BASIS, LEGAL_BASIS_HEADERS
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
 from lienthong_seeds import members
 
 app = typer.Typer(help="The access rights of a running gateway.", no_args_is_help=True)
 
 _DEADLINE_S = 10.0
-_HEADER_OF = {basis: header for header, basis in LEGAL_BASIS_HEADERS.items()}
 _WITHDRAWN = "withdrawn"
 
 
@@ -161,7 +160,7 @@ def _cells(right: AccessRight) -> tuple[str, str, str, str, str, str, str, str]:
         right.consumer,
         right.method,
         right.purpose,
-        ",".join(_HEADER_OF[basis] for basis in right.legal_bases),
+        ",".join(HEADER_OF_BASIS[basis] for basis in right.legal_bases),
         ",".join(right.datasets),
         partial_date_text(right.valid_from),
         partial_date_text(right.valid_until) if right.HasField("valid_until") else "",
