@@ -12,7 +12,6 @@ from lienthong_core.rpc import RpcServer
 from lienthong_core.systems import SystemId
 from lienthong_services.population.model import SCHEMA_VERSION, PopulationTable
 from lienthong_services.population.servicer import PopulationServicer
-from lienthong_services.population.store import PopulationStore
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,6 @@ class PopulationServer:
         except OSError:
             self.engine.dispose()
             raise
-
-    def is_empty(self) -> bool:
-        """Say whether the database has no citizen, and so is to be filled."""
-        return PopulationStore(self.engine).is_empty()
 
     def start(self) -> None:
         """Answer calls from now on."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, String, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, String, bindparam, func, select
 
 from lienthong_services.population.model import PopulationTable
 from lienthong_services.population.rules import Kin
@@ -87,7 +87,6 @@ _CHANGES = (
     .limit(bindparam("limit"))
 )
 _LAST_CHANGE = select(func.coalesce(func.max(CHANGE.c.change_number), 0))
-_ANY_CITIZEN = select(exists(select(CITIZEN.c.citizen_id)))
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,6 @@ class PopulationStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def is_empty(self) -> bool:
-        """Say whether there is no citizen at all."""
-        with self._engine.connect() as connection:
-            return not connection.execute(_ANY_CITIZEN).scalar_one()
 
     def citizen(self, number: str) -> CitizenRecord | None:
         """Return a citizen's whole record, or None if nobody has or had the number."""

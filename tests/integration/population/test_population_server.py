@@ -36,14 +36,6 @@ def config(address: str, database_url: str, population_identity: TlsIdentity) ->
     return PopulationConfig(address, database_url, population_identity, GATEWAY)
 
 
-def test_a_register_is_empty_until_somebody_is_in_it(config: PopulationConfig, clock: SandboxClock) -> None:
-    server = PopulationServer(config, clock)
-    assert server.is_empty()
-    add_people(server.engine)
-    assert not server.is_empty()
-    server.stop()
-
-
 def test_a_register_outlives_its_server(config: PopulationConfig, clock: SandboxClock, channel: grpc.Channel) -> None:
     first = PopulationServer(config, clock)
     add_people(first.engine)

@@ -25,7 +25,6 @@ from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong.client import Explanation
 from lienthong_core.certificates import Authority, TlsIdentity
 from lienthong_core.systems import SystemId
-from lienthong_services.population.server import PopulationServer
 from tests.integration.population.calls import call, refusal_of
 from tests.integration.population.people import (
     DAUGHTER,
@@ -305,7 +304,3 @@ def test_a_message_that_is_too_large_is_refused_and_the_next_call_is_answered(
     refusal = refusal_of(population.VerifyCitizen, huge)
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
     assert read(population, DAUGHTER).personal_number == DAUGHTER
-
-
-def test_a_filled_register_is_not_empty(server: PopulationServer) -> None:
-    assert not server.is_empty()
