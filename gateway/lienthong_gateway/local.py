@@ -47,7 +47,8 @@ def citizen_of(call: LocalCall) -> TokenHolder:
     return call.holder
 
 
-Answer = Callable[[LocalCall, Any], Awaitable[Message]]
+Answerer = Callable[[LocalCall, Any], Awaitable[Message]]
+"""What answers one method: given the call and its request, it returns the response."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class LocalMethod:
     """One method: the type of its request, and what answers it."""
 
     request_type: type[Message]
-    answer: Answer
+    answer: Answerer
     subject: FieldPath | None
     """The field of its request that names the citizen it is about; None: it names none."""
 
@@ -70,7 +71,7 @@ class LocalMethod:
         return message
 
 
-def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answer]]]) -> dict[str, LocalMethod]:
+def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answerer]]]) -> dict[str, LocalMethod]:
     """Return the methods of the gateway's own services by path; raises ValueError unless each one is answered."""
     methods: dict[str, LocalMethod] = {}
     for service, answers in services:

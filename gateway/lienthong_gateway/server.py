@@ -32,7 +32,7 @@ from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_server import serve_grpc
 from lienthong_gateway.issuer_keys import JwksKeys
 from lienthong_gateway.kept_server import KeptServer
-from lienthong_gateway.local import Answer, local_methods
+from lienthong_gateway.local import Answerer, local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.tiles import TileSource
@@ -209,7 +209,7 @@ def _own_services(
     contracts: Mapping[str, MethodContract],
     provider: IdentityProvider,
     clock: Clock,
-) -> list[tuple[ServiceDescriptor, Mapping[str, Answer]]]:
+) -> list[tuple[ServiceDescriptor, Mapping[str, Answerer]]]:
     """Return what the gateway answers itself."""
     engine, writer, registration = state.engine, state.writer, state.registration
     key, system = config.checkpoint_key.verifier, config.system

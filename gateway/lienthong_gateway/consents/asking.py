@@ -22,7 +22,7 @@ from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
 from lienthong_gateway.consents.states import missing_approvers
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.contracts import MethodContract
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.steps.authenticate import IssuerKeys
 
@@ -56,7 +56,7 @@ class AskingAnswers:
         self._records = records
         self._provider = provider
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method."""
         return {
             "RequestConsent": self._request_consent,

@@ -9,7 +9,7 @@ from lienthong_gateway.consents.messages import revision_message
 from lienthong_gateway.consents.receipt import receipt
 from lienthong_gateway.consents.records import ConsentRecords, unknown_consent
 from lienthong_gateway.consents.revisions import Revision
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.registry.current import CurrentRegistration
 
 
@@ -25,7 +25,7 @@ class EvidenceAnswers:
         self._datasets = datasets
         self._keeper = keeper
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method."""
         return {"ListConsentRevisions": self._list_revisions, "GetConsentReceipt": self._get_receipt}
 

@@ -15,7 +15,7 @@ from lienthong_gateway.consents.records import ConsentRecords, actor_of
 from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.states import Change
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.paging import Place, page_size
 
 _USUAL, _MOST = 50, 100
@@ -27,7 +27,7 @@ class HoldingAnswers:
     def __init__(self, records: ConsentRecords) -> None:
         self._records = records
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method."""
         return {
             "GetConsent": self._get_consent,

@@ -10,7 +10,7 @@ from lienthong_gateway.consents.holding import HoldingAnswers
 from lienthong_gateway.consents.records import ConsentRecords
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract
-from lienthong_gateway.local import Answer
+from lienthong_gateway.local import Answerer
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration
 
@@ -23,7 +23,7 @@ def consent_answers(
     provider: IdentityProvider,
     clock: Clock,
     keeper: str,
-) -> Mapping[str, Answer]:
+) -> Mapping[str, Answerer]:
     """Return what answers each method of ConsentService; `keeper` is the gateway's own system."""
     records = ConsentRecords(consents, provider.system, writer, clock)
     return {

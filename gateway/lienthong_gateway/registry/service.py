@@ -13,7 +13,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_gateway.contracts import MethodContract
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
@@ -70,7 +70,7 @@ class AdministrationAnswers:
         self._writer = writer
         self._clock = clock
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
         return {
             "RegisterPurpose": self._register_purpose,

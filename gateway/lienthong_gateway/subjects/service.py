@@ -11,7 +11,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
-from lienthong_gateway.local import Answer, LocalCall, citizen_of
+from lienthong_gateway.local import Answerer, LocalCall, citizen_of
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
@@ -76,7 +76,7 @@ class SubjectRightsAnswers:
         self._erasure = erasure
         self._clock = clock
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
         return {
             "Submit": self._submit,

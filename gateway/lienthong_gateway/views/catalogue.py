@@ -8,7 +8,7 @@ from lienthong.api.exchange.v1 import catalogue_pb2 as pb
 from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contracts import MethodContract
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration, System
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.messages import access_right_message, legal_ground_message, purpose_message
@@ -25,7 +25,7 @@ class CatalogueAnswers:
         self._contracts = contracts
         self._clock = clock
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
         return {"ListSystems": self._list_systems, "ListMethods": self._list_methods}
 

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.clock import Clock
-from lienthong_gateway.local import Answer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.cosignature import WitnessKey
@@ -40,7 +40,7 @@ class LogAnswers:
         self._proofs = ProofAnswers(self._reading, key, witnesses)
         self._summary = SummaryAnswers(self._reading)
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
         return {
             "ListAccesses": self._accesses.list_accesses,
