@@ -13,7 +13,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.database import open_database, snapshot, sqlite_url
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
-from lienthong_gateway.log.notes import read_note
+from lienthong_gateway.log.notes import find_note
 from lienthong_gateway.log.verdict import Fault, FaultKind
 from lienthong_sandbox.cli.log_places import gateway_channel
 from lienthong_sandbox.remote_log import verify_gateway
@@ -46,7 +46,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Histories]:
 
 def checkpoint(log: Engine, size: int) -> Checkpoint:
     with snapshot(log) as connection:
-        stored = read_note(connection, size)
+        stored = find_note(connection, size)
     assert stored is not None
     return KEY.verifier.open(stored.note)
 

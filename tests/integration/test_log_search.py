@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from lienthong_core.database import snapshot, writing
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.notes import newest_size, read_newest_note, read_note, save_cosignature
+from lienthong_gateway.log.notes import find_note, newest_size, read_newest_note, save_cosignature
 from lienthong_gateway.log.search import MOST_LOOKED_AT, Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt
 from tests.support.log import CONSUMERS, PROVIDER, entry, filled
@@ -120,7 +120,7 @@ def test_a_cosignature_is_kept_beside_its_checkpoint_on_every_database(database_
     engine = filled(database_url, SIZE, CheckpointKey.create())
 
     def state(connection: Connection) -> tuple[int | None, int | None, list[str]]:
-        note = read_note(connection, 37)
+        note = find_note(connection, 37)
         assert note is not None
         signatures = note.note.partition("\n\n")[2].splitlines()[1:]
         return newest_size(connection), newest_size(connection, cosigned=True), signatures
@@ -131,6 +131,6 @@ def test_a_cosignature_is_kept_beside_its_checkpoint_on_every_database(database_
         save_cosignature(connection, 37, "w1", "— w1 AAAA")
         save_cosignature(connection, 37, "w2", "— w2 BBBB")
         assert state(connection) == (SIZE, 37, ["— w1 AAAA", "— w2 BBBB"])
-        assert read_note(connection, 36) is None
+        assert find_note(connection, 36) is None
         assert read_newest_note(connection).tree_size == SIZE
     engine.dispose()

@@ -41,7 +41,7 @@ EMPTY = Checkpoint(0, EMPTY_ROOT)
 
 def read_note(note: str) -> Checkpoint:
     """Return what a note says, whoever signed it; raises CheckpointFault if it is no checkpoint of this log."""
-    text = note.partition("\n\n")[0] + "\n"
+    text = note_text(note)
     try:
         _, size, root = text.split("\n")[:3]
         checkpoint = Checkpoint(int(size), base64.b64decode(root, validate=True))
@@ -52,6 +52,11 @@ def read_note(note: str) -> Checkpoint:
         message = f"the checkpoint is not one of {ORIGIN}"
         raise CheckpointFault(message)
     return checkpoint
+
+
+def note_text(note: str) -> str:
+    """Return what is signed of a note: all before the blank line that the signatures follow."""
+    return note.partition("\n\n")[0] + "\n"
 
 
 def note_digest(note: str) -> str:

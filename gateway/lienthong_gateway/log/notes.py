@@ -5,7 +5,7 @@ from typing import cast
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
-from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_gateway.log.checkpoint import CheckpointFault, note_text
 from lienthong_gateway.log.model import CosignatureRow
 from lienthong_gateway.log.store import CHECKPOINTS
 
@@ -22,7 +22,7 @@ class PublishedNote:
     @property
     def text(self) -> str:
         """What is signed: origin, size and root."""
-        return self.note.partition("\n\n")[0] + "\n"
+        return note_text(self.note)
 
 
 def newest_size(connection: Connection, *, cosigned: bool = False) -> int | None:
@@ -32,7 +32,7 @@ def newest_size(connection: Connection, *, cosigned: bool = False) -> int | None
     return size
 
 
-def read_note(connection: Connection, tree_size: int) -> PublishedNote | None:
+def find_note(connection: Connection, tree_size: int) -> PublishedNote | None:
     """Return the checkpoint of a size; None if no batch ended there."""
     query = select(CHECKPOINTS.c.note).where(CHECKPOINTS.c.tree_size == tree_size)
     note = connection.execute(query).scalar_one_or_none()
@@ -45,7 +45,7 @@ def read_note(connection: Connection, tree_size: int) -> PublishedNote | None:
 def read_newest_note(connection: Connection) -> PublishedNote:
     """Return the newest checkpoint; raises CheckpointFault if there is none, which no log that is sound is without."""
     size = newest_size(connection)
-    note = None if size is None else read_note(connection, size)
+    note = None if size is None else find_note(connection, size)
     if note is None:
         raise CheckpointFault("the log has no checkpoint: verify it")
     return note

@@ -1,4 +1,4 @@
-"""The log's tables: appending within a transaction, and reading."""
+"""The log's tables: reading them, whatever somebody has stored there, and the salts of commitments to citizens."""
 
 import hashlib
 import hmac

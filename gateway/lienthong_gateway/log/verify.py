@@ -18,7 +18,7 @@ from lienthong_gateway.log.rows import RowFault
 from lienthong_gateway.log.sources import DatabaseSource, LogSource
 from lienthong_gateway.log.tile_check import TileFault
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
-from lienthong_gateway.log.walk import Beginning, Found, Walk
+from lienthong_gateway.log.walk import Beginning, FaultFound, Walk
 
 Progress = Callable[[int, int], None]
 """Told how many entries have been checked, and how many there are."""
@@ -94,7 +94,7 @@ def _walked(walk: Walk, source: LogSource, progress: Progress) -> Verification:
         total = source.size()
         for size in walk.steps():
             progress(size, total)
-    except Found as found:
+    except FaultFound as found:
         fault = found.fault
     except RowFault as row:
         if row.missing_up_to is None:

@@ -19,7 +19,7 @@ class Beginning:
     peaks: Sequence[bytes] = ()
 
 
-class Found(Exception):  # noqa: N818 (carries a fault out of the walk)
+class FaultFound(Exception):  # noqa: N818 (carries a fault out of the walk)
     """Something is wrong; `fault` says what."""
 
     def __init__(self, kind: FaultKind, first: int, last: int, message: str) -> None:
@@ -55,7 +55,7 @@ class Walk:
         return Verification(self._held.size, self._held.root, self._count, fault, self._note)
 
     def steps(self) -> Iterator[int]:
-        """Give the number of entries checked after each checkpoint; raises Found, RowFault or TileFault."""
+        """Give the number of entries checked after each checkpoint; raises FaultFound, RowFault or TileFault."""
         for checkpoint, note in self._read_checkpoints():
             hashes = self._grown(checkpoint)
             # The first is checked in any case: whoever named another log's key hears of it at once.
@@ -74,15 +74,15 @@ class Walk:
         for size, note in self._checkpoints:
             if size <= before:
                 message = f"Checkpoint {size} is listed where only those beyond {before} entries can follow."
-                raise Found(FaultKind.CHECKPOINT_INVALID, max(size, 0), max(before, 0), message)
+                raise FaultFound(FaultKind.CHECKPOINT_INVALID, max(size, 0), max(before, 0), message)
             checkpoint = _opened(read_note if self._vouching else self._key.open, size, note, before)
             if checkpoint.size != size:
                 message = f"The checkpoint stored for size {size} is signed for size {checkpoint.size}."
-                raise Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message)
+                raise FaultFound(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message)
             before = size
             yield checkpoint, note
         if self._count == 0:
-            raise Found(FaultKind.CHECKPOINT_INVALID, 0, 0, "The log has no checkpoint at all.")
+            raise FaultFound(FaultKind.CHECKPOINT_INVALID, 0, 0, "The log has no checkpoint at all.")
 
     def _grown(self, checkpoint: Checkpoint) -> list[bytes]:
         """Read the entries up to a checkpoint and compare the roots; return the new leaf hashes."""
@@ -98,7 +98,7 @@ class Walk:
                 raise _forked(checkpoint.size)
             where = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
             message = f"The tree of {checkpoint.size} entries no longer has the signed root: {where} was altered."
-            raise Found(FaultKind.ENTRIES_DISAGREE, first, last, message)
+            raise FaultFound(FaultKind.ENTRIES_DISAGREE, first, last, message)
         if seen is not None and seen_root not in {None, seen.root}:
             raise _forked(seen.size)
         return hashes
@@ -109,7 +109,7 @@ class Walk:
             taken = self._entries.take(size - self._tree.size)
             if not taken:
                 message = f"A signed checkpoint covers {checkpoint.size} entries, but only {self._tree.size} are left."
-                raise Found(FaultKind.LOG_TRUNCATED, self._tree.size, checkpoint.size - 1, message)
+                raise FaultFound(FaultKind.LOG_TRUNCATED, self._tree.size, checkpoint.size - 1, message)
             self._tree.extend(taken)
             hashes += taken
         return hashes
@@ -119,10 +119,10 @@ class Walk:
         index = self._next_index()
         if index is not None:
             message = f"Entry {index} lies beyond the last signed checkpoint of {size} entries."
-            raise Found(FaultKind.ENTRIES_UNSIGNED, size, max(size, index), message)
+            raise FaultFound(FaultKind.ENTRIES_UNSIGNED, size, max(size, index), message)
         if self._seen is not None and self._seen.size > size:
             message = f"The log was seen with {self._seen.size} entries and has {size} now."
-            raise Found(FaultKind.LOG_TRUNCATED, size, self._seen.size - 1, message)
+            raise FaultFound(FaultKind.LOG_TRUNCATED, size, self._seen.size - 1, message)
 
     def _next_index(self) -> int | None:
         """Return the index of the entry that is stored next, whatever it is; None if there is none."""
@@ -137,12 +137,12 @@ def _opened(opener: Callable[[str], Checkpoint], size: int, note: str, before: i
         return opener(note)
     except CheckpointFault as fault:
         message = f"Checkpoint {size}: {fault}."
-        raise Found(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message) from fault
+        raise FaultFound(FaultKind.CHECKPOINT_INVALID, max(before, 0), max(size - 1, 0), message) from fault
 
 
-def _forked(size: int) -> Found:
+def _forked(size: int) -> FaultFound:
     message = (
         f"At {size} entries this log is not the one that was seen, though it is consistent in itself: "
         "the log's key has signed two histories. Keep both checkpoints, they prove it."
     )
-    return Found(FaultKind.FORK, 0, size - 1, message)
+    return FaultFound(FaultKind.FORK, 0, size - 1, message)

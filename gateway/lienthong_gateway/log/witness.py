@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey, note_text
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.proofs import ProofFault, check_consistency
 
@@ -61,7 +61,7 @@ class Witness:
         Raises CheckpointFault if the note is not signed by the log, NotConsistent if it is another history.
         """
         shown = self._log.open(note)
-        if shown.text() != note.partition("\n\n")[0] + "\n":
+        if shown.text() != note_text(note):
             raise CheckpointFault("the checkpoint has extension lines, which this log does not write")
         check_growth(seen, shown, proofs)
         return Witnessed(shown, self._key.sign(shown.text(), time))

@@ -12,7 +12,7 @@ from lienthong_core.errors import Refusal, invalid, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import Cosignature, WitnessKey
-from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note, save_cosignature
+from lienthong_gateway.log.notes import PublishedNote, find_note, newest_size, save_cosignature
 from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.store import StoredEntry, read_entries
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
@@ -120,7 +120,7 @@ class ProofAnswers:
         """Return the size of the checkpoint that was cosigned, by whom, and what the cosignature says."""
         published, line = published_note(connection, request.tree_size), request.cosignature
         # 0 says the newest, and is also the size of the checkpoint that the empty log had.
-        of_empty = None if request.tree_size else read_note(connection, 0)
+        of_empty = None if request.tree_size else find_note(connection, 0)
         if len(line) <= _MOST_CHARACTERS:
             for note, witness in product(filter(None, (published, of_empty)), self._witnesses):
                 with contextlib.suppress(CheckpointFault):

@@ -14,7 +14,7 @@ from lienthong_core.errors import Refusal, denied, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.notes import PublishedNote, newest_size, read_note
+from lienthong_gateway.log.notes import PublishedNote, find_note, newest_size
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration
 
@@ -72,7 +72,7 @@ def published_note(connection: Connection, tree_size: int, *, cosigned: bool = F
 
 def note_of(connection: Connection, size: int) -> PublishedNote:
     """Return the checkpoint of exactly a size, also of 0. Refused: TREE_SIZE_UNKNOWN."""
-    note = read_note(connection, size) if size >= 0 else None
+    note = find_note(connection, size) if size >= 0 else None
     if note is None:
         raise _no_checkpoint(f"of {size} entries")
     return note
