@@ -13,7 +13,7 @@ from lienthong_gateway.consents import revisions
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Actor, Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
-from lienthong_gateway.consents.states import Change, capacity_name, next_state
+from lienthong_gateway.consents.states import Change, capacity_name, next_state, state_name
 from lienthong_gateway.consents.store import APPROVALS, CONSENTS, REQUESTS, find_consent, terms_text
 from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.log.store import commitment_to
@@ -104,7 +104,7 @@ def give_consent(
     terms = consent.terms
     document = {
         "kind": "consent",
-        "state": consent_state(consent.state),
+        "state": state_name(consent.state),
         "subject": commitment_to(connection, terms.subject_number),
         "terms": terms.claims(),
         "consent_request_id": request.consent_request_id,
@@ -147,7 +147,7 @@ def change_consent(connection: Connection, consent_id: str, change: Change, acto
         _check_paused_by(actor, revisions.newest(connection, consent_id))
     if state == consent.state and change is not Change.ERASED:
         raise Unchanged
-    revision = revisions.go_on(connection, consent_id, {"state": consent_state(state)}, change, actor, now)
+    revision = revisions.go_on(connection, consent_id, {"state": state_name(state)}, change, actor, now)
     values: dict[str, object] = {"state": state, "revision": revision.revision, "digest": revision.digest}
     if state == ConsentState.CONSENT_STATE_REVOKED and consent.revoked_at is None:
         values["revoked_at"] = now
@@ -176,11 +176,6 @@ def close_erased_request(connection: Connection, request: StoredRequest, actor: 
     this = REQUESTS.c.consent_request_id == request.consent_request_id
     connection.execute(update(REQUESTS).where(this).values(values))
     return revision
-
-
-def consent_state(state: ConsentState.ValueType) -> str:
-    """Return the word for a state in documents, such as `ACTIVE`."""
-    return ConsentState.Name(state).removeprefix("CONSENT_STATE_")
 
 
 def _request_state(state: ConsentRequestState.ValueType) -> str:

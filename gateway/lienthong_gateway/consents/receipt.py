@@ -10,12 +10,12 @@ from typing import Any
 
 import rfc8785
 
-from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentState
+from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong.api.options.v1.options_pb2 import Dataset
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent
-from lienthong_gateway.consents.states import capacity_name
+from lienthong_gateway.consents.states import capacity_name, state_name
 from lienthong_gateway.log.leaf import time_text
 from lienthong_gateway.registration import Registration
 
@@ -43,7 +43,7 @@ def receipt(
                 "consent_request_id": consent.consent_request_id,
                 "revision": consent.revision,
                 "revision_digest": consent.digest,
-                "state": ConsentState.Name(consent.state_at(now)).removeprefix("CONSENT_STATE_"),
+                "state": state_name(consent.state_at(now)),
                 "keeper": keeper,
             },
             "processing": _processing(consent, registration, datasets),

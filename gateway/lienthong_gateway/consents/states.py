@@ -73,6 +73,11 @@ APPROVERS: Mapping[SubjectAge, frozenset[Capacity.ValueType]] = {
 """Who must approve, by the citizen's age."""
 
 
+def state_name(state: ConsentState.ValueType) -> str:
+    """Return the word for a consent's state in documents, such as `ACTIVE`."""
+    return ConsentState.Name(state).removeprefix("CONSENT_STATE_")
+
+
 def capacity_name(capacity: Capacity.ValueType) -> str:
     """Return the word for a capacity in statements and documents, such as `representative`."""
     return Capacity.Name(capacity).removeprefix("CAPACITY_").lower()
