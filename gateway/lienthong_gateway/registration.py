@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
+from lienthong_core.errors import denied, invalid
 from lienthong_core.systems import SystemId
 from lienthong_core.working_days import ONE_DAY, VIETNAM, civil_date
 
@@ -129,6 +130,18 @@ class Registration:
     """Systems that may change what is registered."""
     restrictions: frozenset[tuple[SystemId, str]] = field(default_factory=frozenset[tuple[SystemId, str]])
     """System whose data about a citizen may be used on no consent, and her personal number (Art. 4: restriction)."""
+
+    def check_auditor(self, system: SystemId) -> None:
+        """Refuse, with CALLER_NOT_ALLOWED, a system that is no auditor."""
+        if system not in self.auditors:
+            raise denied("CALLER_NOT_ALLOWED", f"{system} is not registered as an auditor of the log.")
+
+    def checked_purpose(self, code: str) -> Purpose:
+        """Return a registered purpose; refused: PURPOSE_UNKNOWN."""
+        purpose = self.purposes.get(code)
+        if purpose is None:
+            raise invalid("PURPOSE_UNKNOWN", f"No purpose {code!r} is registered; the catalogue lists those that are.")
+        return purpose
 
     @classmethod
     def of(

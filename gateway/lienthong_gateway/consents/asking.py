@@ -155,7 +155,7 @@ class AskingAnswers:
         return pb.RecordDecisionResponse(consent_request=request_message(closed, (), now))
 
     def _asked(self, call: LocalCall, request: pb.RequestConsentRequest) -> Terms:
-        purpose = rules.purpose_of(request.purpose, self._registration.value)
+        purpose = self._registration.value.checked_purpose(request.purpose)
         has_period = request.HasField("valid_for")
         valid_for = terms.period_of(_whole_seconds(request.valid_for)) if has_period else terms.DEFAULT_PERIOD
         per = _whole_seconds(request.uses_per) if request.HasField("uses_per") else None

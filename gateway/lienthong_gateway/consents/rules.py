@@ -99,14 +99,6 @@ class StoredConsent:
         return CONSENT_STATE_EXPIRED if over and not revoked else self.state
 
 
-def purpose_of(code: str, registration: Registration) -> Purpose:
-    """Return a registered purpose; refused with PURPOSE_UNKNOWN."""
-    purpose = registration.purposes.get(code)
-    if purpose is None:
-        raise invalid("PURPOSE_UNKNOWN", f"No purpose {code!r} is registered; the catalogue lists those that are.")
-    return purpose
-
-
 def check_terms(
     terms: Terms,
     purpose: Purpose,

@@ -23,11 +23,7 @@ def find_right(
     """
     if not claim.purpose:
         raise invalid("PURPOSE_MISSING", "The call names no purpose; send its code in lienthong-purpose.")
-    purpose = registration.purposes.get(claim.purpose)
-    if purpose is None:
-        raise invalid(
-            "PURPOSE_UNKNOWN", f"No purpose {claim.purpose!r} is registered; the catalogue lists those that are."
-        )
+    registration.checked_purpose(claim.purpose)
     right = registration.access_rights.get((caller.system, contract.path, claim.purpose))
     if right is None:
         message = f"{caller.system} has no right to call {contract.path} for purpose {claim.purpose}."

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.database import snapshot
-from lienthong_core.errors import Refusal, denied, not_found
+from lienthong_core.errors import Refusal, not_found
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
@@ -36,8 +36,7 @@ class LogReading:
 
     def check_auditor(self, call: LocalCall) -> None:
         """Refused: CALLER_NOT_ALLOWED, to all but auditors."""
-        if not self.is_auditor(call):
-            raise denied("CALLER_NOT_ALLOWED", f"{call.caller.system} is not registered as an auditor of the log.")
+        self.registration.value.check_auditor(call.caller.system)
 
     async def record(
         self,

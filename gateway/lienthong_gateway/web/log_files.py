@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
-from lienthong_core.errors import denied, unauthenticated
+from lienthong_core.errors import unauthenticated
 from lienthong_core.metadata import CallHeaders
 from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Trace
@@ -50,8 +50,7 @@ class LogFiles:
 
     async def entries(self, path: str, system: SystemId) -> Response:
         """Answer entries to an auditor, once that is recorded. Refused: CALLER_NOT_ALLOWED, TILE_UNKNOWN."""
-        if system not in self._registration.value.auditors:
-            raise denied("CALLER_NOT_ALLOWED", f"{system} is not registered as an auditor of the log.")
+        self._registration.value.check_auditor(system)
         entries = await asyncio.to_thread(self._source.read, path)
         trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))
         reading = Entry(self._clock.now(), LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
