@@ -57,7 +57,7 @@ from lienthong_gateway.web.app import GatewayPages, create_app
 from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.codecs import method_types
 from lienthong_gateway.web.door import Door
-from lienthong_gateway.web.log_files import LogFiles, LogRoutes
+from lienthong_gateway.web.log_files import LogFiles
 from lienthong_gateway.web.openapi import openapi_document
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import GatewayWebServer
@@ -180,12 +180,12 @@ class _Running:
         pages = GatewayPages(identifier, peers, metrics, partial(openapi_document, contracts, types))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
-        files = LogFiles(TileSource(engine), writer, registration, clock)
+        files = LogFiles(TileSource(engine), writer, registration, clock, identifier, peers)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)
             anybody = OpenAdmission(config.limits.anybody, time.monotonic)
-            app = create_app(calls, pages, LogRoutes(files, identifier, peers))
+            app = create_app(calls, pages, files)
             app = SafeHeaders(Door(app, calls.takes, edge.admission, anybody, peers))
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
             undo.push_async_callback(web.stop)

@@ -24,7 +24,7 @@ from lienthong_gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 from lienthong_gateway.web import problems
 from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.home import home_page
-from lienthong_gateway.web.log_files import LogRoutes
+from lienthong_gateway.web.log_files import LogFiles
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
 
@@ -81,7 +81,7 @@ class GatewayPages:
         return peer
 
 
-def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> ASGIApp:
+def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogFiles) -> ASGIApp:
     """Return the application, to whose every answer its server adds headers, and which lets anybody in."""
     app = Starlette(
         routes=[
@@ -92,8 +92,8 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogRoutes) -> ASGI
             Mount("/static", StaticFiles(directory=_STATIC), middleware=[Middleware(_RangeProblems)]),
             Route("/openapi.json", pages.openapi),
             Route("/metrics", pages.metrics),
-            Route("/checkpoint", log.answer),
-            Route("/tile/{path:path}", log.answer),
+            Route("/checkpoint", log.checkpoint),
+            Route("/tile/{path:path}", log.tile),
         ],
         exception_handlers={
             problems.Problem: problems.problem_response,

@@ -14,7 +14,6 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
 from lienthong_core.errors import unauthenticated
 from lienthong_core.metadata import CallHeaders
-from lienthong_core.systems import SystemId
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
@@ -30,52 +29,51 @@ _BYTES = "application/octet-stream"
 
 
 class LogFiles:
-    """Answers `/checkpoint` and `/tile/...`."""
+    """Answers requests for `/checkpoint` and `/tile/...`."""
 
-    def __init__(self, source: TileSource, writer: LogWriter, registration: CurrentRegistration, clock: Clock) -> None:
+    def __init__(
+        self,
+        source: TileSource,
+        writer: LogWriter,
+        registration: CurrentRegistration,
+        clock: Clock,
+        identifier: Identifier,
+        peers: Peers,
+    ) -> None:
         self._source = source
         self._writer = writer
         self._registration = registration
         self._clock = clock
+        self._identifier = identifier
+        self._peers = peers
 
-    async def checkpoint(self) -> Response:
+    async def checkpoint(self, _request: Request) -> Response:
         """Answer the newest signed note."""
-        note = await asyncio.to_thread(self._source.read, "checkpoint")
+        note = await asyncio.to_thread(self._source.checkpoint)
         return Response(note, media_type="text/plain; charset=utf-8")
 
-    async def tile(self, path: str) -> Response:
-        """Answer hashes. Refused: TILE_UNKNOWN."""
+    async def tile(self, request: Request) -> Response:
+        """Answer hashes to anybody, or entries to an auditor.
+
+        Refused: TILE_UNKNOWN; of entries also CERTIFICATE_MISSING, and CALLER_NOT_ALLOWED.
+        """
+        path = str(request.scope["path"]).lstrip("/")
+        parsed = TilePath.parse(path)
+        if parsed is not None and parsed.level is None:
+            return await self._entries(request, path)
         hashes = await asyncio.to_thread(self._source.read, path)
         return Response(hashes, headers=_FOR_EVER, media_type=_BYTES)
 
-    async def entries(self, path: str, system: SystemId) -> Response:
-        """Answer entries to an auditor, once that is recorded. Refused: CALLER_NOT_ALLOWED, TILE_UNKNOWN."""
+    async def _entries(self, request: Request, path: str) -> Response:
+        peer = self._peers.peer(certificate_chain(request.scope))
+        if not peer:
+            raise unauthenticated(
+                "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
+            )
+        system = self._identifier.identify(peer, CallHeaders()).system
         self._registration.value.check_auditor(system)
         entries = await asyncio.to_thread(self._source.read, path)
         trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))
         reading = Entry(self._clock.now(), LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
         await self._writer.write(Job(reading))
         return Response(entries, media_type=_BYTES)
-
-
-class LogRoutes:
-    """Answers requests for the log's files."""
-
-    def __init__(self, files: LogFiles, identifier: Identifier, peers: Peers) -> None:
-        self._files = files
-        self._identifier = identifier
-        self._peers = peers
-
-    async def answer(self, request: Request) -> Response:
-        """Answer one request. Refused as LogFiles says, and: CERTIFICATE_MISSING."""
-        path, peer = str(request.scope["path"]).lstrip("/"), self._peers.peer(certificate_chain(request.scope))
-        if path == "checkpoint":
-            return await self._files.checkpoint()
-        parsed = TilePath.parse(path)
-        if parsed is None or parsed.level is not None:
-            return await self._files.tile(path)
-        if not peer:
-            raise unauthenticated(
-                "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
-            )
-        return await self._files.entries(path, self._identifier.identify(peer, CallHeaders()).system)
