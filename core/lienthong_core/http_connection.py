@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 LARGEST_HEAD = 64 << 10
+"""Bytes; above what the gateway refuses a call with (`Limits.header_bytes`), so that one in between is told so."""
 _UNREADABLE = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
         f"The request's head has more than the {LARGEST_HEAD} bytes that are read; send less in headers and path."

@@ -21,7 +21,7 @@ from lienthong_core.request_target import OriginForm
 from lienthong_core.secret_files import write_secret
 
 BACKLOG = 128
-GRACE_S = 2
+_GRACE_S = 2
 _LONGEST_ARRIVAL_S = 10.0
 _MOST_CONNECTIONS = 256
 
@@ -46,21 +46,7 @@ class WebServer:
         how many are taken at once; further ones get status 503.
         """
         self._socket = bound_socket(host, port)
-        config = uvicorn.Config(
-            QuietFailures(OriginForm(app)),
-            http=cast("type[asyncio.Protocol]", partial(QuietProtocol, arrival_s, Places(connections))),
-            ws="none",
-            log_config=None,
-            access_log=False,
-            # Whoever calls from this machine would be believed about its address and scheme.
-            proxy_headers=False,
-            lifespan="off",
-            timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
-            server_header=False,
-        )
-        config.load()
-        config.ssl = tls_context(tls)
+        config = server_config(app, partial(QuietProtocol, arrival_s, Places(connections)), tls_context(tls))
         self._server = PromptServer(config, arrival_s)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
@@ -129,6 +115,27 @@ class PromptServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if over(getattr(connection, "cycle", None)):
                 connection.transport.abort()
+
+
+def server_config(app: ASGIApp, protocol: Callable[..., asyncio.Protocol], context: ssl.SSLContext) -> uvicorn.Config:
+    """Return how an application is served; `protocol` makes one connection's."""
+    config = uvicorn.Config(
+        QuietFailures(OriginForm(app)),
+        http=cast("type[asyncio.Protocol]", protocol),
+        # With a library for it installed, others would take such connections over and leave them uncounted.
+        ws="none",
+        log_config=None,
+        access_log=False,
+        # Whoever calls from this machine would be believed about its address and scheme.
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        server_header=False,
+    )
+    config.load()
+    config.ssl = context
+    return config
 
 
 def bound_socket(host: str, port: int) -> socket.socket:

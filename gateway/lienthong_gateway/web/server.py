@@ -5,16 +5,14 @@ import ssl
 from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
-import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.http_connection import LARGEST_HEAD, Places, QuietProtocol
-from lienthong_core.request_target import OriginForm
-from lienthong_core.web import BACKLOG, GRACE_S, PromptServer, QuietFailures, bound_socket, tls_context
+from lienthong_core.http_connection import Places, QuietProtocol
+from lienthong_core.web import BACKLOG, PromptServer, bound_socket, server_config, tls_context
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.web.problems import Problem, problem_response
 
@@ -27,24 +25,7 @@ class GatewayWebServer:
         self._socket = bound_socket(host, port)
         strangers, everybody = Places(limits.anybody.connections), Places(limits.connections)
         protocol = partial(_CertificateProtocol, strangers, limits.body_s, everybody)
-        config = uvicorn.Config(
-            QuietFailures(OriginForm(app)),
-            http=cast("type[asyncio.Protocol]", protocol),
-            # With a library for it installed, others would take such connections over and leave them uncounted.
-            ws="none",
-            log_config=None,
-            access_log=False,
-            # Whoever calls from this machine would be believed about its address and scheme.
-            proxy_headers=False,
-            lifespan="off",
-            timeout_graceful_shutdown=GRACE_S,
-            # Above the limit that a call is refused with (`Limits.header_bytes`), so that a head in between is told so.
-            h11_max_incomplete_event_size=LARGEST_HEAD,
-            server_header=False,
-        )
-        config.load()
-        config.ssl = _context(tls)
-        self._server = PromptServer(config, limits.body_s)
+        self._server = PromptServer(server_config(app, protocol, _context(tls)), limits.body_s)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
