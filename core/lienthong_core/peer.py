@@ -9,19 +9,24 @@ from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
 
 
-def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
-    """Return the system that the client's certificate names.
+def named_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId | None:
+    """Return the system that the client's certificate names; None if it names none, or more than one.
 
-    `auth_context` is what gRPC knows of the connection (`context.auth_context()`). Raises a refusal with reason
-    SYSTEM_UNKNOWN if the certificate names no system, or more than one.
+    `auth_context` is what gRPC knows of the connection (`context.auth_context()`).
     """
     # URI names alone: the subject alternative names as a whole include DNS names, which a certificate's owner chooses.
     names = auth_context.get("peer_uri", ())
     systems = [s for s in (SystemId.from_spiffe_id(name.decode(errors="replace")) for name in names) if s]
-    if len(systems) != 1:
+    return systems[0] if len(systems) == 1 else None
+
+
+def peer_system(auth_context: Mapping[str, Iterable[bytes]]) -> SystemId:
+    """Return the system that `named_system` finds; refused: SYSTEM_UNKNOWN."""
+    system = named_system(auth_context)
+    if system is None:
         message = "The client certificate must name exactly one system, as a SPIFFE id in its URI SAN."
         raise unauthenticated("SYSTEM_UNKNOWN", message)
-    return systems[0]
+    return system
 
 
 def calling_system(context: grpc.ServicerContext) -> SystemId:

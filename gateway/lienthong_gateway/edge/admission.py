@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 from lienthong_core.errors import Refusal, exhausted
+from lienthong_core.peer import named_system
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Peer
 from lienthong_gateway.edge.limits import Limits, Rate, ReturnTimes, TokenBucket
@@ -141,8 +142,7 @@ class Admission:
         names = tuple(peer.get("peer_uri", ()))
         if names not in self._systems:
             # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
-            found = [s for s in (SystemId.from_spiffe_id(name.decode(errors="replace")) for name in names) if s]
-            self._systems[names] = found[0] if len(found) == 1 else None
+            self._systems[names] = named_system(peer)
         return self._systems[names]
 
 
