@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from lienthong_core.errors import denied, invalid, unauthenticated
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
 from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.readings import read_once
+from lienthong_gateway.request_bytes import read_once
 
 _SUBJECTS = ("subject_number", "filter.subject_number")
 """How the gateway's own contracts call the field."""

@@ -16,7 +16,7 @@ from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
 from lienthong_gateway.contracts import load_contracts
 from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.readings import MOST_FIELDS, read_once
+from lienthong_gateway.request_bytes import MOST_FIELDS, read_once
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
