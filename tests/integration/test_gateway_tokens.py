@@ -58,7 +58,8 @@ def test_a_token_is_believed_each_time_it_comes(world: GatewayWorld) -> None:
     token = world.token()
 
     for _ in range(3):
-        world.get_citizen(CallContext(PURPOSE, token))
+        answer, _ = world.get_citizen(CallContext(PURPOSE, token))
+        assert answer.citizen.personal_number == LAN
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])

@@ -82,7 +82,7 @@ def test_whoever_reads_a_running_gateways_log_gets_all_of_it(
     assert (copied.fault, copied.size > OLD) == (None, True)
 
 
-def test_its_database_verifies(world: GatewayWorld) -> None:
+def test_a_database_with_entries_too_long_for_a_bundle_verifies(world: GatewayWorld) -> None:
     engine = open_database(world.config.database_url, schema.metadata(), version=schema.VERSION)
     verification = verify_log(engine, world.config.checkpoint_key.verifier)
     engine.dispose()

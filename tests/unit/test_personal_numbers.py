@@ -14,7 +14,7 @@ def test_twelve_ascii_digits_are_a_personal_number() -> None:
 
 
 @pytest.mark.parametrize("text", NOT_TWELVE_ASCII_DIGITS)
-def test_nothing_else_is_one(text: str) -> None:
+def test_what_is_not_twelve_ascii_digits_is_refused(text: str) -> None:
     assert not is_personal_number(text)
     with pytest.raises(Refusal) as refused:
         check_personal_number(text)

@@ -56,12 +56,12 @@ def test_the_tone_may_stand_on_either_vowel(onset: str, vowels: str, tone: str) 
     ("one", "other"),
     [("Hòa", "Hoà"), ("Thúy", "Thuý"), ("Hòa", "HOA"), ("Đỗ", "DO"), ("đỗ", "Do"), ("Ðỗ", "Đỗ"), ("Ương", "uong")],
 )
-def test_these_spellings_agree(one: str, other: str) -> None:
+def test_names_agree_whatever_their_case_their_diacritics_and_the_place_of_the_tone(one: str, other: str) -> None:
     assert same_text(one, other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("Hòa", "Hào"), ("Lê Đào", "LêĐào"), ("Đào", "Tào"), ("", "A")])
-def test_these_do_not(one: str, other: str) -> None:
+def test_names_of_other_letters_or_words_do_not_agree(one: str, other: str) -> None:
     assert not same_text(one, other)
 
 
