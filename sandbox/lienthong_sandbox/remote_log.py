@@ -13,7 +13,7 @@ from lienthong_gateway.log.rows import NO_COLUMN, Page, StoredRow, checked
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_gateway.log.verify import Progress, verify_source
 from lienthong_gateway.log.walk import Beginning
-from lienthong_gateway.log.witness import NotConsistent, check_growth
+from lienthong_gateway.log.witness import ConsistencyProofs, NotConsistent, check_growth
 
 _PAGE = 1_000
 _DEADLINE_S = 30.0
@@ -68,6 +68,16 @@ def verifier_key(channel: grpc.Channel) -> VerifierKey:
     return VerifierKey.parse(stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).verifier_key)
 
 
+def consistency_proofs(stub: ExchangeLogServiceStub) -> ConsistencyProofs:
+    """Return what asks a gateway for consistency proofs; it raises grpc.RpcError."""
+
+    def proof(first: int, second: int) -> Sequence[bytes]:
+        request = pb.GetConsistencyProofRequest(first_size=first, second_size=second)
+        return stub.GetConsistencyProof(request, timeout=_DEADLINE_S).hashes
+
+    return proof
+
+
 def verify_gateway(
     channel: grpc.Channel,
     key: VerifierKey,
@@ -86,13 +96,8 @@ def verify_gateway(
     source = GatewaySource(stub, shown.size)
     if seen is None or seen.size == 0:
         return verify_source(source, key, shown, progress=progress)
-
-    def proofs(first: int, second: int) -> Sequence[bytes]:
-        request = pb.GetConsistencyProofRequest(first_size=first, second_size=second)
-        return stub.GetConsistencyProof(request, timeout=_DEADLINE_S).hashes
-
     try:
-        proof = check_growth(seen, shown, proofs)
+        proof = check_growth(seen, shown, consistency_proofs(stub))
     except NotConsistent as refuted:
         return _why(source, key, refuted, progress)
     if shown.size == seen.size:

@@ -1,6 +1,6 @@
 """Witnessing a running gateway's log over gRPC."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import grpc
@@ -9,6 +9,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint
 from lienthong_gateway.log.witness import Witness
+from lienthong_sandbox.remote_log import consistency_proofs
 
 _DEADLINE_S = 30.0
 
@@ -23,12 +24,7 @@ def cosign_newest(
     """
     stub = ExchangeLogServiceStub(channel)
     shown = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).checkpoint
-
-    def proofs(first: int, second: int) -> Sequence[bytes]:
-        request = pb.GetConsistencyProofRequest(first_size=first, second_size=second)
-        return stub.GetConsistencyProof(request, timeout=_DEADLINE_S).hashes
-
-    witnessed = witness.witness(seen, shown.note, proofs, time)
+    witnessed = witness.witness(seen, shown.note, consistency_proofs(stub), time)
     keep(shown.note)
     request = pb.AddCosignatureRequest(tree_size=shown.tree_size, cosignature=witnessed.line)
     stub.AddCosignature(request, timeout=_DEADLINE_S)
