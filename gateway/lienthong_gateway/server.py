@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from sqlalchemy import Engine
+from starlette.types import ASGIApp
 
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.exchange.v1 import administration_pb2, catalogue_pb2, log_pb2
@@ -28,6 +29,7 @@ from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.contracts import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.anybody import OpenAdmission
+from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.grpc_server import serve_grpc
 from lienthong_gateway.issuer_keys import JwksKeys
@@ -55,7 +57,7 @@ from lienthong_gateway.views.catalogue import CatalogueAnswers
 from lienthong_gateway.views.log import LogAnswers
 from lienthong_gateway.web.app import GatewayPages, create_app
 from lienthong_gateway.web.calls import ConnectCalls
-from lienthong_gateway.web.codecs import method_types
+from lienthong_gateway.web.codecs import MethodTypes, method_types
 from lienthong_gateway.web.door import Door
 from lienthong_gateway.web.log_files import LogFiles
 from lienthong_gateway.web.openapi import openapi_document
@@ -161,32 +163,23 @@ class _Running:
         recorder = Recorder(writer, clock)
         telemetry = Telemetry(metrics, AccessLog(), config.spans)
         edge = Edge(config.limits, state.admission, recorder, telemetry, {*contracts, *types})
-        metrics.watch("calls_in_flight", "Calls under way.", lambda: edge.admission.in_flight)
-        metrics.watch("calls_in_line", "Calls that wait to be worked on.", lambda: edge.admission.turns.waiting)
-        metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
-        identifier = Identifier(registration)
+        _watch(metrics, state.admission, writer)
         pipeline = Pipeline(
             contracts=contracts,
             local=local_methods(services),
-            identifier=identifier,
+            identifier=Identifier(registration),
             authenticator=Authenticator(config.issuer, audience, keys, clock),
             decider=Decider(registration, engine, writer, clock),
             forwarder=forwarder,
             recorder=recorder,
             edge=edge,
         )
-        peers = Peers()
-        calls = ConnectCalls(pipeline, types, config.limits, peers)
-        pages = GatewayPages(identifier, peers, metrics, partial(openapi_document, contracts, types))
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
-        files = LogFiles(TileSource(engine), writer, registration, clock, identifier, peers)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(keys.close)
             undo.push_async_callback(forwarder.close)
-            anybody = OpenAdmission(config.limits.anybody, time.monotonic)
-            app = create_app(calls, pages, files)
-            app = SafeHeaders(Door(app, calls.takes, edge.admission, anybody, peers))
+            app = _application(config.limits, state, pipeline, types, clock)
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
             undo.push_async_callback(web.stop)
             serve = partial(serve_grpc, config.address, config.tls, pipeline, config.limits, names)
@@ -201,6 +194,24 @@ class _Running:
         self.edge.record_shed(final=True)
         await self.forwarder.close()
         await self.keys.close()
+
+
+def _watch(metrics: Metrics, admission: Admission, writer: LogWriter) -> None:
+    metrics.watch("calls_in_flight", "Calls under way.", lambda: admission.in_flight)
+    metrics.watch("calls_in_line", "Calls that wait to be worked on.", lambda: admission.turns.waiting)
+    metrics.watch("log_queue_entries", "Entries that wait to be written to the log.", lambda: writer.depth)
+
+
+def _application(
+    limits: Limits, state: _State, pipeline: Pipeline, types: Mapping[str, MethodTypes], clock: Clock
+) -> ASGIApp:
+    """Return what is served over HTTPS: calls, pages and the log's files."""
+    peers, identifier = Peers(), pipeline.identifier
+    calls = ConnectCalls(pipeline, types, limits, peers)
+    pages = GatewayPages(identifier, peers, state.metrics, partial(openapi_document, pipeline.contracts, types))
+    files = LogFiles(TileSource(state.engine), state.writer, state.registration, clock, identifier, peers)
+    anybody = OpenAdmission(limits.anybody, time.monotonic)
+    return SafeHeaders(Door(create_app(calls, pages, files), calls.takes, state.admission, anybody, peers))
 
 
 def _own_services(

@@ -31,7 +31,7 @@ class LogAnswers:
         writer: LogWriter,
         key: VerifierKey,
         clock: Clock,
-        witnesses: Sequence[WitnessKey] = (),
+        witnesses: Sequence[WitnessKey],
     ) -> None:
         """`witnesses` are those whose cosignatures are taken."""
         self._reading = LogReading(registration, engine, writer, clock)
