@@ -80,10 +80,15 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
     return contracts
 
 
+def method_path(method: MethodDescriptor) -> str:
+    """Return what a method is called by: `/package.Service/Method`."""
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
 def _contract(
     method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset], reasons: Mapping[str, str]
 ) -> MethodContract:
-    path = f"/{method.containing_service.full_name}/{method.name}"
+    path = method_path(method)
     if method.client_streaming:
         raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
     policy = _method_policy(method, path)

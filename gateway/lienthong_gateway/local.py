@@ -9,6 +9,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from lienthong_core.errors import denied, invalid, unauthenticated
+from lienthong_gateway.contracts import method_path
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
 from lienthong_gateway.field_paths import FieldPath
 from lienthong_gateway.request_bytes import read_once
@@ -81,7 +82,7 @@ def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answe
             request_type = message_factory.GetMessageClass(method.input_type)
             paths = (FieldPath.find(method.input_type, path) for path in _SUBJECTS)
             subject = next(filter(None, paths), None)
-            methods[f"/{service.full_name}/{method.name}"] = LocalMethod(request_type, answers[method.name], subject)
+            methods[method_path(method)] = LocalMethod(request_type, answers[method.name], subject)
     return methods
 
 

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal, exhausted, invalid
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contracts import MethodContract, method_path
 from lienthong_gateway.web.spelling import fields_named_twice
 
 _LONGEST_QUOTE = 300
@@ -128,7 +128,7 @@ def method_types(
     for service in services:
         for method in service.methods:
             request, response = (message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))
-            types[f"/{service.full_name}/{method.name}"] = MethodTypes(request, response)
+            types[method_path(method)] = MethodTypes(request, response)
     return types
 
 
