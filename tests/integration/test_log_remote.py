@@ -15,7 +15,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
 from lienthong_gateway.log.notes import find_note
 from lienthong_gateway.log.verdict import Fault, FaultKind
-from lienthong_sandbox.cli.log_places import gateway_channel
+from lienthong_sandbox.cli.gateway_channel import channel_at
 from lienthong_sandbox.remote_log import verify_gateway
 from tests.support.log import entry, extend, filled
 from tests.support.log_double import LogDouble, serving
@@ -52,7 +52,7 @@ def checkpoint(log: Engine, size: int) -> Checkpoint:
 
 
 def fault(double: LogDouble, folder: Path, seen: Checkpoint | None = None) -> Fault | None:
-    with serving(double, folder) as address, gateway_channel(address, folder) as channel:
+    with serving(double, folder) as address, channel_at(address, folder) as channel:
         return verify_gateway(channel, KEY.verifier, seen).fault
 
 

@@ -27,8 +27,9 @@ def gateway_channel(
     ends the command with exit code 1; too few options with 2.
     """
     try:
-        address, tls = _address(data, gateway), _identity(data, certificate, system)
-        with grpc.secure_channel(address, tls.channel_credentials(), DIRECT) as channel:
+        address = _address(data, gateway)
+        folder = certificate or World(_folder(data, "--certificate")).client_folder(system)
+        with channel_at(address, folder) as channel:
             yield channel
     except OSError as error:
         fail("Not connected", error)
@@ -38,15 +39,18 @@ def gateway_channel(
         raise typer.Exit(1) from error
 
 
+@contextmanager
+def channel_at(address: str, certificate: Path) -> Generator[grpc.Channel]:
+    """Open a channel to a gateway with a system's certificate; raises OSError if the folder does not hold one."""
+    credentials = TlsIdentity.load(certificate).channel_credentials()
+    with grpc.secure_channel(address, credentials, DIRECT) as channel:
+        yield channel
+
+
 def _address(data: Path | None, gateway: str | None) -> str:
     if gateway is not None:
         return gateway
     return Endpoints.load(_folder(data, "--gateway")).gateway
-
-
-def _identity(data: Path | None, certificate: Path | None, system: SystemId) -> TlsIdentity:
-    folder = certificate or World(_folder(data, "--certificate")).client_folder(system)
-    return TlsIdentity.load(folder)
 
 
 def _folder(data: Path | None, other: str) -> Path:

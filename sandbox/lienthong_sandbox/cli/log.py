@@ -15,7 +15,8 @@ from lienthong_gateway.log.export import ExportFault, verify_export
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verdict import Verification
 from lienthong_sandbox.cli import log_witness
-from lienthong_sandbox.cli.log_places import LogPlace, gateway_channel, stored_key, stored_log
+from lienthong_sandbox.cli.gateway_channel import channel_at
+from lienthong_sandbox.cli.log_places import LogPlace, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_sandbox.remote_log import verifier_key, verify_gateway
@@ -102,7 +103,7 @@ def _verification(console: Console, place: LogPlace) -> Verification:
             return log.verify(key, place.seen(key), progress)
     if place.gateway is None or place.certificate is None:
         raise typer.BadParameter("name one of --data, --gateway and --export")
-    with gateway_channel(place.gateway, place.certificate) as channel, checking(console) as progress:
+    with channel_at(place.gateway, place.certificate) as channel, checking(console) as progress:
         if key is None:
             key = verifier_key(channel)
             console.print(f"The gateway says that its key is {key}; keep it and name it with --key.", soft_wrap=True)

@@ -5,11 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import typer
 
-from lienthong_core.certificates import TlsIdentity
-from lienthong_core.channels import DIRECT
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_sandbox.containers import DATABASE_URL_FILE
 from lienthong_sandbox.stored_log import StoredLog
@@ -80,14 +77,6 @@ def stored_log(data: Path) -> Generator[StoredLog]:
         yield log
     finally:
         log.close()
-
-
-@contextmanager
-def gateway_channel(address: str, certificate: Path) -> Generator[grpc.Channel]:
-    """Open a channel to a gateway with a system's certificate; raises OSError if the folder does not hold one."""
-    credentials = TlsIdentity.load(certificate).channel_credentials()
-    with grpc.secure_channel(address, credentials, DIRECT) as channel:
-        yield channel
 
 
 def _gateway_folder(data: Path) -> Path:

@@ -11,7 +11,8 @@ from lienthong_core.clock import SystemClock
 from lienthong_gateway.log.checkpoint import EMPTY, CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import CosigningKey
 from lienthong_gateway.log.witness import NotConsistent, Witness
-from lienthong_sandbox.cli.log_places import gateway_channel, text_of
+from lienthong_sandbox.cli.gateway_channel import channel_at
+from lienthong_sandbox.cli.log_places import text_of
 from lienthong_sandbox.cli.log_report import write_whole
 from lienthong_sandbox.cli.telling import fail
 from lienthong_sandbox.locks import held_file
@@ -44,7 +45,7 @@ def witness(
         log = VerifierKey.parse(text_of(key))
         cosigner = Witness(CosigningKey.load(name, witness_key), log)
         # Two runs that read the same checkpoint could each cosign another continuation of it.
-        with held_file(seen), gateway_channel(gateway, certificate) as channel:
+        with held_file(seen), channel_at(gateway, certificate) as channel:
             before = log.open(text_of(seen)) if seen.exists() else EMPTY
             now = SystemClock().now()
             shown = cosign_newest(channel, cosigner, before, now, lambda note: write_whole(seen, note))
