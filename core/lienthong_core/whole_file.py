@@ -22,5 +22,10 @@ def replacing(file: Path) -> Generator[Path]:
     try:
         yield unfinished
         unfinished.replace(file)
+    except OSError as error:
+        if error.filename != str(unfinished):
+            raise
+        # Whoever is told knows the file that was asked for alone.
+        raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         unfinished.unlink(missing_ok=True)

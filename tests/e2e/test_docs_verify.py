@@ -193,8 +193,8 @@ def forked_note(world: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "name one of --data, --gateway and --export"),
-        (["--data", "x", "--export", "y"], "name one of --data, --gateway and --export"),
+        ([], "name exactly one of --data, --gateway and --export"),
+        (["--data", "x", "--export", "y"], "name exactly one of --data, --gateway and --export"),
         (["--gateway", "127.0.0.1:1"], "--gateway and --certificate go together"),
         (["--export", "y"], "--export needs --key"),
         (["--export", "y", "--key", "k", "--checkpoint", "c"], "leave --checkpoint out"),

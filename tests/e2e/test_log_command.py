@@ -32,12 +32,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("verify --data {world} --save nowhere/seen.txt", "Not saved: nowhere/"),
+        ("verify --data {world} --save nowhere/seen.txt", "Not saved: nowhere/seen.txt: No such file or directory"),
         ("verify --data {world} --checkpoint nowhere.txt", "Not verified: nowhere.txt: No such file"),
         ("verify --data {world} --key {world}/ca/ca.key", "Not verified: what was named is not a verifier key"),
         ("verify --gateway 127.0.0.1:1 --certificate [/nowhere]", "Not verified: [/nowhere]/"),
-        ("export --data {world} --from 3 --to 2 --out range.jsonl", "there is no range from 3 to 2"),
-        ("export --data {world} --out nowhere/range.jsonl", "Not exported: nowhere/"),
+        ("export --data {world} --from 3 --to 2 --out range.jsonl", "from 0 on; 3 to 2 is no range of them"),
+        (
+            "export --data {world} --out nowhere/range.jsonl",
+            "Not exported: nowhere/range.jsonl: No such file",
+        ),
         ("export --data {world} --out .", "Not exported: .: Is a directory"),
         ("verify --data {world} --save .", "Not saved: .: Is a directory"),
         ("verify --data {world} --save {world}", "Not saved: {world}: Is a directory"),

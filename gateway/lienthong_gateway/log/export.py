@@ -51,7 +51,7 @@ def write_export(connection: Connection, first: int, end: int, file: Path, key: 
     published = read_newest_note(connection)
     key.open(published.note)
     if not 0 <= first < end <= published.tree_size:
-        message = f"The log has {published.tree_size} entries, from 0 on; there is no range from {first} to {end - 1}."
+        message = f"The log has {published.tree_size} entries, from 0 on; {first} to {end - 1} is no range of them."
         raise IndexError(message)
     tiles = StoredTiles(connection, TileStatements(connection.dialect))
     header = {

@@ -49,7 +49,7 @@ def demo(
 ) -> None:
     """Run the citizen's journey on real sockets and tell it step by step; exit 0 only if every outcome was right."""
     if plain and as_json:
-        raise typer.BadParameter("name one of --plain and --json")
+        raise typer.BadParameter("name one of --plain and --json, not both")
     narrator = _narrator(plain=plain, as_json=as_json)
     began = time.perf_counter()
     as_expected = True

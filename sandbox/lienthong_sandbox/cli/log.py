@@ -102,7 +102,7 @@ def _verification(console: Console, place: LogPlace) -> Verification:
             key = key or stored_key(place.data)
             return log.verify(key, place.seen(key), progress)
     if place.gateway is None or place.certificate is None:
-        raise typer.BadParameter("name one of --data, --gateway and --export")
+        raise typer.BadParameter("name exactly one of --data, --gateway and --export")
     with channel_at(place.gateway, place.certificate) as channel, checking(console) as progress:
         if key is None:
             key = verifier_key(channel)

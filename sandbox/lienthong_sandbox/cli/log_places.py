@@ -29,7 +29,7 @@ class LogPlace:
     def check(self) -> None:
         """Raise typer.BadParameter unless it names one log and what is needed to verify it."""
         if [self.data, self.gateway, self.export].count(None) != 2:  # noqa: PLR2004 (all but one)
-            raise typer.BadParameter("name one of --data, --gateway and --export")
+            raise typer.BadParameter("name exactly one of --data, --gateway and --export")
         if (self.gateway is None) != (self.certificate is None):
             raise typer.BadParameter("--gateway and --certificate go together")
         if self.export is not None and self.key is None:
