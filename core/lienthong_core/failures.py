@@ -1,4 +1,4 @@
-"""Writing down a failure nobody foresaw, without what it says."""
+"""What becomes of a failure nobody foresaw: it is written down and told, both without what it says."""
 
 import asyncio
 import logging
@@ -6,6 +6,8 @@ import traceback
 from typing import Any, TypeGuard
 
 from sqlalchemy.exc import OperationalError
+
+from lienthong_core.errors import Refusal, internal, unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +28,13 @@ def is_unusable_database(error: BaseException) -> TypeGuard[OperationalError]:
     """Say whether a failure is that of a database which cannot be used just now: away, locked, full."""
     # SQLite has one class of errors for a file that is locked and for a statement that is wrong.
     return isinstance(error, OperationalError) and _named(error.orig) != "SQLITE_ERROR"
+
+
+def told_instead(failure: BaseException) -> Refusal:
+    """Return what whoever asked is told of a failure: DATABASE_UNAVAILABLE if that is the cause, otherwise INTERNAL."""
+    if is_unusable_database(failure):
+        return unavailable("DATABASE_UNAVAILABLE", "The service cannot use its database now; try again.")
+    return internal()
 
 
 def _named(error: BaseException | None) -> str:

@@ -12,8 +12,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from lienthong_core.certificates import TlsIdentity
-from lienthong_core.errors import Refusal, denied, exhausted, internal, invalid, unavailable
-from lienthong_core.failures import is_unusable_database, log_failure
+from lienthong_core.errors import Refusal, denied, exhausted, invalid
+from lienthong_core.failures import log_failure, told_instead
 from lienthong_core.peer import calling_system
 from lienthong_core.systems import SystemId
 
@@ -129,13 +129,7 @@ def _explained(method: str, context: grpc.ServicerContext) -> Generator[None]:
     except Exception as error:  # noqa: BLE001 (a bug in a service must not reach its caller as a traceback)
         # abort() above raises to leave the handler; only what is not a refusal ends here.
         log_failure(_log, method, error)
-        context.abort_with_status(_refusal_of(error).rpc_status())
-
-
-def _refusal_of(failure: Exception) -> Refusal:
-    if is_unusable_database(failure):
-        return unavailable("DATABASE_UNAVAILABLE", "The service cannot use its database now; try again.")
-    return internal()
+        context.abort_with_status(told_instead(error).rpc_status())
 
 
 def _parse(request: bytes, deserialize: _Deserialize) -> Message:

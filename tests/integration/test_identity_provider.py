@@ -15,7 +15,9 @@ from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 from sqlalchemy import text
 
+from lienthong_core.database import sqlite_url
 from tests.support.browser import TIMEOUT_S
+from tests.support.databases import file_away
 from tests.support.identity import (
     CALLBACK,
     GATEWAY,
@@ -222,6 +224,17 @@ def test_a_failure_that_nobody_foresaw_shows_a_page_and_nothing_of_its_cause(wor
     assert "MÔ PHỎNG" in response.text
     assert "client" not in response.text
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+
+
+def test_a_database_that_is_away_is_told_to_citizens_and_clients_who_may_try_again(tmp_path: Path) -> None:
+    with identity_world(sqlite_url(tmp_path / "identity.sqlite")) as world:
+        browser = world.browser().http
+        with file_away(world.server.engine):
+            page, answer = browser.get(world.portal.authorize()), world.portal.exchange("code")
+
+        assert (page.status_code, "cannot use its database now" in page.text) == (503, True)
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert browser.get(world.portal.authorize()).status_code == 303
 
 
 def test_a_provider_that_was_stopped_leaves_no_thread_and_no_port_behind(database_url: str) -> None:

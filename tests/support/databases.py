@@ -3,7 +3,8 @@
 import gc
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -11,7 +12,7 @@ import docker.errors
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
@@ -86,3 +87,17 @@ def line(new_database: Callable[[], str]) -> Iterator[tuple[Line, str]]:
     with Line(url.host, url.port) as line:
         near = url.set(host="127.0.0.1", port=line.port)
         yield line, near.render_as_string(hide_password=False)
+
+
+@contextmanager
+def file_away(engine: Engine) -> Generator[None]:
+    """Have the file of a SQLite database be elsewhere for a block, and nothing be made in its place."""
+    file = Path(engine.url.database or "")
+    engine.dispose()
+    elsewhere = file.rename(file.with_suffix(".elsewhere"))
+    file.mkdir()
+    try:
+        yield
+    finally:
+        file.rmdir()
+        elsewhere.rename(file)

@@ -18,6 +18,11 @@ AGENCY = "G01.99"
 """Agency in dossier codes: a unit that the ministry with code G01 does not have, so that no code can be a real one."""
 SESSION_LIFETIME = timedelta(hours=8)
 LOGIN_LIFETIME = timedelta(minutes=10)
+MOST_LOGINS = 4096
+"""How many citizens are on their way to the identity provider; the longest there is forgotten when another goes.
+
+The newest is not refused instead: then few requests a second would keep everybody out.
+"""
 _MAX_VALUE_LENGTH = 500
 _MAX_NOTE_LENGTH = 2_000
 _MOST_NAMED = 20

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from lienthong_core.database import writing
 from lienthong_core.errors import Refusal, not_found, precondition
 from lienthong_services.portal import model
-from lienthong_services.portal.rules import AGENCY, dossier_code
+from lienthong_services.portal.rules import AGENCY, MOST_LOGINS, dossier_code
 from lienthong_services.portal.states import Deadline, State
 
 _SESSIONS = model.PortalTable.metadata.tables["citizensession"]
@@ -70,9 +70,11 @@ class PortalStore:
         self._engine = engine
 
     def begin_login(self, attempt: model.LoginAttempt, now: datetime) -> None:
-        """Keep a login under way, and forget those that are over."""
+        """Keep a login under way, and forget those that are over, and the oldest beyond MOST_LOGINS."""
+        newest_first = select(_ATTEMPTS.c.state_sha256).order_by(_ATTEMPTS.c.expires_at.desc())
+        beyond = _ATTEMPTS.c.state_sha256.in_(newest_first.offset(MOST_LOGINS - 1))
         with writing(self._engine) as connection:
-            connection.execute(delete(_ATTEMPTS).where(_ATTEMPTS.c.expires_at <= now))
+            connection.execute(delete(_ATTEMPTS).where((_ATTEMPTS.c.expires_at <= now) | beyond))
             connection.execute(insert(_ATTEMPTS).values(attempt.model_dump()))
 
     def take_login(self, state: str, browser: str, now: datetime) -> model.LoginAttempt | None:

@@ -19,6 +19,7 @@ from lienthong_services.population.server import PopulationConfig, PopulationSer
 from tests.integration.population.calls import call, refusal_of
 from tests.integration.population.conftest import GATEWAY
 from tests.integration.population.people import DAUGHTER, add_people
+from tests.support.databases import file_away
 from tests.support.line import Line
 from tests.support.threads import left_behind
 
@@ -106,12 +107,8 @@ def test_whoever_meets_a_file_that_is_locked_or_away_may_try_again(
         other.execute("BEGIN IMMEDIATE")
         locked = refusal_of(population.UpdateResidence, MOVE)
         other.execute("ROLLBACK")
-    server.engine.dispose()
-    elsewhere = file.rename(file.with_suffix(".elsewhere"))
-    file.mkdir()
-    away = refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
-    file.rmdir()
-    elsewhere.rename(file)
+    with file_away(server.engine):
+        away = refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
 
     assert (locked.status, locked.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
     assert (away.status, away.reason) == (locked.status, locked.reason)

@@ -10,12 +10,15 @@ import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from starlette.responses import JSONResponse, Response
 
 from lienthong.api.portal.v1.portal_pb2 import ListDossiersRequest
 from lienthong_core.signing import SigningKey
+from lienthong_services.portal.model import LoginAttempt
+from lienthong_services.portal.rules import LOGIN_LIFETIME, MOST_LOGINS
 from tests.support.citizens import LAN, MAI
+from tests.support.databases import file_away
 from tests.support.portal_doubles import CLIENT_ID, Claims, IssuerDouble
 from tests.support.portal_world import SESSION_COOKIE, TIMEOUT_S, PortalWorld, refused
 
@@ -381,3 +384,27 @@ def test_two_citizens_have_two_sessions(world: PortalWorld) -> None:
     lan.start()
     assert [d.applicant_number for d in lan.dossiers()] == [LAN]
     assert mai.dossiers() == []
+
+
+def test_a_database_that_is_away_is_told_on_the_page_and_back_again_all_goes_on(world: PortalWorld) -> None:
+    browser = world.browser()
+    with file_away(world.portal.engine):
+        assert_refused(browser.get("/login", follow_redirects=False), UNAVAILABLE, "DATABASE_UNAVAILABLE")
+    assert browser.get("/login").status_code == 200
+
+
+def test_only_so_many_logins_are_under_way_and_the_newest_stay(world: PortalWorld) -> None:
+    earlier, later = world.browser(), world.browser()
+    earliest = way_back(earlier)
+    world.clock.advance(timedelta(seconds=1))
+    over = world.clock.now() + LOGIN_LIFETIME
+    with world.portal.engine.begin() as connection:
+        logins = [
+            LoginAttempt(state_sha256=f"{number:064x}", browser_sha256="", nonce="", code_verifier="", expires_at=over)
+            for number in range(MOST_LOGINS - 2)
+        ]
+        connection.execute(insert(LoginAttempt), [login.model_dump() for login in logins])
+    newest = [way_back(later), way_back(later)]
+
+    assert_refused(earlier.get(earliest), INVALID, "LOGIN_UNKNOWN")
+    assert [later.get(address).status_code for address in newest] == [200, 200]

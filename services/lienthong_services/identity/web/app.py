@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
 
+from lienthong_core.failures import is_unusable_database
 from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
 from lienthong_services.identity.errors import OAuthError, PageError
@@ -118,7 +119,14 @@ def _http_error(provider: Provider, request: Request, error: Exception) -> Respo
     return response
 
 
-def _failure(provider: Provider, request: Request, _error: Exception) -> Response:
+def _failure(provider: Provider, request: Request, error: Exception) -> Response:
+    if is_unusable_database(error):
+        page = PageError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Hệ thống định danh hiện không dùng được cơ sở dữ liệu. Hãy thử lại sau ít phút.",
+            "The identity provider cannot use its database now. Try again in some minutes.",
+        )
+        return _told(provider, request, "temporarily_unavailable", page)
     page = PageError(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Máy chủ gặp lỗi không lường trước. Hãy thử lại.",

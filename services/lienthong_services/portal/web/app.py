@@ -12,7 +12,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from lienthong_core.errors import Refusal, exhausted, internal, not_found
+from lienthong_core.errors import Refusal, exhausted, not_found
+from lienthong_core.failures import told_instead
 from lienthong_core.http_status import http_status
 from lienthong_core.page_routes import BodyTooLarge, page_routes
 from lienthong_core.safe_headers import SafeHeaders
@@ -123,8 +124,8 @@ class _Pages:
         page.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         return page
 
-    async def failed(self, request: Request, _error: Exception) -> Response:
-        return await self.refused(request, internal())
+    async def failed(self, request: Request, error: Exception) -> Response:
+        return await self.refused(request, told_instead(error))
 
     def _page(self, template: str, status: int = 200, *, leads_to: str = "", **values: object) -> HTMLResponse:
         text = self._templates.get_template(template).render(**values)

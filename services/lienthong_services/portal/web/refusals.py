@@ -23,6 +23,7 @@ IN_VIETNAMESE: Mapping[str, str] = MappingProxyType(
         "DOSSIER_UNKNOWN": "Không có hồ sơ này, hoặc hồ sơ không phải của bạn.",
         "PAGE_UNKNOWN": "Địa chỉ này không có trang nào, hoặc không nhận cách gửi này. Hãy bắt đầu từ trang đầu.",
         "MESSAGE_TOO_LARGE": "Yêu cầu vừa gửi quá lớn; không trang nào ở đây cần nhiều dữ liệu như vậy.",
+        "DATABASE_UNAVAILABLE": "Cổng hiện không dùng được cơ sở dữ liệu. Hãy thử lại sau ít phút.",
         "INTERNAL": "Cổng gặp lỗi không lường trước. Hãy thử lại.",
         "DOSSIER_NOT_DRAFT": "Hồ sơ đã được nộp nên không thay đổi được nữa.",
     }
