@@ -5,7 +5,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httpx2
 import jwt
@@ -23,6 +23,14 @@ _FRESH_FOR_S = 300.0
 believed. A provider that cannot be reached withdraws none."""
 
 _log = logging.getLogger(__name__)
+
+
+class IssuerKeys(Protocol):
+    """Where the identity provider's public keys come from."""
+
+    async def find(self, key_id: str) -> jwt.PyJWK | None:
+        """Return the key with that id, or None if the provider has none; refused: IDENTITY_PROVIDER_UNAVAILABLE."""
+        ...
 
 
 class JwksKeys:

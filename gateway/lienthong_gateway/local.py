@@ -9,10 +9,10 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from lienthong_core.errors import denied, invalid, unauthenticated
-from lienthong_gateway.contracts import method_path
+from lienthong_gateway.contract.field_paths import FieldPath
+from lienthong_gateway.contract.methods import method_path
+from lienthong_gateway.contract.request_bytes import read_once
 from lienthong_gateway.exchange import Caller, TokenHolder, Trace
-from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.request_bytes import read_once
 
 _SUBJECTS = ("subject_number", "filter.subject_number")
 """How the gateway's own contracts call the field."""

@@ -13,7 +13,7 @@ from lienthong_core.metadata import CallHeaders
 from lienthong_core.rpc import check_size, unknown_method
 from lienthong_core.systems import SystemId
 from lienthong_gateway.call import Answer, IncomingCall, Refused
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge, Passage
 from lienthong_gateway.exchange import Caller, Claim, Released, Trace

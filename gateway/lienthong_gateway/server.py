@@ -26,14 +26,12 @@ from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.consents.asking import IdentityProvider
 from lienthong_gateway.consents.service import consent_answers
 from lienthong_gateway.consents.store import ConsentStore
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.anybody import OpenAdmission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.passage import Edge
-from lienthong_gateway.grpc_server import serve_grpc
 from lienthong_gateway.issuer_keys import JwksKeys
-from lienthong_gateway.kept_server import KeptServer
 from lienthong_gateway.local import Answerer, local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.head import create_head
@@ -43,6 +41,8 @@ from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.service import AdministrationAnswers
 from lienthong_gateway.registry.store import fill_if_empty
+from lienthong_gateway.rpc.kept_server import KeptServer
+from lienthong_gateway.rpc.server import serve_grpc
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder

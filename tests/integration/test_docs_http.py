@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_gateway.contract.request_bytes import MOST_FIELDS
 from lienthong_gateway.edge.limits import Limits
-from lienthong_gateway.request_bytes import MOST_FIELDS
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.web.codecs import JsonCodec
 from lienthong_sandbox import Sandbox

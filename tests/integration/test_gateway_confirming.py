@@ -13,7 +13,7 @@ from lienthong_core.contracts import all_contracts
 from lienthong_core.database import snapshot, sqlite_url
 from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.contract.methods import load_contracts
 from lienthong_gateway.decisions.question import Question
 from lienthong_gateway.exchange import Caller, Claim
 from lienthong_gateway.log.append import Appender

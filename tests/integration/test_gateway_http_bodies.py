@@ -20,9 +20,9 @@ from lienthong_core.contracts import all_contracts
 from lienthong_core.database import sqlite_url
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.contract.methods import load_contracts
+from lienthong_gateway.contract.request_bytes import MOST_FIELDS
 from lienthong_gateway.edge.limits import Limits, Rate
-from lienthong_gateway.request_bytes import MOST_FIELDS
 from lienthong_seeds import members
 from tests.support.attacks import GET_CITIZEN, send
 from tests.support.curl import Curl

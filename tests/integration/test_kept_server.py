@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import grpc.aio
 
 from lienthong_core.ports import reserved_port
-from lienthong_gateway.kept_server import KeptServer
+from lienthong_gateway.rpc.kept_server import KeptServer
 
 _GRACE_S = 2.0
 _LONGEST_S = 20.0

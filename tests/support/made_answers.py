@@ -8,7 +8,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto,
 from hypothesis import strategies as st
 
 from lienthong.api.options.v1.options_pb2 import FieldPolicy
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from tests.support.made_contracts import WHOLE, add_map, load, plain_field, repeated
 
 Field = FieldDescriptorProto

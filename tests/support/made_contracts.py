@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.registration import Registration, System
 
 PROVIDER = SystemId("VN-SANDBOX", "GOV", "G98", "made-up")

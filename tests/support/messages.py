@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from lienthong_gateway.field_rules import field_policy
+from lienthong_gateway.contract.field_rules import field_policy
 
 Field = FieldDescriptor
 _DEEPEST = 5

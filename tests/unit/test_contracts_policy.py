@@ -6,8 +6,8 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
 from lienthong_core.contracts import all_contracts
-from lienthong_gateway.contracts import load_contracts
-from lienthong_gateway.field_rules import ContractFault
+from lienthong_gateway.contract.field_rules import ContractFault
+from lienthong_gateway.contract.methods import load_contracts
 from lienthong_gateway.registration import Registration, System
 from lienthong_seeds import members
 from tests.support.made_contracts import (

@@ -15,7 +15,7 @@ from lienthong_core.errors import Refusal
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.rules import StoredConsent
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.decisions.consent import decide_by_consent
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder, UseLimit

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lienthong.api.population.v1.citizen_pb2 import Household, HouseholdMember
 from lienthong.api.population.v1.population_pb2 import GetHouseholdResponse
-from lienthong_gateway.field_paths import FieldPath
+from lienthong_gateway.contract.field_paths import FieldPath
 
 RESPONSE = GetHouseholdResponse.DESCRIPTOR
 NUMBERS = st.lists(st.from_regex(r"[0-9]{12}", fullmatch=True), max_size=4)

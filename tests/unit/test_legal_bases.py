@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ReferenceForm
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.decisions.restriction import check_not_restricted
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim

@@ -12,7 +12,7 @@ from lienthong.api.population.v1.citizen_pb2 import Citizen, Household, Househol
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse, GetHouseholdResponse, ListChangesResponse
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong_core.contracts import all_contracts
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.exchange import Released
 from lienthong_gateway.steps.minimise import minimise
 from lienthong_seeds import members

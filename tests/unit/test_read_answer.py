@@ -19,7 +19,7 @@ from lienthong.api.population.v1.population_pb2 import (
 )
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
-from lienthong_gateway.contracts import MethodContract, load_contracts
+from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.steps.read_answer import present_number, read_answer
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI, citizen

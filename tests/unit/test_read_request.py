@@ -14,9 +14,9 @@ from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListCh
 from lienthong.api.types.v1.types_pb2 import PartialDate
 from lienthong_core.contracts import all_contracts
 from lienthong_core.errors import Refusal
-from lienthong_gateway.contracts import load_contracts
-from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.request_bytes import MOST_FIELDS, read_once
+from lienthong_gateway.contract.field_paths import FieldPath
+from lienthong_gateway.contract.methods import load_contracts
+from lienthong_gateway.contract.request_bytes import MOST_FIELDS, read_once
 from lienthong_gateway.steps.read_request import read_request
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI

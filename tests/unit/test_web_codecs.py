@@ -18,7 +18,7 @@ from lienthong_core.certificates import Authority
 from lienthong_core.contracts import all_contracts, declared_datasets
 from lienthong_core.errors import Refusal
 from lienthong_core.peer import peer_certificate, peer_system
-from lienthong_gateway.contracts import load_contracts
+from lienthong_gateway.contract.methods import load_contracts
 from lienthong_gateway.web.codecs import JsonCodec, MethodTypes, method_types
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.schemas import Schemas

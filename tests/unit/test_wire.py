@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lienthong.api.exchange.v1.administration_pb2 import GrantAccessRightRequest
 from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
-from lienthong_gateway.wire import has_more_fields
+from lienthong_gateway.contract.wire import has_more_fields
 from tests.support.messages import add_unknown, containers, leaves, messages
 
 TYPE = GetCitizenResponse.DESCRIPTOR

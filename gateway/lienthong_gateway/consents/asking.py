@@ -21,10 +21,10 @@ from lienthong_gateway.consents.revisions import Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
 from lienthong_gateway.consents.states import missing_approvers
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
+from lienthong_gateway.issuer_keys import IssuerKeys
 from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.registry.current import CurrentRegistration
-from lienthong_gateway.steps.authenticate import IssuerKeys
 
 _STATE = pb.ConsentRequestState
 _ATTEMPTS = 3

@@ -17,7 +17,7 @@ from lienthong_core.errors import denied, invalid, not_found, precondition
 from lienthong_core.personal_numbers import check_personal_number
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import UseLimit
 from lienthong_gateway.paging import Place
 from lienthong_gateway.registration import Purpose, Registration

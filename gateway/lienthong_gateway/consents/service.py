@@ -9,7 +9,7 @@ from lienthong_gateway.consents.evidence import EvidenceAnswers
 from lienthong_gateway.consents.holding import HoldingAnswers
 from lienthong_gateway.consents.records import ConsentRecords
 from lienthong_gateway.consents.store import ConsentStore
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.local import Answerer
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration

@@ -11,7 +11,7 @@ from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong.api.exchange.v1.catalogue_pb2 import LEGAL_BASIS_CONSENT
 from lienthong_core.errors import Refusal, denied
 from lienthong_gateway.consents.rules import StoredConsent
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Claim, Grant, TokenHolder
 from lienthong_gateway.registration import AccessRight
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder
 from lienthong_gateway.log.head import Head
 

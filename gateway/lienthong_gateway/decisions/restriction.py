@@ -2,7 +2,7 @@
 
 from lienthong_core.errors import denied
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.registration import Registration
 
 

@@ -6,7 +6,7 @@ Pure: everything it needs is handed in, and every refusal has its own reason.
 from datetime import datetime
 
 from lienthong_core.errors import denied, invalid
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Caller, Claim, Grant
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, LegalGround, Registration
 from lienthong_gateway.registry.officers import check_named_officer

@@ -13,7 +13,7 @@ from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.errors import Refusal, denied, invalid, not_found, precondition
 from lienthong_core.systems import SystemId
 from lienthong_core.working_days import ONE_DAY, civil_date
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.registration import AccessRight, LegalGround, Period, Purpose, Registration
 from lienthong_gateway.registry.officers import check_named_officer
 from lienthong_gateway.registry.words import LEGAL_BASIS_WORDS, REFERENCE_FORMS

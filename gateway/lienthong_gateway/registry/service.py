@@ -11,7 +11,7 @@ from lienthong.api.exchange.v1 import administration_pb2 as pb
 from lienthong.api.exchange.v1 import catalogue_pb2
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.log.batch import Job

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 
@@ -14,19 +14,12 @@ from lienthong_core.clock import Clock
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import CallHeaders
 from lienthong_gateway.exchange import Caller, TokenHolder
+from lienthong_gateway.issuer_keys import IssuerKeys
 
 _SCHEME = "bearer"
 _TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
 _CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "cnf", "personal_number", "account_level"]
 _CACHED = 4_096
-
-
-class IssuerKeys(Protocol):
-    """Where the identity provider's public keys come from."""
-
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key with that id, or None if the provider has none; refused: IDENTITY_PROVIDER_UNAVAILABLE."""
-        ...
 
 
 @dataclass(frozen=True)

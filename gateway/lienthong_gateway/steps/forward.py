@@ -13,7 +13,7 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
 from lienthong_core.errors import SHARED_REASONS, Refusal, unavailable
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Trace
 
 _Method: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.field_rules import MessageRules
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Released
-from lienthong_gateway.field_rules import MessageRules
 
 
 def minimise(contract: MethodContract, answer: Message, granted: AbstractSet[str]) -> Released:

@@ -5,7 +5,7 @@ from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal
 from lienthong_core.personal_numbers import is_personal_number
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 
 
 def read_answer(contract: MethodContract, answer: bytes, subject: str) -> Message:

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from lienthong_core.personal_numbers import check_personal_number
-from lienthong_gateway.contracts import MethodContract
-from lienthong_gateway.request_bytes import read_once
+from lienthong_gateway.contract.methods import MethodContract
+from lienthong_gateway.contract.request_bytes import read_once
 
 
 class ReadRequest(NamedTuple):

@@ -7,7 +7,7 @@ from datetime import datetime
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
 from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration, System
 from lienthong_gateway.registry.current import CurrentRegistration

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import Refusal, exhausted, invalid
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
-from lienthong_gateway.contracts import MethodContract, method_path
+from lienthong_gateway.contract.methods import MethodContract, method_path
 from lienthong_gateway.web.spelling import fields_named_twice
 
 _LONGEST_QUOTE = 300

@@ -8,7 +8,7 @@ from typing import Any
 from lienthong.api.options.v1.options_pb2 import AccessKind
 from lienthong.client.context import Header
 from lienthong_core.contracts import declared_datasets
-from lienthong_gateway.contracts import MethodContract
+from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.registration import LEGAL_BASIS_HEADERS
 from lienthong_gateway.web.codecs import MethodTypes
 from lienthong_gateway.web.schemas import Schemas

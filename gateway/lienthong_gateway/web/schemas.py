@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from lienthong.api.options.v1.options_pb2 import Dataset
-from lienthong_gateway.field_rules import field_policy
+from lienthong_gateway.contract.field_rules import field_policy
 
 Schema = dict[str, Any]
 

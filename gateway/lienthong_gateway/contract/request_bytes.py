@@ -8,8 +8,8 @@ from google.protobuf.message import DecodeError, Message
 
 from lienthong_core.errors import exhausted, invalid
 from lienthong_core.rpc import malformed
-from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.wire import has_more_fields
+from lienthong_gateway.contract.field_paths import FieldPath
+from lienthong_gateway.contract.wire import has_more_fields
 
 MOST_FIELDS = 4_096
 """Nothing else is done while a request is read, and that takes as long as it has fields, however short they are."""

@@ -13,8 +13,8 @@ from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, MethodPoli
 from lienthong_core.contracts import declared_datasets
 from lienthong_core.errors import GATEWAY_REASONS
 from lienthong_core.systems import SystemId
-from lienthong_gateway.field_paths import FieldPath
-from lienthong_gateway.field_rules import ContractFault, MessageRules, response_rules
+from lienthong_gateway.contract.field_paths import FieldPath
+from lienthong_gateway.contract.field_rules import ContractFault, MessageRules, response_rules
 from lienthong_gateway.registration import Registration
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")

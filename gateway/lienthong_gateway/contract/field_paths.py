@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from lienthong_gateway.wire import wire_fields
+from lienthong_gateway.contract.wire import wire_fields
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import keep_header_values_out_of_logs
 from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_gateway.edge.limits import Limits
-from lienthong_gateway.grpc_calls import EveryMethod
 from lienthong_gateway.pipeline import Pipeline
+from lienthong_gateway.rpc.calls import EveryMethod
 
 
 async def serve_grpc(
@@ -46,8 +46,8 @@ async def serve_grpc(
 class _FoundByName:
     """Adds services to a server whose methods are all found by their name.
 
-    With methods registered in advance, a server that ends by itself (kept_server.py says when) frees the memory in
-    which gRPC's core is about to note that nobody asks for them any more, and the process dies some time later.
+    With methods registered in advance, a server that ends by itself (`rpc/kept_server.py` says when) frees the memory
+    in which gRPC's core is about to note that nobody asks for them any more, and the process dies some time later.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
