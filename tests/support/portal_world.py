@@ -247,3 +247,10 @@ def portal_world(database_url: str) -> Generator[PortalWorld]:
                 authority,
                 clients,
             )
+
+
+def assert_refused(response: httpx2.Response, status: int, reason: str) -> None:
+    """Assert that a page tells of a refusal, and logs nobody in."""
+    assert response.status_code == status, response.text
+    assert f"<code>{reason}</code>" in response.text
+    assert SESSION_COOKIE not in response.cookies
