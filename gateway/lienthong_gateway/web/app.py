@@ -3,18 +3,16 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import CallHeaders
@@ -26,10 +24,10 @@ from lienthong_gateway.web.calls import ConnectCalls
 from lienthong_gateway.web.home import home_page
 from lienthong_gateway.web.log_files import LogFiles
 from lienthong_gateway.web.peer import Peers
+from lienthong_gateway.web.ranges import RangeProblems
 from lienthong_gateway.web.server import certificate_chain
 
 _STATIC = Path(__file__).parent / "static"
-_RANGE_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 _POLICY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -88,8 +86,8 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogFiles) -> ASGIA
             # First, so that every path of its form is a call.
             Route("/{service}/{method}", calls.answer, methods=["POST"]),
             Route("/", pages.home),
-            Route("/call", pages.call, middleware=[Middleware(_RangeProblems)]),
-            Mount("/static", StaticFiles(directory=_STATIC), middleware=[Middleware(_RangeProblems)]),
+            Route("/call", pages.call, middleware=[Middleware(RangeProblems)]),
+            Mount("/static", StaticFiles(directory=_STATIC), middleware=[Middleware(RangeProblems)]),
             Route("/openapi.json", pages.openapi),
             Route("/metrics", pages.metrics),
             Route("/checkpoint", log.checkpoint),
@@ -106,30 +104,3 @@ def create_app(calls: ConnectCalls, pages: GatewayPages, log: LogFiles) -> ASGIA
     # A path is what it is: nobody is sent on to one without the slash at its end.
     app.router.redirect_slashes = False
     return app
-
-
-class _RangeProblems:
-    """Tells of a range that a file has not got in a problem document, where the library would write plain text."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = False
-
-        async def send_or_tell(message: Message) -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and message["status"] in _RANGE_REFUSED:
-                refused = True
-                await _range_problem(message)(scope, receive, send)
-            elif not refused:
-                await send(message)
-
-        await self._app(scope, receive, send_or_tell)
-
-
-def _range_problem(start: Message) -> Response:
-    detail = "The header Range asks for no part of this file; leave it out, and the file comes whole."
-    length = Headers(raw=start["headers"]).get("content-range")
-    headers = {"Content-Range": length} if length else None
-    return problems.problem_response(None, problems.Problem(start["status"], detail, headers))
