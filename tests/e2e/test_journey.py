@@ -81,7 +81,11 @@ def test_the_demo_writes_plain_lines_where_nobody_looks(lienthong: str, argument
     assert "FAIL" not in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "told to end"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    ids=["Ctrl-C", "told to end", "terminal closed"],
+)
 def test_a_demo_that_is_ended_leaves_nothing_behind(lienthong: str, tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     pipe = subprocess.PIPE

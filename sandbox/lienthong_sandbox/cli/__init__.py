@@ -23,6 +23,8 @@ app.add_typer(rights.app, name="rights")
 
 @app.callback()
 def lienthong() -> None:
-    """Liên Thông."""
-    # Told to end, a command undoes what it has begun, as on Ctrl-C: its folder is full of keys, its file half written.
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    """Have a command undo what it has begun when it is told to end, as on Ctrl-C, or its terminal is closed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Whoever started it with `nohup` wants it to stay.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda told, _frame: sys.exit(128 + told))
