@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(file: Path) -> Generator[Path]:
-    """Give a file beside this one to write; it takes this one's place if the block ends without an error.
+    """Give a file beside this one to write; it takes this one's place, for good, if the block ends without an error.
 
     Raises OSError if it cannot, and if what is there is no file: a device or a pipe would be gone.
     """
@@ -21,7 +21,9 @@ def replacing(file: Path) -> Generator[Path]:
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
     try:
         yield unfinished
+        _flush(unfinished)
         unfinished.replace(file)
+        _flush(file.parent)
     except OSError as error:
         if error.filename != str(unfinished):
             raise
@@ -29,3 +31,12 @@ def replacing(file: Path) -> Generator[Path]:
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _flush(file: Path) -> None:
+    """Have what a file or folder holds outlast a loss of power."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

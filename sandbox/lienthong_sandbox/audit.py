@@ -21,8 +21,8 @@ _DEADLINE_S = 10.0
 
 
 def read_log(channel: grpc.Channel) -> list[dict[str, Any]]:
-    """Return what every entry says, oldest first; entry `i` is the one with log index `i`."""
-    return [json.loads(entry.leaf) for entry in _entries(ExchangeLogServiceStub(channel))]
+    """Return what every entry says, oldest first; unless some were pruned, entry `i` is the one with log index `i`."""
+    return [json.loads(entry.leaf) for entry in _entries(ExchangeLogServiceStub(channel)) if entry.leaf]
 
 
 def copy_log(channel: grpc.Channel, file: Path) -> tuple[Engine, VerifierKey]:
@@ -36,7 +36,7 @@ def copy_log(channel: grpc.Channel, file: Path) -> tuple[Engine, VerifierKey]:
     tiles = [tile for entry in entries for tile in growth.append(entry.leaf_hash)]
     engine = open_database(sqlite_url(file), schema.metadata(), version=schema.VERSION)
     with writing(engine) as connection:
-        connection.execute(insert(ENTRIES), [_row(entry) for entry in entries])
+        connection.execute(insert(ENTRIES), [_row(entry) for entry in entries if entry.leaf])
         connection.execute(insert(CHECKPOINTS), [{"tree_size": c.tree_size, "note": c.note} for c in checkpoints])
         if tiles:
             connection.execute(insert(TILES), [tile_row(tile) for tile in tiles])

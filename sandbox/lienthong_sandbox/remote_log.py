@@ -9,7 +9,7 @@ from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.proofs import shown_peaks
-from lienthong_gateway.log.rows import NO_COLUMN, Page, StoredRow, checked
+from lienthong_gateway.log.rows import NO_COLUMN, PRUNED, Page, StoredRow, checked
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_gateway.log.verify import Progress, verify_source
 from lienthong_gateway.log.walk import Beginning
@@ -51,15 +51,20 @@ class GatewaySource:
 
     def _rows(self, start: int) -> Iterator[Sequence[StoredRow]]:
         """Give the entries; over gRPC there are no columns that they are looked up by."""
+        pruned = True
         while start < self._size:
             request = pb.ListEntriesRequest(start=start, page_size=min(_PAGE, self._size - start))
-            found = self._stub.ListEntries(request, timeout=_DEADLINE_S).entries
-            keys = (NO_COLUMN, NO_COLUMN, NO_COLUMN)
-            page = [(e.log_index, e.leaf, e.leaf_hash, *keys) for e in found if e.log_index < self._size]
+            page: list[StoredRow] = []
+            for entry in self._stub.ListEntries(request, timeout=_DEADLINE_S).entries:
+                # Pruning begins at the first entry: after one that is whole there is none without a leaf.
+                pruned = pruned and not entry.leaf
+                leaf = PRUNED if pruned else entry.leaf
+                if entry.log_index < self._size:
+                    page.append((entry.log_index, leaf, entry.leaf_hash, NO_COLUMN, NO_COLUMN, NO_COLUMN))
+                    start = entry.log_index + 1
             if not page:
                 return
             yield page
-            start = page[-1][0] + 1
 
 
 def verifier_key(channel: grpc.Channel) -> VerifierKey:

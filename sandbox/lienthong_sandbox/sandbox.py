@@ -103,7 +103,7 @@ class Sandbox:
         return client
 
     def log(self) -> list[dict[str, Any]]:
-        """Return every entry of the exchange log, oldest first, as the auditor reads it."""
+        """Return every entry of the exchange log that was not pruned, oldest first, as the auditor reads it."""
         auditor = self.system(members.AUDITOR.subsystem)
         return read_log(auditor.channel)
 

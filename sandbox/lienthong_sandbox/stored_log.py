@@ -1,5 +1,6 @@
 """The log in a data folder, as an auditor looks at it: it is read, never written."""
 
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.export import ExportFault, write_export
 from lienthong_gateway.log.notes import newest_size
+from lienthong_gateway.log.pruning import prunable
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verdict import Verification
 from lienthong_gateway.log.verify import Progress, verify_log
@@ -36,6 +38,11 @@ class StoredLog:
             # Helpers open the file themselves, but none of them finds a fault.
             self._untouched.check()
         return verification
+
+    def prunable(self, before: datetime) -> range:
+        """Return the entries that can be pruned if none is to be as new as a time."""
+        with snapshot(self._engine) as connection:
+            return prunable(connection, before)
 
     def export(self, first: int, last: int | None, file: Path, key: VerifierKey) -> int:
         """Write entries up to `last`, None: the newest, to a file; return the index after the last.

@@ -22,6 +22,7 @@ from lienthong_gateway.log.store import (
     find_salt,
     go_on,
     load_growth,
+    minimum_index,
     newest_note,
     read_checkpoints,
     tile_row,
@@ -138,7 +139,7 @@ class Appender:
         self._commitments.pop(personal_number, None)
 
     def _catch_up(self, connection: Connection) -> None:
-        if self._tree is None:
+        if self._tree is None or self._tree.size < minimum_index(connection):
             self._tree = load_growth(connection, self._key.verifier)
         else:
             go_on(connection, self._key.verifier, self._tree)

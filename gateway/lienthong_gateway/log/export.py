@@ -20,7 +20,7 @@ from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency
-from lienthong_gateway.log.store import ENTRIES
+from lienthong_gateway.log.store import ENTRIES, minimum_index
 from lienthong_gateway.log.tiles import StoredTiles, TileStatements
 
 FORMAT = "lienthong-log-export/1"
@@ -52,6 +52,9 @@ def write_export(connection: Connection, first: int, end: int, file: Path, key: 
     key.open(published.note)
     if not 0 <= first < end <= published.tree_size:
         message = f"The log has {published.tree_size} entries, from 0 on; {first} to {end - 1} is no range of them."
+        raise IndexError(message)
+    if first < (minimum := minimum_index(connection)):
+        message = f"Entries {first} to {min(end, minimum) - 1} were pruned; the log is whole from {minimum} on."
         raise IndexError(message)
     tiles = StoredTiles(connection, TileStatements(connection.dialect))
     header = {

@@ -141,19 +141,21 @@ def _sound(open_log: OpenLog, stretch: _Stretch) -> Page:
     first, beyond = stretch
     hashes: list[bytes] = []
     after: list[bytes] = []
+    pruned = minimum = 0
     engine = open_log()
     try:
         with snapshot(engine) as connection:
             for page in DatabaseSource(connection).entries(first):
                 hashes += page.hashes
                 after += page.after
+                pruned, minimum = max(pruned, page.pruned), max(minimum, page.minimum)
                 if len(hashes) >= beyond - first:
                     break
     except RowFault:
         pass
     finally:
         engine.dispose()
-    return Page(hashes[: beyond - first], after[: beyond - first])
+    return Page(hashes[: beyond - first], after[: beyond - first], min(pruned, beyond), minimum)
 
 
 def _has_sound_index(open_log: OpenLog) -> bool:

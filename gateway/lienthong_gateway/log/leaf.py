@@ -80,6 +80,14 @@ class Entry:
         )
 
 
+def pruned_before(leaf: bytes) -> int:
+    """Return the index before which everything was deleted, as the leaf of such an event says; 0 if it does not."""
+    try:
+        return int(orjson.loads(orjson.loads(leaf)["registered"])["minimum_index"])
+    except (ValueError, LookupError, TypeError):
+        return 0
+
+
 def _canonical(leaf: dict[str, object]) -> bytes:
     """Return RFC 8785 canonical JSON, which for ASCII keys, text and whole numbers is what orjson writes in order.
 

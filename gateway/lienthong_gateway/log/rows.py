@@ -6,9 +6,13 @@ its value.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
+
+from lienthong_gateway.log.leaf import pruned_before
+from lienthong_gateway.log.merkle import HASH_BYTES
 
 StoredRow: TypeAlias = "Sequence[object]"
 """Index, leaf, hash, then the columns that the entry is looked up by: subject, consumer, provider.
@@ -19,7 +23,11 @@ Whoever edits a SQLite file by hand can store anything anywhere, so nothing is k
 NO_COLUMN = object()
 """In place of such a column: the source has none. None is what a database has stored in it."""
 
+PRUNED = object()
+"""In place of the leaf of an entry that is said to be pruned: its hash is all there is."""
+
 _CACHED = 1_024
+_PRUNING = b'"event":"PRUNING"'
 _AFTER = b'{"after_checkpoint":"'
 _DIGEST = slice(len(_AFTER), len(_AFTER) + 2 * sha256().digest_size)
 """Where a leaf names the checkpoint before it: first of all, because members of canonical JSON are sorted."""
@@ -30,7 +38,11 @@ class Page(NamedTuple):
 
     hashes: Sequence[bytes] = ()
     after: Sequence[bytes] = ()
-    """The digest of the checkpoint that each of them names; empty: its version of the format names none."""
+    """The digest of the checkpoint that each of them names; empty: it names none, or it was pruned."""
+    pruned: int = 0
+    """The index after the last of them that is said to be pruned; 0: none is."""
+    minimum: int = 0
+    """The largest index before which everything was pruned, as one of them says; 0: none says so."""
 
 
 class RowFault(Exception):  # noqa: N818 (names what is wrong)
@@ -50,6 +62,10 @@ class Portions:
         self._pages = pages
         self._page = Page()
         self._taken = 0
+        self.pruned = 0
+        """The index after the last entry so far that is said to be pruned."""
+        self.minimum = 0
+        """The index before which everything was pruned, as the entries so far say."""
 
     def take(self, most: int) -> Sequence[bytes]:
         """Return the hashes of the next entries, at most so many; none only at the end."""
@@ -66,39 +82,62 @@ class Portions:
     def _turn(self) -> None:
         if self._taken == len(self._page.hashes):
             self._page, self._taken = next(self._pages, Page()), 0
+            self.pruned = max(self.pruned, self._page.pruned)
+            self.minimum = max(self.minimum, self._page.minimum)
 
 
 def checked(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[Page]:
     """Give entries that should be those from index `first` on; then raises RowFault, if one is not."""
     for rows in pages:
-        hashes: list[bytes] = []
-        after: list[bytes] = []
+        found = _Found()
         try:
-            _add_checked(rows, first, hashes, after)
+            found.add(rows, first)
         except RowFault:
-            if hashes:
-                yield Page(hashes, after)
+            if found.hashes:
+                yield found.page()
             raise
-        yield Page(hashes, after)
-        first += len(hashes)
+        yield found.page()
+        first += len(found.hashes)
 
 
-def _add_checked(rows: Sequence[StoredRow], first: int, hashes: list[bytes], after: list[bytes]) -> None:
-    for index, (log_index, leaf, stored, subject, consumer, provider) in enumerate(rows, first):
-        if log_index != index:
-            raise RowFault(index, f"Entry {index} is missing: the next one stored is {log_index}.", log_index)
-        if not isinstance(leaf, bytes) or (hashed := sha256(b"\x00" + leaf).digest()) != stored:
-            message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
-            raise RowFault(index, message)
-        if (
-            (subject is not NO_COLUMN and (f'"subject":"{subject}"'.encode() not in leaf or '"' in str(subject)))
-            or (consumer is not NO_COLUMN and _member("consumer", consumer) not in leaf)
-            or (provider is not NO_COLUMN and _member("provider", provider) not in leaf)
-        ):
-            message = f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
-            raise RowFault(index, message)
-        hashes.append(hashed)
-        after.append(leaf[_DIGEST] if leaf.startswith(_AFTER) else b"")
+@dataclass(slots=True)
+class _Found:
+    """What the sound ones among some rows come to."""
+
+    hashes: list[bytes] = field(default_factory=list[bytes])
+    after: list[bytes] = field(default_factory=list[bytes])
+    pruned: int = 0
+    minimum: int = 0
+
+    def page(self) -> Page:
+        return Page(self.hashes, self.after, self.pruned, self.minimum)
+
+    def add(self, rows: Sequence[StoredRow], first: int) -> None:
+        hashes, after = self.hashes, self.after
+        for index, (log_index, leaf, stored, subject, consumer, provider) in enumerate(rows, first):
+            if log_index != index:
+                raise RowFault(index, f"Entry {index} is missing: the next one stored is {log_index}.", log_index)
+            if leaf is PRUNED and isinstance(stored, bytes) and len(stored) == HASH_BYTES:
+                hashes.append(stored)
+                after.append(b"")
+                self.pruned = index + 1
+                continue
+            if not isinstance(leaf, bytes) or (hashed := sha256(b"\x00" + leaf).digest()) != stored:
+                message = f"Entry {index} was altered: its content no longer has the hash that was stored with it."
+                raise RowFault(index, message)
+            if (
+                (subject is not NO_COLUMN and (f'"subject":"{subject}"'.encode() not in leaf or '"' in str(subject)))
+                or (consumer is not NO_COLUMN and _member("consumer", consumer) not in leaf)
+                or (provider is not NO_COLUMN and _member("provider", provider) not in leaf)
+            ):
+                message = (
+                    f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
+                )
+                raise RowFault(index, message)
+            if _PRUNING in leaf:
+                self.minimum = max(self.minimum, pruned_before(leaf))
+            hashes.append(hashed)
+            after.append(leaf[_DIGEST] if leaf.startswith(_AFTER) else b"")
 
 
 @lru_cache(_CACHED)

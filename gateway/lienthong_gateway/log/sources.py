@@ -7,7 +7,8 @@ from sqlalchemy import Connection, bindparam, func, select, true, type_coerce
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.growth import TILE_HEIGHT
-from lienthong_gateway.log.rows import Page, StoredRow, checked
+from lienthong_gateway.log.pruning import pruned_entries
+from lienthong_gateway.log.rows import NO_COLUMN, PRUNED, Page, StoredRow, checked
 from lienthong_gateway.log.statements import PreparedSelect
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
 
@@ -58,6 +59,9 @@ class DatabaseSource:
         columns = (ENTRIES.c[name] for name in ("log_index", "leaf", "leaf_hash", "subject", "consumer", "provider"))
         query = select(*columns).order_by(ENTRIES.c.log_index).limit(_PAGE)
         after = PreparedSelect(self._connection.dialect, query.where(ENTRIES.c.log_index > bindparam("last")))
+        for tile in pruned_entries(self._connection, start):
+            yield [(index, PRUNED, hashed, NO_COLUMN, NO_COLUMN, NO_COLUMN) for index, hashed in tile]
+            start = tile[-1][0] + 1
         if start == 0:
             # Nothing belongs before entry 0; what is stored there is to be found.
             page = PreparedSelect(self._connection.dialect, query).all(self._connection, {})

@@ -74,6 +74,15 @@ def read_checkpoints(connection: Connection, start_size: int | None, limit: int)
     return [(_number(row.tree_size), str(row.note)) for row in connection.execute(query)]
 
 
+def minimum_index(connection: Connection) -> int:
+    """Return the index of the first entry that is stored whole, as C2SP `tlog-tiles` calls it; 0: none was pruned.
+
+    Pruning takes whole tiles. An entry that is missing for another reason is not taken for one that was pruned.
+    """
+    first = connection.execute(select(_stored(func.min(ENTRIES.c.log_index)))).scalar_one()
+    return max(_number(first), 0) // TILE_WIDTH * TILE_WIDTH
+
+
 def all_entries(connection: Connection) -> Iterator[StoredEntry]:
     """Give every entry, a page at a time."""
     start = 0

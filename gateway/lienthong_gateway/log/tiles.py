@@ -16,7 +16,7 @@ from lienthong_gateway.log.growth import TILE_WIDTH
 from lienthong_gateway.log.merkle import HASH_BYTES
 from lienthong_gateway.log.notes import read_newest_note
 from lienthong_gateway.log.statements import PreparedSelect
-from lienthong_gateway.log.store import ENTRIES, TILES
+from lienthong_gateway.log.store import ENTRIES, TILES, minimum_index
 
 _LENGTH_BYTES = 2
 _MAX_ENTRY = (1 << 8 * _LENGTH_BYTES) - 1
@@ -117,6 +117,10 @@ class StoredTiles:
             found = self._statements.leaf_hashes.all(self._connection, between)
         else:
             found = self._statements.roots.all(self._connection, {**between, "of_level": level - 1})
+        if level == 0 and len(found) < width:
+            # They may have been pruned since the tile was so narrow; what became of it begins with them.
+            full = self._full(level, index)
+            return None if full is None else full[: width * HASH_BYTES]
         hashes = [_stored(row) for row in found]
         # What is no hash counts as none, so that hashes of wrong lengths cannot make up for one another.
         return b"".join(value for value in hashes if len(value) == HASH_BYTES) if len(hashes) == width else None
@@ -166,12 +170,13 @@ class TileSource:
     def entries(self, index: int, width: int = TILE_WIDTH) -> bytes:
         """Return `width` leaves, each behind its length (two bytes, big-endian).
 
-        Refused: TILE_UNKNOWN, for what lies beyond the log, and for entries that no bundle can hold.
+        Refused: TILE_UNKNOWN, for what lies beyond the log, and for entries that no bundle can hold; ENTRY_PRUNED.
         """
         _check(0, index, width)
         first = index * TILE_WIDTH
         query = select(ENTRIES.c.leaf).where(ENTRIES.c.log_index >= first, ENTRIES.c.log_index < first + width)
         with snapshot(self._engine) as connection:
+            check_not_pruned(connection, first)
             leaves = [bytes(leaf) for leaf in connection.execute(query.order_by(ENTRIES.c.log_index)).scalars()]
         if len(leaves) < width:
             raise _beyond()
@@ -180,6 +185,17 @@ class TileSource:
         except LogDamaged:
             message = "No bundle can hold these entries, as one is longer than 65,535 bytes; ListEntries gives them."
             raise not_found("TILE_UNKNOWN", message) from None
+
+
+def check_not_pruned(connection: Connection, index: int) -> None:
+    """Refuse, with ENTRY_PRUNED, an entry that the log has no more."""
+    minimum = minimum_index(connection)
+    if 0 <= index < minimum:
+        message = (
+            f"Entry {index} was pruned, as all before {minimum}: it had been kept as long as it must be. An entry of "
+            "the event PRUNING has the digest of the file that holds it; proofs of it are still given."
+        )
+        raise not_found("ENTRY_PRUNED", message)
 
 
 def bundle(leaves: Sequence[bytes]) -> bytes:

@@ -40,3 +40,5 @@ class Verification:
     fault: Fault | None
     note: str
     """The signed note of that checkpoint; empty if none has been checked."""
+    pruned: int = 0
+    """How many entries, from the first on, were known by their hashes alone: the log says that they were pruned."""

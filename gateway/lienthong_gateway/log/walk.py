@@ -46,13 +46,14 @@ class Walk:
         self._entries = Portions(source.entries(self._tree.size))
         self._checkpoints = source.checkpoints(self._tree.size)
         self._tiles = TileCheck(source.tiles)
-        self._held = beginning.checkpoint
+        self._beginning = self._held = beginning.checkpoint
         self._note = ""
         self._count = 0
 
     def outcome(self, fault: Fault | None) -> Verification:
         """Return what has been found."""
-        return Verification(self._held.size, self._held.root, self._count, fault, self._note)
+        pruned = self._entries.pruned
+        return Verification(self._held.size, self._held.root, self._count, fault, self._note, pruned)
 
     def steps(self) -> Iterator[int]:
         """Give the number of entries checked after each checkpoint; raises FaultFound, RowFault or TileFault."""
@@ -67,6 +68,7 @@ class Walk:
             yield checkpoint.size
         # Before the tiles: what was put in or cut off at the end may have left them as they were.
         self._check_end()
+        self._check_pruned()
         self._tiles.finish()
 
     def _read_checkpoints(self) -> Iterator[tuple[Checkpoint, str]]:
@@ -123,6 +125,14 @@ class Walk:
         if self._seen is not None and self._seen.size > size:
             message = f"The log was seen with {self._seen.size} entries and has {size} now."
             raise FaultFound(FaultKind.LOG_TRUNCATED, size, self._seen.size - 1, message)
+
+    def _check_pruned(self) -> None:
+        """Hold that the log itself says of all that was deleted that it was to be."""
+        first, beyond = self._entries.minimum, self._entries.pruned
+        if first < beyond:
+            self._held = self._beginning
+            message = f"Entries {first} to {beyond - 1} are missing, and no entry says that they were pruned."
+            raise FaultFound(FaultKind.ENTRY_MISSING, first, beyond - 1, message)
 
     def _next_index(self) -> int | None:
         """Return the index of the entry that is stored next, whatever it is; None if there is none."""

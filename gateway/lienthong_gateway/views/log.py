@@ -1,8 +1,8 @@
 """ExchangeLogService: the log, to the citizen it is about, to agencies and to auditors. Reading is recorded first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.clock import Clock
@@ -10,11 +10,13 @@ from lienthong_gateway.local import Answerer, LocalCall
 from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.cosignature import WitnessKey
+from lienthong_gateway.log.pruning import pruned_entries
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.paging import ENOUGH_BYTES, page_size
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.views.accesses import AccessAnswers
 from lienthong_gateway.views.proofs import ProofAnswers
+from lienthong_gateway.views.pruning import PruningAnswers
 from lienthong_gateway.views.reading import LogReading
 from lienthong_gateway.views.summary import SummaryAnswers
 
@@ -39,6 +41,7 @@ class LogAnswers:
         self._accesses = AccessAnswers(self._reading)
         self._proofs = ProofAnswers(self._reading, key, witnesses)
         self._summary = SummaryAnswers(self._reading)
+        self._pruning = PruningAnswers(self._reading)
 
     def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
@@ -52,6 +55,7 @@ class LogAnswers:
             "GetInclusionProof": self._proofs.get_inclusion_proof,
             "GetConsistencyProof": self._proofs.get_consistency_proof,
             "AddCosignature": self._proofs.add_cosignature,
+            "PruneEntries": self._pruning.prune_entries,
         }
 
     async def _list_entries(self, call: LocalCall, request: pb.ListEntriesRequest) -> pb.ListEntriesResponse:
@@ -59,9 +63,7 @@ class LogAnswers:
         size = page_size(request.page_size, _USUAL, _MOST)
         await self._reading.record(call)
         start = max(request.start, 0)
-        found = await self._reading.read(lambda connection: store.read_entries(connection, start, size))
-        page = _page(found)
-        entries = [pb.LogEntry(log_index=e.log_index, leaf=e.leaf, leaf_hash=e.leaf_hash) for e in page]
+        entries = await self._reading.read(lambda connection: _page(connection, start, size))
         return pb.ListEntriesResponse(entries=entries)
 
     async def _list_checkpoints(
@@ -76,11 +78,15 @@ class LogAnswers:
         return pb.ListCheckpointsResponse(checkpoints=checkpoints, verifier_key=str(self._key))
 
 
-def _page(entries: Iterable[store.StoredEntry]) -> Iterator[store.StoredEntry]:
-    """Give entries up to the one that makes enough bytes of them."""
+def _page(connection: Connection, start: int, most: int) -> Sequence[pb.LogEntry]:
+    """Return entries from an index on: those of one tile that were pruned, or up to the one that makes enough bytes."""
+    for pruned in pruned_entries(connection, start):
+        return [pb.LogEntry(log_index=index, leaf_hash=hashed) for index, hashed in pruned[:most]]
+    page: list[pb.LogEntry] = []
     total = 0
-    for entry in entries:
-        yield entry
+    for entry in store.read_entries(connection, start, most):
+        page.append(pb.LogEntry(log_index=entry.log_index, leaf=entry.leaf, leaf_hash=entry.leaf_hash))
         total += len(entry.leaf)
         if total > ENOUGH_BYTES:
-            return
+            break
+    return page

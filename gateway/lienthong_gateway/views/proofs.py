@@ -14,8 +14,8 @@ from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
 from lienthong_gateway.log.cosignature import Cosignature, WitnessKey
 from lienthong_gateway.log.notes import PublishedNote, find_note, newest_size, save_cosignature
 from lienthong_gateway.log.proofs import Prover
-from lienthong_gateway.log.store import StoredEntry, read_entries
-from lienthong_gateway.log.tiles import StoredTiles, TileStatements
+from lienthong_gateway.log.store import StoredEntry, minimum_index, read_entries
+from lienthong_gateway.log.tiles import StoredTiles, TileStatements, check_not_pruned
 from lienthong_gateway.views.reading import LogReading, note_of, published_note
 
 _MOST_CHARACTERS = 1_000
@@ -44,6 +44,7 @@ class ProofAnswers:
         own = None if self._reading.is_auditor(call) else str(call.caller.system)
 
         def check(connection: Connection) -> None:
+            check_not_pruned(connection, request.log_index)
             _own_entry(connection, request.log_index, own)
             _check_place(request.log_index, published_note(connection, request.tree_size).tree_size)
 
@@ -65,14 +66,17 @@ class ProofAnswers:
 
     async def get_checkpoint(self, _call: LocalCall, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
         """Answer a checkpoint with its cosignatures."""
-        published = await self._reading.read(
-            lambda connection: published_note(connection, request.tree_size, cosigned=request.cosigned)
-        )
-        return pb.GetCheckpointResponse(
-            checkpoint=_checkpoint(published),
-            verifier_key=str(self._key),
-            witness_keys=[str(witness) for witness in self._witnesses],
-        )
+
+        def checkpoint(connection: Connection) -> pb.GetCheckpointResponse:
+            published = published_note(connection, request.tree_size, cosigned=request.cosigned)
+            return pb.GetCheckpointResponse(
+                checkpoint=_checkpoint(published),
+                verifier_key=str(self._key),
+                witness_keys=[str(witness) for witness in self._witnesses],
+                minimum_index=minimum_index(connection),
+            )
+
+        return await self._reading.read(checkpoint)
 
     async def get_inclusion_proof(
         self, _call: LocalCall, request: pb.GetInclusionProofRequest

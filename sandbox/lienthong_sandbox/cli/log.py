@@ -14,7 +14,7 @@ from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_gateway.log.export import ExportFault, verify_export
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verdict import Verification
-from lienthong_sandbox.cli import log_witness
+from lienthong_sandbox.cli import log_prune, log_witness
 from lienthong_sandbox.cli.gateway_channel import channel_at
 from lienthong_sandbox.cli.log_places import LogPlace, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
@@ -35,6 +35,7 @@ _FAILURES = (
 )
 
 
+app.command("prune")(log_prune.prune)
 app.command("witness")(log_witness.witness)
 app.command("witness-key")(log_witness.witness_key)
 

@@ -38,6 +38,8 @@ def tell_verification(console: Console, verification: Verification, save: Path |
             console.print(f"Up to {verification.size} entries the log is as it was signed.")
         raise typer.Exit(1)
     console.print(f"{verification.size} entries and {verification.checkpoints} checkpoints verified.")
+    if verification.pruned:
+        console.print(f"Those before entry {verification.pruned} were pruned, as the log says: their hashes hold.")
     console.print(f"root {verification.root.hex()}", style="dim", soft_wrap=True)
     if save is not None:
         write_whole(save, verification.note)

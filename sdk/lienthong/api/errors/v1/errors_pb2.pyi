@@ -173,6 +173,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the counts of these days take more than 4 MiB, which clients do not read; ask for fewer days at
     once, or for one consumer.
     """
+    ERROR_REASON_ENTRY_PRUNED: _ErrorReason.ValueType  # 166
+    """NOT_FOUND: the entry was pruned, as it had been kept as long as it must be; a receipt that was kept, and the file that
+    holds what was pruned, still prove it.
+    """
+    ERROR_REASON_MINIMUM_INDEX_INVALID: _ErrorReason.ValueType  # 167
+    """INVALID_ARGUMENT: a minimum index is a multiple of 256, larger than the present one by at most 4,096, within the log."""
+    ERROR_REASON_ARCHIVE_DIGEST_INVALID: _ErrorReason.ValueType  # 168
+    """INVALID_ARGUMENT: the digest of the file that holds what is pruned is a SHA-256, 32 bytes."""
+    ERROR_REASON_ENTRY_STILL_KEPT: _ErrorReason.ValueType  # 169
+    """FAILED_PRECONDITION: an entry is not older than six months, and has to be kept."""
     ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: _ErrorReason.ValueType  # 120
     """PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
     ERROR_REASON_LEGAL_GROUND_MISSING: _ErrorReason.ValueType  # 121
@@ -381,6 +391,16 @@ ERROR_REASON_SUMMARY_TOO_LARGE: ErrorReason.ValueType  # 165
 """INVALID_ARGUMENT: the counts of these days take more than 4 MiB, which clients do not read; ask for fewer days at
 once, or for one consumer.
 """
+ERROR_REASON_ENTRY_PRUNED: ErrorReason.ValueType  # 166
+"""NOT_FOUND: the entry was pruned, as it had been kept as long as it must be; a receipt that was kept, and the file that
+holds what was pruned, still prove it.
+"""
+ERROR_REASON_MINIMUM_INDEX_INVALID: ErrorReason.ValueType  # 167
+"""INVALID_ARGUMENT: a minimum index is a multiple of 256, larger than the present one by at most 4,096, within the log."""
+ERROR_REASON_ARCHIVE_DIGEST_INVALID: ErrorReason.ValueType  # 168
+"""INVALID_ARGUMENT: the digest of the file that holds what is pruned is a SHA-256, 32 bytes."""
+ERROR_REASON_ENTRY_STILL_KEPT: ErrorReason.ValueType  # 169
+"""FAILED_PRECONDITION: an entry is not older than six months, and has to be kept."""
 ERROR_REASON_ACCESS_RIGHT_NOT_IN_FORCE: ErrorReason.ValueType  # 120
 """PERMISSION_DENIED: the access right was withdrawn, is over, or begins later."""
 ERROR_REASON_LEGAL_GROUND_MISSING: ErrorReason.ValueType  # 121

@@ -41,6 +41,8 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     """The log was read."""
     LOG_EVENT_COSIGNATURE: _LogEvent.ValueType  # 16
     """A witness cosigned a checkpoint."""
+    LOG_EVENT_PRUNING: _LogEvent.ValueType  # 17
+    """The oldest entries were deleted."""
     LOG_EVENT_ACCESS_RIGHT: _LogEvent.ValueType  # 5
     """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
     LOG_EVENT_RIGHTS_REQUEST: _LogEvent.ValueType  # 6
@@ -65,6 +67,8 @@ LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
 """The log was read."""
 LOG_EVENT_COSIGNATURE: LogEvent.ValueType  # 16
 """A witness cosigned a checkpoint."""
+LOG_EVENT_PRUNING: LogEvent.ValueType  # 17
+"""The oldest entries were deleted."""
 LOG_EVENT_ACCESS_RIGHT: LogEvent.ValueType  # 5
 """What is registered was changed: a purpose, a legal ground, an access right, an officer."""
 LOG_EVENT_RIGHTS_REQUEST: LogEvent.ValueType  # 6
@@ -401,7 +405,7 @@ class LogEntry(_message.Message):
     log_index: _builtins.int
     """Place in the log, from 0."""
     leaf: _builtins.bytes
-    """The leaf: canonical JSON (RFC 8785), UTF-8."""
+    """The leaf: canonical JSON (RFC 8785), UTF-8; empty if the entry was pruned."""
     leaf_hash: _builtins.bytes
     """RFC 6962 hash of the leaf, 32 bytes, as stored."""
     def __init__(
@@ -708,8 +712,11 @@ class GetCheckpointResponse(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     VERIFIER_KEY_FIELD_NUMBER: _builtins.int
     WITNESS_KEYS_FIELD_NUMBER: _builtins.int
+    MINIMUM_INDEX_FIELD_NUMBER: _builtins.int
     verifier_key: _builtins.str
     """The public key it is signed with: C2SP note verifier key, `name+hash+key`."""
+    minimum_index: _builtins.int
+    """Index of the first entry that the log still has whole: C2SP tlog-tiles' minimum index. 0: none was pruned."""
     @_builtins.property
     def checkpoint(self) -> Global___Checkpoint:
         """The checkpoint; its note has a signature line for each cosignature."""
@@ -724,10 +731,11 @@ class GetCheckpointResponse(_message.Message):
         checkpoint: Global___Checkpoint | None = ...,
         verifier_key: _builtins.str = ...,
         witness_keys: _abc.Iterable[_builtins.str] | None = ...,
+        minimum_index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "verifier_key", b"verifier_key", "witness_keys", b"witness_keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "minimum_index", b"minimum_index", "verifier_key", b"verifier_key", "witness_keys", b"witness_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -894,3 +902,53 @@ class AddCosignatureResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AddCosignatureResponse: _TypeAlias = AddCosignatureResponse  # noqa: Y015
+
+@_typing.final
+class PruneEntriesRequest(_message.Message):
+    """Asks to delete the oldest entries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINIMUM_INDEX_FIELD_NUMBER: _builtins.int
+    ARCHIVE_DIGEST_FIELD_NUMBER: _builtins.int
+    minimum_index: _builtins.int
+    """Index of the first entry that is to stay: a multiple of 256, larger than the present minimum index by at most 4,096.
+    Whoever wants to delete more asks again.
+    """
+    archive_digest: _builtins.bytes
+    """SHA-256 of the file that holds the entries, 32 bytes. Nothing but the log says which file that was."""
+    def __init__(
+        self,
+        *,
+        minimum_index: _builtins.int = ...,
+        archive_digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive_digest", b"archive_digest", "minimum_index", b"minimum_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneEntriesRequest: _TypeAlias = PruneEntriesRequest  # noqa: Y015
+
+@_typing.final
+class PruneEntriesResponse(_message.Message):
+    """The entries are deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINIMUM_INDEX_FIELD_NUMBER: _builtins.int
+    minimum_index: _builtins.int
+    """Index of the first entry that the log still has whole."""
+    def __init__(
+        self,
+        *,
+        minimum_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["minimum_index", b"minimum_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneEntriesResponse: _TypeAlias = PruneEntriesResponse  # noqa: Y015

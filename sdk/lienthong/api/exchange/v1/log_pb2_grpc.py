@@ -81,6 +81,11 @@ class ExchangeLogServiceStub(object):
                 request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.FromString,
                 _registered_method=True)
+        self.PruneEntries = channel.unary_unary(
+                '/lienthong.api.exchange.v1.ExchangeLogService/PruneEntries',
+                request_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class ExchangeLogServiceServicer(object):
@@ -103,8 +108,8 @@ class ExchangeLogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
-        2 MiB, if not before: only GetCheckpoint says where the log ends.
+        """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
+        with the entry that makes it longer than 2 MiB, if not before: only GetCheckpoint says where the log ends.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -131,7 +136,7 @@ class ExchangeLogServiceServicer(object):
     def GetReceipt(self, request, context):
         """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
         made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
-        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, ENTRY_PRUNED, TREE_SIZE_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +170,19 @@ class ExchangeLogServiceServicer(object):
         """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
         holds the key of a registered witness. Recorded.
         Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PruneEntries(self, request, context):
+        """Deletes the oldest entries, for good: their hashes stay, so that the log, its proofs and every receipt still verify
+        (C2SP tlog-tiles, "Pruning"). Only entries of more than six months, and only once they are in a file that the
+        caller names by its digest. Checkpoints smaller than the new minimum index go with them, unless a witness has cosigned
+        them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log says who deleted which
+        entries, and what holds them.
+        Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED; INVALID_ARGUMENT OFFICER_MISSING,
+        MINIMUM_INDEX_INVALID, ARCHIVE_DIGEST_INVALID; FAILED_PRECONDITION ENTRY_STILL_KEPT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,6 +235,11 @@ def add_ExchangeLogServiceServicer_to_server(servicer, server):
                     servicer.AddCosignature,
                     request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.SerializeToString,
+            ),
+            'PruneEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneEntries,
+                    request_deserializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -464,6 +487,33 @@ class ExchangeLogService(object):
             '/lienthong.api.exchange.v1.ExchangeLogService/AddCosignature',
             lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureRequest.SerializeToString,
             lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.AddCosignatureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.exchange.v1.ExchangeLogService/PruneEntries',
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesRequest.SerializeToString,
+            lienthong_dot_api_dot_exchange_dot_v1_dot_log__pb2.PruneEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

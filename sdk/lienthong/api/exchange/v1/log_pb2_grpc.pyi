@@ -48,8 +48,8 @@ class ExchangeLogServiceStub:
     PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
-    """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
-    2 MiB, if not before: only GetCheckpoint says where the log ends.
+    """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
+    with the entry that makes it longer than 2 MiB, if not before: only GetCheckpoint says where the log ends.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListCheckpointsRequest, _log_pb2.ListCheckpointsResponse]
@@ -64,7 +64,7 @@ class ExchangeLogServiceStub:
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]
     """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
     made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
-    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, ENTRY_PRUNED, TREE_SIZE_UNKNOWN.
     """
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetCheckpointRequest, _log_pb2.GetCheckpointResponse]
     """Gives a checkpoint with its cosignatures.
@@ -82,6 +82,15 @@ class ExchangeLogServiceStub:
     """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
     holds the key of a registered witness. Recorded.
     Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+    """
+    PruneEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.PruneEntriesRequest, _log_pb2.PruneEntriesResponse]
+    """Deletes the oldest entries, for good: their hashes stay, so that the log, its proofs and every receipt still verify
+    (C2SP tlog-tiles, "Pruning"). Only entries of more than six months, and only once they are in a file that the
+    caller names by its digest. Checkpoints smaller than the new minimum index go with them, unless a witness has cosigned
+    them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log says who deleted which
+    entries, and what holds them.
+    Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED; INVALID_ARGUMENT OFFICER_MISSING,
+    MINIMUM_INDEX_INVALID, ARCHIVE_DIGEST_INVALID; FAILED_PRECONDITION ENTRY_STILL_KEPT.
     """
 
 @_typing.type_check_only
@@ -102,8 +111,8 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
-    """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
-    2 MiB, if not before: only GetCheckpoint says where the log ends.
+    """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
+    with the entry that makes it longer than 2 MiB, if not before: only GetCheckpoint says where the log ends.
     Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
     """
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_log_pb2.ListCheckpointsRequest, _log_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
@@ -118,7 +127,7 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     GetReceipt: _aio.UnaryUnaryMultiCallable[_log_pb2.GetReceiptRequest, _log_pb2.GetReceiptResponse]  # type: ignore[assignment]
     """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
     made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
-    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+    Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, ENTRY_PRUNED, TREE_SIZE_UNKNOWN.
     """
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_log_pb2.GetCheckpointRequest, _log_pb2.GetCheckpointResponse]  # type: ignore[assignment]
     """Gives a checkpoint with its cosignatures.
@@ -136,6 +145,15 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
     holds the key of a registered witness. Recorded.
     Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+    """
+    PruneEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.PruneEntriesRequest, _log_pb2.PruneEntriesResponse]  # type: ignore[assignment]
+    """Deletes the oldest entries, for good: their hashes stay, so that the log, its proofs and every receipt still verify
+    (C2SP tlog-tiles, "Pruning"). Only entries of more than six months, and only once they are in a file that the
+    caller names by its digest. Checkpoints smaller than the new minimum index go with them, unless a witness has cosigned
+    them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log says who deleted which
+    entries, and what holds them.
+    Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED; INVALID_ARGUMENT OFFICER_MISSING,
+    MINIMUM_INDEX_INVALID, ARCHIVE_DIGEST_INVALID; FAILED_PRECONDITION ENTRY_STILL_KEPT.
     """
 
 class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -165,8 +183,8 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListEntriesResponse, _abc.Awaitable[_log_pb2.ListEntriesResponse]]:
-        """Lists entries as they were hashed, oldest first. For auditors. A page ends with the entry that makes it longer than
-        2 MiB, if not before: only GetCheckpoint says where the log ends.
+        """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
+        with the entry that makes it longer than 2 MiB, if not before: only GetCheckpoint says where the log ends.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED; INVALID_ARGUMENT PAGE_SIZE_INVALID.
         """
 
@@ -199,7 +217,7 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_log_pb2.GetReceiptResponse, _abc.Awaitable[_log_pb2.GetReceiptResponse]]:
         """Gives what proves that an exchange is in the log: its leaf, an inclusion proof and a checkpoint. To the consumer that
         made it, and to auditors. docs/verify.md shows how it is checked without the gateway.
-        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, TREE_SIZE_UNKNOWN.
+        Errors: NOT_FOUND LOG_ENTRY_UNKNOWN, ENTRY_PRUNED, TREE_SIZE_UNKNOWN.
         """
 
     @_abc_1.abstractmethod
@@ -241,6 +259,21 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds a witness's cosignature to a checkpoint; the same one again changes nothing. For every registered system that
         holds the key of a registered witness. Recorded.
         Errors: NOT_FOUND TREE_SIZE_UNKNOWN; INVALID_ARGUMENT COSIGNATURE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def PruneEntries(
+        self,
+        request: _log_pb2.PruneEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.PruneEntriesResponse, _abc.Awaitable[_log_pb2.PruneEntriesResponse]]:
+        """Deletes the oldest entries, for good: their hashes stay, so that the log, its proofs and every receipt still verify
+        (C2SP tlog-tiles, "Pruning"). Only entries of more than six months, and only once they are in a file that the
+        caller names by its digest. Checkpoints smaller than the new minimum index go with them, unless a witness has cosigned
+        them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log says who deleted which
+        entries, and what holds them.
+        Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED; INVALID_ARGUMENT OFFICER_MISSING,
+        MINIMUM_INDEX_INVALID, ARCHIVE_DIGEST_INVALID; FAILED_PRECONDITION ENTRY_STILL_KEPT.
         """
 
 def add_ExchangeLogServiceServicer_to_server(servicer: ExchangeLogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,81 @@
+"""`lienthong log prune`: old entries from the log into a file that proves itself."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.text import Text
+
+from lienthong.api.exchange.v1.log_pb2 import GetCheckpointRequest, PruneEntriesRequest
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.client import CallContext
+from lienthong_core.database import SchemaMismatch
+from lienthong_core.read_only import DatabaseUnreadable
+from lienthong_core.working_days import VIETNAM
+from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_gateway.log.export import ExportFault
+from lienthong_gateway.log.pruning import MOST_AT_ONCE
+from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_sandbox.cli.gateway_channel import gateway_channel
+from lienthong_sandbox.cli.log_places import stored_key, stored_log
+from lienthong_sandbox.cli.telling import fail, plain
+from lienthong_seeds import members
+
+_DEADLINE_S = 60.0
+_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged)
+
+
+def prune(
+    data: Annotated[Path, typer.Option(help="Folder of a running `lienthong up --data`.")],
+    before: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Day in Vietnam; entries from this day on stay.")
+    ],
+    out: Annotated[Path, typer.Option(help="File to move the entries to; it must not exist yet.")],
+    officer: Annotated[str, typer.Option(help="The administrator's officer who has it done.")] = members.ADMINISTRATOR,
+) -> None:
+    """Move the oldest entries, of more than six months, to a file: exit 0, or 1 with the reason why not.
+
+    Their hashes stay, so that the log, and every receipt, still verifies. They are taken in whole tiles of 256.
+    """
+    console = Console()
+    with gateway_channel(data, None, None, members.ADMINISTRATION) as channel:
+        stub = ExchangeLogServiceStub(channel)
+        # Before a file is written: whether there is a gateway that can delete what is in it.
+        stub.GetCheckpoint(GetCheckpointRequest(), timeout=_DEADLINE_S)
+        entries, digest = _archived(data, before.replace(tzinfo=VIETNAM), out)
+        if not entries:
+            console.print(f"Nothing is pruned: before {before:%Y-%m-%d} there are no 256 entries that fill a tile.")
+            return
+        in_file = f"Entries {entries.start} to {entries.stop - 1} are in {plain(str(out))}"
+        console.print(Text(f"{in_file}, which `lienthong log verify --export` checks."), soft_wrap=True)
+        by = CallContext("", officer=officer).metadata()
+        steps = [*range(entries.start + MOST_AT_ONCE, entries.stop, MOST_AT_ONCE), entries.stop]
+        for minimum in track(steps, "pruning", console=console, transient=True, disable=not console.is_terminal):
+            request = PruneEntriesRequest(minimum_index=minimum, archive_digest=digest)
+            stub.PruneEntries(request, metadata=by, timeout=_DEADLINE_S)
+    console.print(f"The log has them no more; it is whole from entry {entries.stop} on.")
+
+
+def _archived(data: Path, before: datetime, out: Path) -> tuple[range, bytes]:
+    """Write what can be pruned to a file; return which entries that is, and the file's SHA-256. None: no file.
+
+    What it cannot do is printed and ends the command.
+    """
+    try:
+        if out.exists():
+            raise FileExistsError(
+                f"{out} exists already, and may be all that is left of other entries; name a new file"
+            )
+        with stored_log(data) as log:
+            entries = log.prunable(before)
+            if not entries:
+                return entries, b""
+            log.export(entries.start, entries.stop - 1, out, stored_key(data))
+        with out.open("rb") as file:
+            return entries, hashlib.file_digest(file, "sha256").digest()
+    except _FAILURES as error:
+        fail("Not pruned", error)
