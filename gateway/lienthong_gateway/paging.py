@@ -44,7 +44,7 @@ def page_size(asked: int, usual: int, most: int) -> int:
 
 
 def read_cursor(cursor: str) -> int | None:
-    """Return the number before which a page begins, None if it is the first; refused: CURSOR_INVALID."""
+    """Return the number that a page goes on from, None if it is the first; refused: CURSOR_INVALID."""
     if not cursor:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(1 << 63))):

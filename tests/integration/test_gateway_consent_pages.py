@@ -1,5 +1,6 @@
-"""ListConsents at a real gateway: every consent once, newest first, however many there are."""
+"""Lists of consents and of their revisions at a real gateway: each once and in order, however many there are."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -8,8 +9,13 @@ import pytest
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
-from lienthong_core.database import sqlite_url
+from lienthong.client import chain_fault
+from lienthong_core.database import open_database, sqlite_url, writing
 from lienthong_core.systems import SystemId
+from lienthong_gateway import schema
+from lienthong_gateway.consents.changes import change_consent
+from lienthong_gateway.consents.revisions import Actor
+from lienthong_gateway.consents.states import Change
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
@@ -27,7 +33,7 @@ def world(database_url: str) -> Iterator[GatewayWorld]:
 
 @pytest.fixture(scope="module")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
-    """Give one gateway to the tests that change nothing at it."""
+    """Give one gateway to the tests that change nothing that others at it look at."""
     with gateway_world(sqlite_url(tmp_path_factory.mktemp("pages") / "gateway.sqlite")) as world:
         yield world
 
@@ -67,6 +73,32 @@ def pages_after(
     while page.next_cursor:
         page = page_of(world, size, page.next_cursor, system)
         pages.append(list(page.consents))
+    return pages
+
+
+def changed(world: GatewayWorld, consent_id: str, times: int) -> None:
+    """Pause and resume a consent that many times in all: at the database itself, where that takes little time."""
+    citizen, now = Actor(str(members.IDENTITY), pb.Capacity.CAPACITY_SUBJECT), world.clock.now()
+    engine = open_database(world.config.database_url, schema.metadata(), version=schema.VERSION)
+    with writing(engine) as connection:
+        for number in range(times):
+            change_consent(connection, consent_id, Change.RESUMED if number % 2 else Change.PAUSED, citizen, now)
+    engine.dispose()
+
+
+def revisions_page(
+    world: GatewayWorld, record_id: str, size: int = 0, cursor: str = ""
+) -> pb.ListConsentRevisionsResponse:
+    request = pb.ListConsentRevisionsRequest(id=record_id, cursor=cursor, page_size=size)
+    return service(world, members.PORTAL).ListConsentRevisions(request, timeout=TIMEOUT_S)
+
+
+def revision_pages(world: GatewayWorld, record_id: str, size: int = 0) -> list[list[pb.ConsentRevision]]:
+    page = revisions_page(world, record_id, size)
+    pages = [list(page.revisions)]
+    while page.next_cursor:
+        page = revisions_page(world, record_id, size, page.next_cursor)
+        pages.append(list(page.revisions))
     return pages
 
 
@@ -136,3 +168,61 @@ def test_a_page_size_out_of_its_range_is_refused(shared_world: GatewayWorld, siz
     why = refusal_of(lambda: page_of(shared_world, size))
 
     assert (why.status, why.reason) == (INVALID, "PAGE_SIZE_INVALID")
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(1, [1] * 6), (4, [4, 2]), (6, [6]), (0, [6])])
+def test_every_revision_is_on_one_page_oldest_first(world: GatewayWorld, size: int, lengths: list[int]) -> None:
+    consent = world.consent()
+    changed(world, consent.consent_id, 5)
+
+    pages = revision_pages(world, consent.consent_id, size)
+
+    assert [len(page) for page in pages] == lengths
+    assert not chain_fault(revision for page in pages for revision in page)
+    assert [[each.change for each in page] for page in revision_pages(world, consent.consent_request_id, 1)] == [
+        ["REQUESTED"],
+        ["APPROVED"],
+    ]
+
+
+def test_a_chain_of_more_than_clients_read_at_once_is_whole_page_by_page(shared_world: GatewayWorld) -> None:
+    consent_id = shared_world.consent().consent_id
+    changed(shared_world, consent_id, 3_100)
+
+    chain = [revision for page in revision_pages(shared_world, consent_id, 100) for revision in page]
+
+    assert len(chain) == 3_101
+    assert sum(len(revision.document) for revision in chain) > 4 << 20
+    assert not chain_fault(chain)
+
+
+def test_the_receipt_of_a_consent_that_was_changed_often_has_its_newest_events(shared_world: GatewayWorld) -> None:
+    consent_id = shared_world.consent().consent_id
+    changed(shared_world, consent_id, 1_002)
+
+    request = pb.GetConsentReceiptRequest(consent_id=consent_id)
+    found = json.loads(service(shared_world, members.PORTAL).GetConsentReceipt(request, timeout=TIMEOUT_S).receipt)
+
+    assert [event["revision"] for event in found["events"]] == list(range(4, 1_004))
+    assert found["record"]["revision_digest"] == found["events"][-1]["digest"]
+
+
+def test_no_revision_comes_after_the_last(world: GatewayWorld) -> None:
+    consent_id = world.consent().consent_id
+
+    for cursor in ("1", "9" * 18):
+        assert revisions_page(world, consent_id, cursor=cursor) == pb.ListConsentRevisionsResponse()
+
+
+@pytest.mark.parametrize(
+    ("size", "cursor", "reason"),
+    [(-1, "", "PAGE_SIZE_INVALID"), (101, "", "PAGE_SIZE_INVALID"), (0, "x", "CURSOR_INVALID")],
+)
+def test_a_page_of_revisions_that_there_cannot_be_is_refused(
+    shared_world: GatewayWorld, size: int, cursor: str, reason: str
+) -> None:
+    consent_id = shared_world.consent().consent_id
+
+    why = refusal_of(lambda: revisions_page(shared_world, consent_id, size, cursor))
+
+    assert (why.status, why.reason) == (INVALID, reason)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import rfc8785
-from sqlalchemy import Connection, Row, Table, insert, select
+from sqlalchemy import BigInteger, Connection, Row, Table, insert, literal, select
 
 from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong_gateway.consents.model import ConsentRevisionRow
@@ -71,10 +71,14 @@ def newest(connection: Connection, record_id: str) -> Revision:
     return _revision(connection.execute(query.limit(1)).one())
 
 
-def read_revisions(connection: Connection, record_id: str) -> list[Revision]:
-    """Return every revision of a request or a consent, oldest first; none if there is no such record."""
-    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision)
-    return [_revision(row) for row in connection.execute(query)]
+def read_revisions(connection: Connection, record_id: str, after: int = 0, limit: int | None = None) -> list[Revision]:
+    """Return revisions of a request or a consent, oldest first; none if there is no such record.
+
+    Those after the one of number `after`, which may be larger than a revision's can be; at most `limit`, None: all.
+    """
+    later = _REVISIONS.c.revision > literal(after, BigInteger)
+    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id, later).order_by(_REVISIONS.c.revision)
+    return [_revision(row) for row in connection.execute(query.limit(limit))]
 
 
 def _revision(row: Row[Any]) -> Revision:

@@ -94,10 +94,10 @@ class ConsentStore:
             approvals = _approvals(connection, [consent.consent_request_id for consent in consents])
         return [(consent, approvals[consent.consent_request_id]) for consent in consents]
 
-    def revisions_of(self, record_id: str) -> list[Revision]:
-        """Return every revision of a request or a consent, oldest first."""
+    def revisions_of(self, record_id: str, after: int, limit: int) -> list[Revision]:
+        """Return at most `limit` revisions of a request or a consent after the one of a number, oldest first."""
         with self._engine.connect() as connection:
-            return read_revisions(connection, record_id)
+            return read_revisions(connection, record_id, after, limit)
 
 
 def find_consent(connection: Connection, consent_id: str, *, lock: bool = False) -> StoredConsent | None:

@@ -8,7 +8,7 @@ from lienthong.api.consent.v1.consent_pb2 import ConsentRevision
 
 
 def chain_fault(revisions: Iterable[ConsentRevision]) -> str:
-    """Return what is wrong with a chain of revisions, empty if nothing is.
+    """Return what is wrong with a chain of revisions, those of every page from the first on; empty if nothing is.
 
     Wrong is a number that is missing, a document that is not its digest's or cannot be read, and one that does not hold
     the digest of the revision before.

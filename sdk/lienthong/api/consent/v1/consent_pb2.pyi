@@ -858,16 +858,24 @@ class ListConsentRevisionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identifier of the consent, or of the request for one."""
+    cursor: _builtins.str
+    """`next_cursor` of the page before; empty: from the oldest."""
+    page_size: _builtins.int
+    """Most revisions to return, 1 to 100; 0: 50."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+        page_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "id", b"id", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -875,23 +883,27 @@ Global___ListConsentRevisionsRequest: _TypeAlias = ListConsentRevisionsRequest  
 
 @_typing.final
 class ListConsentRevisionsResponse(_message.Message):
-    """Every revision."""
+    """One page of revisions, oldest first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISIONS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page begins; empty on the last."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentRevision]:
-        """The revisions, oldest first."""
+        """The revisions."""
 
     def __init__(
         self,
         *,
         revisions: _abc.Iterable[Global___ConsentRevision] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "revisions", b"revisions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -169,17 +169,17 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListConsentRevisions(self, request, context):
-        """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
-        digests. For its consumer and for the identity provider.
-        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """Lists the revisions of a consent or of a request for one, oldest first, so that anybody who reads every page can
+        check the chain of digests. For its consumer and for the identity provider.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetConsentReceipt(self, request, context):
-        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
-        TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its newest 1,000 events,
+        after ISO/IEC TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

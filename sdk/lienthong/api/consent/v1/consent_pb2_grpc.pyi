@@ -81,13 +81,13 @@ class ConsentServiceStub:
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]
-    """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
-    digests. For its consumer and for the identity provider.
-    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """Lists the revisions of a consent or of a request for one, oldest first, so that anybody who reads every page can
+    check the chain of digests. For its consumer and for the identity provider.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     GetConsentReceipt: _grpc.UnaryUnaryMultiCallable[_consent_pb2.GetConsentReceiptRequest, _consent_pb2.GetConsentReceiptResponse]
-    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
-    TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its newest 1,000 events,
+    after ISO/IEC TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
 
@@ -142,13 +142,13 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]  # type: ignore[assignment]
-    """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
-    digests. For its consumer and for the identity provider.
-    Errors: NOT_FOUND CONSENT_UNKNOWN.
+    """Lists the revisions of a consent or of a request for one, oldest first, so that anybody who reads every page can
+    check the chain of digests. For its consumer and for the identity provider.
+    Errors: NOT_FOUND CONSENT_UNKNOWN; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     GetConsentReceipt: _aio.UnaryUnaryMultiCallable[_consent_pb2.GetConsentReceiptRequest, _consent_pb2.GetConsentReceiptResponse]  # type: ignore[assignment]
-    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
-    TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+    """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its newest 1,000 events,
+    after ISO/IEC TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
 
@@ -254,9 +254,9 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.ListConsentRevisionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.ListConsentRevisionsResponse, _abc.Awaitable[_consent_pb2.ListConsentRevisionsResponse]]:
-        """Lists every revision of a consent or of a request for one, oldest first, so that anybody can check the chain of
-        digests. For its consumer and for the identity provider.
-        Errors: NOT_FOUND CONSENT_UNKNOWN.
+        """Lists the revisions of a consent or of a request for one, oldest first, so that anybody who reads every page can
+        check the chain of digests. For its consumer and for the identity provider.
+        Errors: NOT_FOUND CONSENT_UNKNOWN; INVALID_ARGUMENT CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -265,8 +265,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.GetConsentReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.GetConsentReceiptResponse, _abc.Awaitable[_consent_pb2.GetConsentReceiptResponse]]:
-        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its events, after ISO/IEC
-        TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
+        """Returns the citizen's receipt of a consent: its processing, its notice, its sources and its newest 1,000 events,
+        after ISO/IEC TS 27560:2023. For its consumer and for the identity provider, which hands it to the citizen.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
 
