@@ -56,8 +56,8 @@ The others say what the gateway itself decided or did, and nobody else gives the
 _FOOT = """
 ## Where there can be no reason
 
-These failures happen before a service can answer. The caller's own gRPC library makes the status, without `ErrorInfo`;
-`explain` gives the reason `CONNECTION_FAILED`.
+These failures happen before a service can answer, the last one after it has. The caller's own gRPC library makes the
+status, without `ErrorInfo`; `explain` gives the reason `CONNECTION_FAILED`.
 
 | What happened | Status | What to do |
 |---|---|---|
@@ -68,6 +68,7 @@ These failures happen before a service can answer. The caller's own gRPC library
 | Nobody listens at the address | `UNAVAILABLE` | Start the services; `endpoints.json` says where they listen |
 | The client's own deadline is over | `DEADLINE_EXCEEDED` | Give it more time |
 | A message of more than 2 MiB | `RESOURCE_EXHAUSTED` | Send less; from 1 MiB on it is `MESSAGE_TOO_LARGE` |
+| An answer of more than 4 MiB | `RESOURCE_EXHAUSTED` | Let your client read more: `grpc.max_receive_message_length` |
 
 ## Over HTTP
 

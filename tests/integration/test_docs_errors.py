@@ -2,16 +2,23 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc
 import pytest
 
+from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
+from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.client import explain
 from lienthong_core.certificates import Authority, TlsIdentity
+from lienthong_core.database import sqlite_url
 from lienthong_core.ports import reserved_port
 from lienthong_core.rpc import RpcServer
 from lienthong_core.systems import INSTANCE, SystemId
+from lienthong_seeds import members
+from tests.support.gateway_world import TIMEOUT_S, gateway_world, refusal_of
 
 SERVER = SystemId(INSTANCE, "GOV", "G01", "population")
 CLIENT = SystemId(INSTANCE, "GOV", "G00", "gateway")
@@ -90,3 +97,20 @@ def test_the_clients_own_deadline_is_its_own_status(authority: Authority) -> Non
 def test_grpc_itself_refuses_a_message_above_its_limit(authority: Authority, address: str) -> None:
     above = outcome(channel(address, authority.issue(CLIENT)), request=bytes(2 * MIB + 1))
     assert above == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")
+
+
+def test_a_client_reads_an_answer_above_its_limit_once_it_is_told_to(tmp_path: Path) -> None:
+    registered = members.registration()
+    long_name = replace(registered.systems[members.BANK], name_en="x" * (4 * MIB))
+    registration = replace(registered, systems={**registered.systems, members.BANK: long_name})
+    told = (("grpc.max_receive_message_length", 5 * MIB),)
+
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), registration=registration) as world:
+        usual = CatalogueServiceStub(world.channel(members.BANK))
+        why = refusal_of(lambda: usual.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S))
+        credentials = world.identity(members.BANK).channel_credentials()
+        with grpc.secure_channel(world.config.address, credentials, told) as channel:
+            answer = CatalogueServiceStub(channel).ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+
+    assert (why.status, why.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")
+    assert long_name.name_en in {system.name_en for system in answer.systems}
