@@ -196,6 +196,19 @@ def test_who_logs_out_at_the_portal_is_logged_out_at_the_identity_provider_too(v
     expect(page.get_by_label("Passcode")).to_be_visible()
 
 
+def test_a_page_of_another_origin_of_the_portals_site_does_not_log_her_out(vn: Sandbox, page: Page) -> None:
+    log_in_at_portal(page)
+    form = f'<form method="post" action="{vn.endpoints.portal_url}/logout"><button>Win a prize</button></form>'
+    elsewhere = "https://127.0.0.1:9/"
+    page.route(elsewhere, lambda route: route.fulfill(content_type="text/html", body=form))
+
+    page.goto(elsewhere)
+    page.get_by_role("button", name="Win a prize").click()
+
+    expect(page).to_have_url(f"{vn.endpoints.portal_url}/")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
 def test_who_is_sent_to_log_out_by_whoever_it_be_is_asked_first_and_then_led_back(vn: Sandbox, page: Page) -> None:
     log_in_at_portal(page)
     back = f"{vn.endpoints.portal_url}/logged-out"

@@ -293,6 +293,18 @@ def test_a_page_does_not_log_out_by_a_link(world: PortalWorld) -> None:
     assert lan.dossiers() == []
 
 
+@pytest.mark.parametrize("origin", ["same-site", "cross-site"])
+def test_a_form_of_another_origin_does_not_log_her_out_but_leads_to_the_page_where_she_can(
+    world: PortalWorld, origin: str
+) -> None:
+    lan = world.logged_in()
+    page = lan.browser.post("/logout", headers={"sec-fetch-site": origin})
+    assert page.url == f"{world.url}/"
+    assert "Log out" in page.text
+    assert lan.dossiers() == []
+    assert "Log in" in lan.browser.post("/logout", headers={"sec-fetch-site": "same-origin"}).text
+
+
 def test_a_form_of_another_site_with_which_no_cookie_comes_takes_none_away(world: PortalWorld) -> None:
     assert "set-cookie" not in world.browser().post("/logout", follow_redirects=False).headers
     assert "set-cookie" in world.logged_in().browser.post("/logout", follow_redirects=False).headers

@@ -24,6 +24,7 @@ from lienthong_services.portal.web.visits import Arrival, Leaving, Visits
 SESSION_COOKIE = "__Host-portal-session"
 BROWSER_COOKIE = "__Host-portal-login"
 _SEE_OTHER = 303
+_SAME_ORIGIN = "same-origin"
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 
@@ -94,6 +95,10 @@ class _Pages:
         return self._page("arrived.html", session=session, dossier_id=dossier_id, prefill_level=PREFILL_LEVEL)
 
     def logout(self, request: Request) -> Response:
+        # Browsers say whose page sent a form. Her cookie comes with those of the site's other origins, too, which are
+        # not to log her out: she is shown where she can do it herself.
+        if request.headers.get("sec-fetch-site", _SAME_ORIGIN) != _SAME_ORIGIN:
+            return RedirectResponse("/", _SEE_OTHER)
         token = request.cookies.get(SESSION_COOKIE, "")
         response = RedirectResponse(self._visits.log_out(token), _SEE_OTHER)
         # It does not come with another site's form, which is not to take it away either.
