@@ -1,6 +1,6 @@
 """Calls that the gateway answers itself: consents, the log, the catalogue."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -50,6 +50,11 @@ def citizen_of(call: LocalCall) -> TokenHolder:
 
 Answerer = Callable[[LocalCall, Any], Awaitable[Message]]
 """What answers one method: given the call and its request, it returns the response."""
+
+
+NumbersOf = Callable[[Trace, str], Awaitable[Collection[str]]]
+"""What gives all personal numbers that a citizen has and had, given the trace of the call that needs them, and one of
+them; refuses, as `steps/ask_numbers.py` says, if they cannot be had."""
 
 
 @dataclass(frozen=True)

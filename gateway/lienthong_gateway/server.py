@@ -32,7 +32,7 @@ from lienthong_gateway.edge.anybody import OpenAdmission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.issuer_keys import JwksKeys
-from lienthong_gateway.local import Answerer, local_methods
+from lienthong_gateway.local import Answerer, NumbersOf, local_methods
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.head import create_head
 from lienthong_gateway.log.tiles import TileSource
@@ -43,6 +43,7 @@ from lienthong_gateway.registry.service import AdministrationAnswers
 from lienthong_gateway.registry.store import fill_if_empty
 from lienthong_gateway.rpc.kept_server import KeptServer
 from lienthong_gateway.rpc.server import serve_grpc
+from lienthong_gateway.steps.ask_numbers import NumberRegister
 from lienthong_gateway.steps.authenticate import Authenticator
 from lienthong_gateway.steps.decide import Decider
 from lienthong_gateway.steps.forward import Forwarder
@@ -158,7 +159,9 @@ class _Running:
         keys = JwksKeys(config.jwks_url, config.tls.authority, state.admission.turns.away)
         forwarder = Forwarder(config.providers, config.tls)
         provider = IdentityProvider(config.identity_provider, config.issuer, audience, keys)
-        services = _own_services(config, state, contracts, provider, clock)
+        telling = next((contract for contract in contracts.values() if contract.policy.tells_all_numbers), None)
+        numbers = NumberRegister(config.system, telling, forwarder, state.admission.asking)
+        services = _own_services(config, state, contracts, provider, clock, numbers.numbers_of)
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
         telemetry = Telemetry(metrics, AccessLog(), config.spans)
@@ -220,6 +223,7 @@ def _own_services(
     contracts: Mapping[str, MethodContract],
     provider: IdentityProvider,
     clock: Clock,
+    numbers_of: NumbersOf,
 ) -> list[tuple[ServiceDescriptor, Mapping[str, Answerer]]]:
     """Return what the gateway answers itself."""
     engine, writer, registration = state.engine, state.writer, state.registration
@@ -240,10 +244,10 @@ def _own_services(
         ),
         (
             log_pb2.DESCRIPTOR.services_by_name["ExchangeLogService"],
-            LogAnswers(registration, engine, writer, key, clock, config.witnesses).answers(),
+            LogAnswers(registration, engine, writer, key, clock, config.witnesses, numbers_of).answers(),
         ),
         (
             rights_pb2.DESCRIPTOR.services_by_name["SubjectRightsService"],
-            SubjectRightsAnswers(system, registration, engine, writer, state.erasure, clock).answers(),
+            SubjectRightsAnswers(system, registration, engine, writer, state.erasure, clock, numbers_of).answers(),
         ),
     ]

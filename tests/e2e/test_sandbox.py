@@ -15,11 +15,12 @@ from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest, UnlockAccountRequest
 from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceStub
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse, VerifyCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
 from lienthong_sandbox.locks import FolderInUseError
+from lienthong_seeds import members
 from lienthong_seeds.personas import persona
 from tests.support.threads import left_behind
 
@@ -149,6 +150,17 @@ def test_a_system_sees_who_used_her_data_once_she_has_let_it(vn: Sandbox) -> Non
     citizen.consent("ekyc", ["identity.basic"])
     read(bank, citizen)
     assert accesses_shown_to(bank, citizen)[1].consumer == "VN-SANDBOX/COM/BANK01/ekyc"
+
+
+def test_a_citizen_sees_who_verified_him_by_a_number_that_was_replaced(vn: Sandbox) -> None:
+    agency, citizen = vn.system("your-system"), vn.system("ekyc").login("ngo-quang-lich", rights=True)
+    metadata = CallContext("integration-test", "", "state_19_1_c", "TEST-1", "officer-1").metadata()
+    request = VerifyCitizenRequest(personal_number=persona("ngo-quang-lich").former_number)
+    assert PopulationServiceStub(agency.channel).VerifyCitizen(request, metadata=metadata, timeout=DEADLINE_S).exists
+
+    verified = accesses_shown_to(vn.system("ekyc"), citizen)[1]
+
+    assert (verified.consumer, verified.method.rpartition("/")[2]) == (str(members.YOUR_SYSTEM), "VerifyCitizen")
 
 
 def test_a_consent_that_she_denies_is_not_given(vn: Sandbox) -> None:

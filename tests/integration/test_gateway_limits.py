@@ -13,7 +13,7 @@ import pytest
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
-from lienthong.api.exchange.v1.log_pb2 import GetDailySummaryRequest
+from lienthong.api.exchange.v1.log_pb2 import GetDailySummaryRequest, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -86,6 +86,28 @@ def test_calls_beyond_capacity_are_refused_at_once_and_the_admitted_ones_are_ans
     assert longest < AT_ONCE_S
     assert [call.result().citizen.personal_number for call in admitted] == [LAN] * CAPACITY
     list_systems(full)
+
+
+def test_citizens_who_wait_for_the_register_of_their_numbers_hold_no_more_places_than_calls_to_it(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(
+        calls_at_once=CAPACITY // 2, calls_per_provider=CAPACITY, returns=Returns(soonest_s=1.5, latest_s=1.5)
+    )
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        stub = ExchangeLogServiceStub(world.channel(members.PORTAL))
+        metadata = CallContext("", world.rights_token()).metadata()
+        with world.population.hanging("ListPersonalNumbers"):
+            waiting = [
+                stub.ListAccesses.future(ListAccessesRequest(), metadata=metadata, timeout=TIMEOUT_S)
+                for _ in range(CAPACITY)
+            ]
+            wait_until(lambda: len(world.population.calls) == CAPACITY)
+            why = refusal_of(world.accesses)
+            list_systems(world)
+        assert (why.reason, why.retry_after_s) == ("OVERLOADED", 1.5)
+        assert [call.result().accesses[0].method.rpartition("/")[2] for call in waiting] == ["ListAccesses"] * CAPACITY
+        assert world.accesses()
 
 
 def test_refusing_for_want_of_room_takes_no_memory(full: GatewayWorld) -> None:

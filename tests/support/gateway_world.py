@@ -30,6 +30,7 @@ from lienthong_gateway.config import GatewayConfig
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
+from lienthong_services.population.rules import citizen_unknown
 from tests.support.citizens import LAN, citizen
 from tests.support.curl import Curl
 from tests.support.doubles import KeySetDouble, PopulationDouble, population_server
@@ -279,6 +280,7 @@ def gateway_world(
         key_set = KeySetDouble([SigningKey.create()])
         population = PopulationDouble()
         population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
+        population.answer("ListPersonalNumbers", citizen_unknown())
         provider = _started(
             stack,
             population_server(population, f"{HOST}:{ports[1]}", authority.issue(members.POPULATION), members.GATEWAY),

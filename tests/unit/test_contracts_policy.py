@@ -1,10 +1,15 @@
 """The policy that contracts carry: what every provider's contract states, and what a faulty one is refused for."""
 
 import pytest
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+from google.protobuf import descriptor_pb2, timestamp_pb2
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 
+from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
+from lienthong.api.population.v1 import citizen_pb2, population_pb2
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
+from lienthong.api.types.v1 import types_pb2
 from lienthong_core.contracts import all_contracts
 from lienthong_gateway.contract.field_rules import ContractFault
 from lienthong_gateway.contract.methods import load_contracts
@@ -284,6 +289,10 @@ FAULTY_ANSWERS: dict[str, tuple[MethodPolicy, str]] = {
         "says both whom",
     ),
     "unasked": (MethodPolicy(answer_subject=["number"]), "not whom its request is about"),
+    "untold": (
+        MethodPolicy(subject="personal_number", answer_names_nobody=".", tells_all_numbers=True),
+        "does not answer with them",
+    ),
 }
 
 
@@ -294,6 +303,18 @@ def test_what_cannot_say_whom_an_answer_is_about_is_a_fault(name: str) -> None:
 
     with pytest.raises(ContractFault, match=fault):
         load(f"test.answers.{name}", policy, DescriptorProto(name="Answer", field=NUMBER_AND_COUNT))
+
+
+def test_two_methods_that_tell_all_numbers_of_a_citizen_are_a_fault_because_either_could_be_asked() -> None:
+    file, pool = FileDescriptorProto.FromString(population_pb2.DESCRIPTOR.serialized_pb), DescriptorPool()
+    for imported in (descriptor_pb2, timestamp_pb2, options_pb2, types_pb2, citizen_pb2):
+        pool.AddSerializedFile(imported.DESCRIPTOR.serialized_pb)
+    (get_citizen,) = (method for method in file.service[0].method if method.name == "GetCitizen")
+    get_citizen.options.Extensions[options_pb2.method].tells_all_numbers = True
+    system = System(members.POPULATION, "", "", ("lienthong.api.population.v1.PopulationService",))
+
+    with pytest.raises(ContractFault, match=r"GetCitizen and .*ListPersonalNumbers say .* one method may"):
+        load_contracts(Registration.of([system], [], []), [pool.AddSerializedFile(file.SerializeToString())])
 
 
 def test_an_answer_may_name_several_of_whom_one_was_asked_for() -> None:

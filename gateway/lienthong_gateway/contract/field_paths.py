@@ -45,6 +45,13 @@ class FieldPath:
         # What is no UTF-8 is bytes, where the contract does not have the library refuse it (syntax proto2).
         return [value if isinstance(value, str) else "" for value in values]
 
+    def put(self, message: Message, text: str) -> None:
+        """Set the field of a message, which can have one such field only."""
+        inside: Any = message
+        for field in self.fields[:-1]:
+            inside = getattr(inside, field.name)
+        setattr(inside, self.fields[-1].name, text)
+
     def count(self, message: bytes) -> int:
         """Return how often the field occurs in the bytes of a message.
 

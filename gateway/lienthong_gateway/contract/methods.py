@@ -56,12 +56,19 @@ class MethodContract:
         """Return the personal number that the request is about; empty if the method is about nobody in particular."""
         return self.subject.texts(request)[0] if self.subject is not None else ""
 
+    def request_about(self, personal_number: str) -> bytes:
+        """Return a request that is about a citizen and says nothing else."""
+        request = self.request_type()
+        if self.subject is not None:
+            self.subject.put(request, personal_number)
+        return request.SerializeToString()
+
 
 def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) -> dict[str, MethodContract]:
     """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.
 
     Raises ContractFault if a service is in no contract or of two providers, a method has no whole policy, a field of
-    its response no dataset, or a reason no proper name or sentence.
+    its response no dataset, or a reason no proper name or sentence, or if two methods tell a citizen's numbers.
     """
     services = {service.full_name: service for file in files for service in file.services_by_name.values()}
     declared = declared_datasets()
@@ -77,6 +84,8 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
             for method in services[name].methods:
                 contract = _contract(method, system.system_id, declared, reasons)
                 contracts[contract.path] = contract
+    if len(telling := [path for path, contract in contracts.items() if contract.policy.tells_all_numbers]) > 1:
+        raise ContractFault(f"{' and '.join(telling)} say that they tell all numbers of a citizen; one method may")
     return contracts
 
 
@@ -164,4 +173,6 @@ def _answer_subjects(
     if policy.subject and personal and not found and not policy.answer_names_nobody:
         fault = f"{path} neither says which field of its answer names the citizen asked for nor why none does"
         raise ContractFault(fault)
+    if policy.tells_all_numbers and (method.server_streaming or not found):
+        raise ContractFault(f"{path} says that it tells all numbers of a citizen, and does not answer with them")
     return tuple(found)

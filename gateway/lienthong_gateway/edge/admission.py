@@ -106,6 +106,22 @@ class Admission:
         finally:
             self._arriving[system] -= 1
 
+    @contextmanager
+    def asking(self, provider: SystemId) -> Generator[None]:
+        """Let a call that the gateway answers itself wait in a block, without its turn, for what a provider knows.
+
+        It takes a place at the provider. Refused: OVERLOADED.
+        """
+        if busy := self._occupied(provider):
+            message = f"{busy} and takes no more; try again when RetryInfo says."
+            raise exhausted("OVERLOADED", message, self._return_times.wait_s(self._clock_s()))
+        self._to_provider[provider] += 1
+        try:
+            with self.turns.away():
+                yield
+        finally:
+            self._to_provider[provider] -= 1
+
     def summary(self, *, final: bool = False) -> Mapping[tuple[SystemId | None, str], int]:
         """Return how many calls were turned away since the last summary, by system and reason.
 
@@ -123,10 +139,13 @@ class Admission:
         return None
 
     def _busy(self, provider: SystemId | None) -> str | None:
-        limits, to_provider = self._limits, self._to_provider[provider]
-        if self.turns.waiting >= limits.calls_in_line:
+        if self.turns.waiting >= self._limits.calls_in_line:
             return f"The gateway has {self.turns.waiting} calls waiting in line"
-        if to_provider >= limits.calls_per_provider:
+        return self._occupied(provider)
+
+    def _occupied(self, provider: SystemId | None) -> str | None:
+        to_provider = self._to_provider[provider]
+        if to_provider >= self._limits.calls_per_provider:
             return f"The gateway has {to_provider} calls to {provider} under way"
         return None
 

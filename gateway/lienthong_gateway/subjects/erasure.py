@@ -8,7 +8,7 @@ new salt, so that nothing leads from the new entries to the old ones.
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,12 +40,13 @@ class Erasure:
     forget_in_files: Callable[[], None]
     """To be called once an erasure is durable."""
 
-    def erase(self, connection: Connection, personal_number: str, now: datetime) -> None:
-        """Delete what links the gateway's records to a citizen."""
-        erase_subject(connection, personal_number, now, str(self.system))
-        connection.execute(delete(SALTS).where(SALTS.c.personal_number == personal_number))
-        erase_requests(connection, personal_number)
-        self.forget_commitment(personal_number)
+    def erase(self, connection: Connection, personal_numbers: Collection[str], now: datetime) -> None:
+        """Delete what links the gateway's records to a citizen: under every number that she has or had."""
+        for number in personal_numbers:
+            erase_subject(connection, number, now, str(self.system))
+            connection.execute(delete(SALTS).where(SALTS.c.personal_number == number))
+            erase_requests(connection, number)
+            self.forget_commitment(number)
 
 
 class Forgetting:

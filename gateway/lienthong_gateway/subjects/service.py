@@ -1,7 +1,7 @@
 """SubjectRightsService: citizens' requests, each step in the transaction of the log entry about it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
-from lienthong_gateway.local import Answerer, LocalCall, citizen_of
+from lienthong_gateway.local import Answerer, LocalCall, NumbersOf, citizen_of
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
 from lienthong_gateway.log.leaf import Entry
@@ -43,8 +43,8 @@ class _Step:
     name: str
     before: StoredRequest
     move: _Move
-    erases: bool = False
-    """Whether the citizen is deleted with it."""
+    erases: Collection[str] = ()
+    """The personal numbers of the citizen, all of them, if she is deleted with it."""
 
     @property
     def touches(self) -> Touches:
@@ -68,6 +68,7 @@ class SubjectRightsAnswers:
         writer: LogWriter,
         erasure: Erasure,
         clock: Clock,
+        numbers_of: NumbersOf,
     ) -> None:
         self._gateway = gateway
         self._registration = registration
@@ -75,6 +76,7 @@ class SubjectRightsAnswers:
         self._writer = writer
         self._erasure = erasure
         self._clock = clock
+        self._numbers_of = numbers_of
 
     def answers(self) -> Mapping[str, Answerer]:
         """Return what answers each method of the service."""
@@ -172,8 +174,12 @@ class SubjectRightsAnswers:
             check_officer(registration, caller, officer)
             return move(stored, registration)
 
-        erases = name == _FULFILLED and found.is_deletion and found.controller == self._gateway
-        return await self._move(call, _Step(name, found, checked, erases))
+        numbers: Collection[str] = ()
+        if name == _FULFILLED and found.is_deletion and found.controller == self._gateway:
+            # Nobody is asked about her if this may not be.
+            checked(found, self._registration.value)
+            numbers = await self._numbers_of(call.trace, found.subject_number)
+        return await self._move(call, _Step(name, found, checked, numbers))
 
     async def _move(self, call: LocalCall, step: _Step) -> StoredRequest:
         before, moved = step.before, step.before
@@ -184,7 +190,7 @@ class SubjectRightsAnswers:
             registration = load_registration(connection)
             store.save_request(connection, step.move(_stored(connection, before), registration))
             if step.erases:
-                self._erasure.erase(connection, before.subject_number, self._clock.now())
+                self._erasure.erase(connection, step.erases, self._clock.now())
             # Read here: afterwards an erasure may give it another id.
             moved = _found(connection, before.request_id)
 

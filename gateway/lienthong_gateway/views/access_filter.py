@@ -1,6 +1,6 @@
 """What of the log a caller may see and wants to: a pure test of one leaf, and the columns to look it up by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -65,10 +65,10 @@ class Scope:
         """Return whether a leaf may be seen."""
         return not self.any_of or any(leaf[key.column] == key.value for key in self.any_of)
 
-    def keys(self, wanted: AccessFilter, subject: str) -> tuple[Key, ...]:
-        """Return what to look entries up by: the commitment to a citizen if there is one, or what is narrowest."""
-        if subject:
-            return (Key("subject", subject),)
+    def keys(self, wanted: AccessFilter, subjects: Collection[str]) -> tuple[Key, ...]:
+        """Return what to look entries up by: the commitments to a citizen if there are any, or what is narrowest."""
+        if subjects:
+            return tuple(Key("subject", subject) for subject in subjects)
         named = (Key(name, wanted.values[name]) for name in ("consumer", "provider") if name in wanted.values)
         return self.any_of or tuple(named)[:1]
 

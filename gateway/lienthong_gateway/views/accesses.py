@@ -1,6 +1,7 @@
 """ListAccesses: who accessed which data, to the citizen, to the agency that asked, and to auditors."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -10,7 +11,7 @@ from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.dates import timestamp
 from lienthong_core.errors import unauthenticated
 from lienthong_core.systems import SystemId
-from lienthong_gateway.local import LocalCall, citizen_of
+from lienthong_gateway.local import LocalCall, NumbersOf, citizen_of
 from lienthong_gateway.log.search import Found, Key, Leaf, search
 from lienthong_gateway.log.store import commitment, find_salt
 from lienthong_gateway.paging import page_size, read_cursor
@@ -25,8 +26,9 @@ _USUAL, _MOST = 50, 500
 class AccessAnswers:
     """Answers ListAccesses."""
 
-    def __init__(self, reading: LogReading) -> None:
+    def __init__(self, reading: LogReading, numbers_of: NumbersOf) -> None:
         self._reading = reading
+        self._numbers_of = numbers_of
 
     async def list_accesses(self, call: LocalCall, request: pb.ListAccessesRequest) -> pb.ListAccessesResponse:
         """Answer a page, newest first."""
@@ -36,8 +38,10 @@ class AccessAnswers:
         scope = self._scope(call, request, wanted)
         number = call.holder.personal_number if call.holder else wanted.subject_number
         call.trace.subject = number
+        # Hers alone: an agency that names a number is not to learn which others are the same citizen's.
+        numbers = await self._numbers_of(call.trace, number) if call.holder else {number} - {""}
         await self._reading.record(call, wanted.words)
-        found = await self._reading.read(lambda connection: _found(connection, scope, wanted, number, before, size))
+        found = await self._reading.read(lambda connection: _found(connection, scope, wanted, numbers, before, size))
         registration = self._reading.registration
         # Another replica may have registered a purpose that is named here.
         await asyncio.to_thread(registration.refresh)
@@ -67,19 +71,22 @@ class AccessAnswers:
 
 
 def _found(
-    connection: Connection, scope: Scope, wanted: AccessFilter, number: str, before: int | None, size: int
+    connection: Connection,
+    scope: Scope,
+    wanted: AccessFilter,
+    numbers: Collection[str],
+    before: int | None,
+    size: int,
 ) -> Found:
-    subject = ""
-    if number:
-        salt = find_salt(connection, number)
-        if salt is None:
-            return Found([], None)
-        subject = commitment(salt, number)
+    salts = {number: salt for number in numbers if (salt := find_salt(connection, number)) is not None}
+    subjects = [commitment(salt, number) for number, salt in salts.items()]
+    if numbers and not subjects:
+        return Found([], None)
 
     def fits(leaf: Leaf) -> bool:
         return scope.allows(leaf) and wanted.fits(leaf)
 
-    return search(connection, scope.keys(wanted, subject), fits, before, size)
+    return search(connection, scope.keys(wanted, subjects), fits, before, size)
 
 
 def _access(registration: CurrentRegistration, log_index: int, leaf: Leaf) -> pb.Access:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.clock import Clock
-from lienthong_gateway.local import Answerer, LocalCall
+from lienthong_gateway.local import Answerer, LocalCall, NumbersOf
 from lienthong_gateway.log import store
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.cosignature import WitnessKey
@@ -34,11 +34,12 @@ class LogAnswers:
         key: VerifierKey,
         clock: Clock,
         witnesses: Sequence[WitnessKey],
+        numbers_of: NumbersOf,
     ) -> None:
         """`witnesses` are those whose cosignatures are taken."""
         self._reading = LogReading(registration, engine, writer, clock)
         self._key = key
-        self._accesses = AccessAnswers(self._reading)
+        self._accesses = AccessAnswers(self._reading, numbers_of)
         self._proofs = ProofAnswers(self._reading, key, witnesses)
         self._summary = SummaryAnswers(self._reading)
         self._pruning = PruningAnswers(self._reading)

@@ -11,6 +11,8 @@ from lienthong.api.population.v1.population_pb2 import (
     GetHouseholdResponse,
     ListChangesRequest,
     ListChangesResponse,
+    ListPersonalNumbersRequest,
+    ListPersonalNumbersResponse,
     MatchResult,
     UpdateResidenceRequest,
     UpdateResidenceResponse,
@@ -74,6 +76,16 @@ class PopulationServicer(population_pb2_grpc.PopulationServiceServicer):
         if record is None:
             raise citizen_unknown()
         return GetCitizenResponse(citizen=citizen_message(record))
+
+    def ListPersonalNumbers(
+        self, request: ListPersonalNumbersRequest, context: grpc.ServicerContext
+    ) -> ListPersonalNumbersResponse:
+        """Return which numbers a citizen has and had."""
+        numbers = self._store.numbers(check_personal_number(request.personal_number))
+        if numbers is None:
+            raise citizen_unknown()
+        present, former = numbers
+        return ListPersonalNumbersResponse(personal_number=present, former_numbers=former)
 
     def GetHousehold(self, request: GetHouseholdRequest, context: grpc.ServicerContext) -> GetHouseholdResponse:
         """Return the household a citizen is registered in."""

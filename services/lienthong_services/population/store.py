@@ -57,6 +57,11 @@ _KIN = (
     .outerjoin_from(CITIZEN, FORMER_NUMBER, FORMER_NUMBER.c.citizen_id == CITIZEN.c.citizen_id)
     .where(CITIZEN.c.citizen_id == HOLDER)
 )
+_NUMBERS = (
+    select(CITIZEN.c.personal_number, FORMER_NUMBER.c.personal_number.label("former_number"))
+    .outerjoin_from(CITIZEN, FORMER_NUMBER, FORMER_NUMBER.c.citizen_id == CITIZEN.c.citizen_id)
+    .where(CITIZEN.c.citizen_id == HOLDER)
+)
 _MEMBER_COLUMNS = (
     "citizen_id",
     "personal_number",
@@ -130,6 +135,14 @@ class PopulationStore:
         """Return the parts of a citizen's name and her date of birth, or None."""
         with self._engine.connect() as connection:
             return connection.execute(_IDENTITY, {"number": number}).one_or_none()
+
+    def numbers(self, number: str) -> tuple[str, Sequence[str]] | None:
+        """Return a citizen's present number and those she had before, or None if nobody has or had the number."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(_NUMBERS, {"number": number}).all()
+        if not rows:
+            return None
+        return rows[0].personal_number, [row.former_number for row in rows if row.former_number is not None]
 
     def household(self, number: str) -> HouseholdRecord | None:
         """Return a citizen's household, or None if nobody has or had the number."""

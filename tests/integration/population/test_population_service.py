@@ -15,6 +15,7 @@ from lienthong.api.population.v1.citizen_pb2 import (
 from lienthong.api.population.v1.population_pb2 import (
     GetCitizenRequest,
     GetHouseholdRequest,
+    ListPersonalNumbersRequest,
     MatchResult,
     Relationship,
     VerifyCitizenRequest,
@@ -128,6 +129,15 @@ def test_a_former_number_finds_the_citizen_and_is_listed_newest_first(population
     assert citizen.former_numbers[0].reason == NUMBER_CHANGE_REASON_BIRTH_YEAR_CORRECTED
 
 
+def test_any_of_her_numbers_finds_all_that_a_citizen_has_and_had(population: PopulationServiceStub) -> None:
+    for number in (RENUMBERED, RENUMBERED_BEFORE):
+        answer = call(population.ListPersonalNumbers, ListPersonalNumbersRequest(personal_number=number))
+        assert answer.personal_number == RENUMBERED
+        assert set(answer.former_numbers) == {RENUMBERED_BEFORE, "099151000004"}
+    other = call(population.ListPersonalNumbers, ListPersonalNumbersRequest(personal_number=DAUGHTER))
+    assert (other.personal_number, list(other.former_numbers)) == (DAUGHTER, [])
+
+
 def test_what_is_not_known_is_left_out(population: PopulationServiceStub) -> None:
     renumbered, foreigner = read(population, RENUMBERED), read(population, FOREIGNER)
     assert renumbered.birth_date == PartialDate(year=1950)
@@ -205,6 +215,7 @@ def test_an_unknown_citizen_is_not_found(population: PopulationServiceStub) -> N
     refusals = [
         refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=UNKNOWN)),
         refusal_of(population.GetHousehold, GetHouseholdRequest(personal_number=UNKNOWN)),
+        refusal_of(population.ListPersonalNumbers, ListPersonalNumbersRequest(personal_number=UNKNOWN)),
         refusal_of(
             population.VerifyRelationship,
             VerifyRelationshipRequest(
@@ -225,6 +236,7 @@ def test_a_malformed_number_is_refused_with_its_form(population: PopulationServi
         refusal_of(population.VerifyCitizen, VerifyCitizenRequest(personal_number=number)),
         refusal_of(population.GetCitizen, GetCitizenRequest(personal_number=number)),
         refusal_of(population.GetHousehold, GetHouseholdRequest(personal_number=number)),
+        refusal_of(population.ListPersonalNumbers, ListPersonalNumbersRequest(personal_number=number)),
         refusal_of(
             population.VerifyRelationship,
             VerifyRelationshipRequest(

@@ -284,7 +284,9 @@ class AccessFilter(_message.Message):
     purpose: _builtins.str
     """Purpose code."""
     subject_number: _builtins.str
-    """Personal number of the citizen it is about. Recorded as a salted commitment. Not with a citizen's token, which says it."""
+    """Personal number that the citizen it is about was named by. Recorded as a salted commitment. Not with a citizen's token,
+    which says it.
+    """
     @_builtins.property
     def time_from(self) -> _timestamp_pb2.Timestamp:
         """From this time on."""

@@ -94,14 +94,15 @@ class ExchangeLogServiceServicer(object):
     """
 
     def ListAccesses(self, request, context):
-        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
-        an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-        her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
-        consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
-        at for each, so that a filter that fits nothing does not keep the caller waiting. It ends with the access whose entry
-        takes it beyond 2 MiB, if not before.
+        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls,
+        also those that named her by a number she had before: the gateway asks the register which those are, and the entry
+        about this call names it as the provider. An access is about the one citizen who was asked for, and not about others
+        whom its answer names, such as members of her household, nor about anybody in a list of changes. Without a token: to
+        an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+        still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+        caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-        PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

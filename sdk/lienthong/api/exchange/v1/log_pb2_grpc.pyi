@@ -38,14 +38,15 @@ class ExchangeLogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExchangeLogServiceAsyncStub: ...
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]
-    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
-    an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
-    consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
-    at for each, so that a filter that fits nothing does not keep the caller waiting. It ends with the access whose entry
-    takes it beyond 2 MiB, if not before.
+    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls,
+    also those that named her by a number she had before: the gateway asks the register which those are, and the entry
+    about this call names it as the provider. An access is about the one citizen who was asked for, and not about others
+    whom its answer names, such as members of her household, nor about anybody in a list of changes. Without a token: to
+    an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+    caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-    PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
     """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
@@ -101,14 +102,15 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAccesses: _aio.UnaryUnaryMultiCallable[_log_pb2.ListAccessesRequest, _log_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
-    an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-    her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
-    consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
-    at for each, so that a filter that fits nothing does not keep the caller waiting. It ends with the access whose entry
-    takes it beyond 2 MiB, if not before.
+    """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls,
+    also those that named her by a number she had before: the gateway asks the register which those are, and the entry
+    about this call names it as the provider. An access is about the one citizen who was asked for, and not about others
+    whom its answer names, such as members of her household, nor about anybody in a list of changes. Without a token: to
+    an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+    still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+    caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-    PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
@@ -167,14 +169,15 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListAccessesResponse, _abc.Awaitable[_log_pb2.ListAccessesResponse]]:
-        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls;
-        an access is about the one citizen who was asked for, and not about others whom its answer names, such as members of
-        her household, nor about anybody in a list of changes. Without: to an auditor all, to an agency its own, as the
-        consumer or the provider, whichever it says. A page may be empty and still have a cursor: 10,000 entries are looked
-        at for each, so that a filter that fits nothing does not keep the caller waiting. It ends with the access whose entry
-        takes it beyond 2 MiB, if not before.
+        """Lists accesses, newest first. With a citizen's token, of the scope `rights`: those that were about her, whoever calls,
+        also those that named her by a number she had before: the gateway asks the register which those are, and the entry
+        about this call names it as the provider. An access is about the one citizen who was asked for, and not about others
+        whom its answer names, such as members of her household, nor about anybody in a list of changes. Without a token: to
+        an auditor all, to an agency its own, as the consumer or the provider, whichever it says. A page may be empty and
+        still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
+        caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-        PAGE_SIZE_INVALID, LOG_FILTER_INVALID.
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

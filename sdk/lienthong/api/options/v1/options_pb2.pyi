@@ -159,6 +159,7 @@ class MethodPolicy(_message.Message):
     TITLE_EN_FIELD_NUMBER: _builtins.int
     ANSWER_SUBJECT_FIELD_NUMBER: _builtins.int
     ANSWER_NAMES_NOBODY_FIELD_NUMBER: _builtins.int
+    TELLS_ALL_NUMBERS_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Path of the request field that holds the personal number of the citizen the call is about, such as
     `personal_number`. Empty: the call is about nobody in particular (a list of changes), and no consent can cover it.
@@ -174,6 +175,11 @@ class MethodPolicy(_message.Message):
     answer_names_nobody: _builtins.str
     """Why no field of the response says whom it is about. Set instead of `answer_subject`; a method that has a `subject`
     and returns datasets sets one of the two.
+    """
+    tells_all_numbers: _builtins.bool
+    """Whether the response fields that `answer_subject` names hold every number that the citizen has or had, and nobody
+    else's. The gateway calls the one method that says so itself, when she asks what was recorded about her and when she
+    is erased: what named her by a former number may be recorded as about that one. Nothing of that answer is passed on.
     """
     @_builtins.property
     def answer_subject(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -195,10 +201,11 @@ class MethodPolicy(_message.Message):
         title_en: _builtins.str = ...,
         answer_subject: _abc.Iterable[_builtins.str] | None = ...,
         answer_names_nobody: _builtins.str = ...,
+        tells_all_numbers: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "answer_names_nobody", b"answer_names_nobody", "answer_subject", b"answer_subject", "subject", b"subject", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "answer_names_nobody", b"answer_names_nobody", "answer_subject", b"answer_subject", "subject", b"subject", "tells_all_numbers", b"tells_all_numbers", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -197,6 +197,56 @@ class GetCitizenResponse(_message.Message):
 Global___GetCitizenResponse: _TypeAlias = GetCitizenResponse  # noqa: Y015
 
 @_typing.final
+class ListPersonalNumbersRequest(_message.Message):
+    """Asks which numbers a citizen has and had."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    personal_number: _builtins.str
+    """Personal number, 12 digits; a former number finds the same citizen."""
+    def __init__(
+        self,
+        *,
+        personal_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["personal_number", b"personal_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPersonalNumbersRequest: _TypeAlias = ListPersonalNumbersRequest  # noqa: Y015
+
+@_typing.final
+class ListPersonalNumbersResponse(_message.Message):
+    """A citizen's numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    FORMER_NUMBERS_FIELD_NUMBER: _builtins.int
+    personal_number: _builtins.str
+    """Number that she has now."""
+    @_builtins.property
+    def former_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Numbers that she had before."""
+
+    def __init__(
+        self,
+        *,
+        personal_number: _builtins.str = ...,
+        former_numbers: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["former_numbers", b"former_numbers", "personal_number", b"personal_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPersonalNumbersResponse: _TypeAlias = ListPersonalNumbersResponse  # noqa: Y015
+
+@_typing.final
 class GetHouseholdRequest(_message.Message):
     """Asks for a citizen's household."""
 

@@ -46,6 +46,11 @@ class PopulationServiceStub(object):
                 request_serializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenResponse.FromString,
                 _registered_method=True)
+        self.ListPersonalNumbers = channel.unary_unary(
+                '/lienthong.api.population.v1.PopulationService/ListPersonalNumbers',
+                request_serializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersResponse.FromString,
+                _registered_method=True)
         self.GetHousehold = channel.unary_unary(
                 '/lienthong.api.population.v1.PopulationService/GetHousehold',
                 request_serializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetHouseholdRequest.SerializeToString,
@@ -84,6 +89,14 @@ class PopulationServiceServicer(object):
 
     def GetCitizen(self, request, context):
         """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
+        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPersonalNumbers(self, request, context):
+        """Returns the numbers that a citizen has and had, and nothing else about her.
         Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -138,6 +151,11 @@ def add_PopulationServiceServicer_to_server(servicer, server):
                     servicer.GetCitizen,
                     request_deserializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenResponse.SerializeToString,
+            ),
+            'ListPersonalNumbers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPersonalNumbers,
+                    request_deserializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersResponse.SerializeToString,
             ),
             'GetHousehold': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHousehold,
@@ -216,6 +234,33 @@ class PopulationService(object):
             '/lienthong.api.population.v1.PopulationService/GetCitizen',
             lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenRequest.SerializeToString,
             lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.GetCitizenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPersonalNumbers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.population.v1.PopulationService/ListPersonalNumbers',
+            lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersRequest.SerializeToString,
+            lienthong_dot_api_dot_population_dot_v1_dot_population__pb2.ListPersonalNumbersResponse.FromString,
             options,
             channel_credentials,
             insecure,

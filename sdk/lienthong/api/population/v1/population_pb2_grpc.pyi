@@ -46,6 +46,10 @@ class PopulationServiceStub:
     """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
     Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
     """
+    ListPersonalNumbers: _grpc.UnaryUnaryMultiCallable[_population_pb2.ListPersonalNumbersRequest, _population_pb2.ListPersonalNumbersResponse]
+    """Returns the numbers that a citizen has and had, and nothing else about her.
+    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
+    """
     GetHousehold: _grpc.UnaryUnaryMultiCallable[_population_pb2.GetHouseholdRequest, _population_pb2.GetHouseholdResponse]
     """Returns the household a citizen lives in (CungCapThongTinHoGiaDinh).
     Errors: NOT_FOUND with reason CITIZEN_UNKNOWN or HOUSEHOLD_UNKNOWN.
@@ -81,6 +85,10 @@ class PopulationServiceAsyncStub(PopulationServiceStub):
     """
     GetCitizen: _aio.UnaryUnaryMultiCallable[_population_pb2.GetCitizenRequest, _population_pb2.GetCitizenResponse]  # type: ignore[assignment]
     """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
+    Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
+    """
+    ListPersonalNumbers: _aio.UnaryUnaryMultiCallable[_population_pb2.ListPersonalNumbersRequest, _population_pb2.ListPersonalNumbersResponse]  # type: ignore[assignment]
+    """Returns the numbers that a citizen has and had, and nothing else about her.
     Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
     """
     GetHousehold: _aio.UnaryUnaryMultiCallable[_population_pb2.GetHouseholdRequest, _population_pb2.GetHouseholdResponse]  # type: ignore[assignment]
@@ -127,6 +135,16 @@ class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_population_pb2.GetCitizenResponse, _abc.Awaitable[_population_pb2.GetCitizenResponse]]:
         """Returns a citizen's record (service 037, TraCuuThongTinCongDan).
+        Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPersonalNumbers(
+        self,
+        request: _population_pb2.ListPersonalNumbersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_population_pb2.ListPersonalNumbersResponse, _abc.Awaitable[_population_pb2.ListPersonalNumbersResponse]]:
+        """Returns the numbers that a citizen has and had, and nothing else about her.
         Errors: NOT_FOUND with reason CITIZEN_UNKNOWN.
         """
 

@@ -134,8 +134,10 @@ class SubjectRightsServiceServicer(object):
 
     def Fulfil(self, request, context):
         """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
-        carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-        oldest of all. A controller's call.
+        carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
+        erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
+        on as the oldest of all. A controller's call.
+        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

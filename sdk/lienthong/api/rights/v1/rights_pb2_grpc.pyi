@@ -65,8 +65,10 @@ class SubjectRightsServiceStub:
     """Extends the deadline once, before it is over, with a reason. A controller's call."""
     Fulfil: _grpc.UnaryUnaryMultiCallable[_rights_pb2.FulfilRequest, _rights_pb2.FulfilResponse]
     """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
-    carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-    oldest of all. A controller's call.
+    carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
+    erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
+    on as the oldest of all. A controller's call.
+    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     Refuse: _grpc.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]
     """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
@@ -108,8 +110,10 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     """Extends the deadline once, before it is over, with a reason. A controller's call."""
     Fulfil: _aio.UnaryUnaryMultiCallable[_rights_pb2.FulfilRequest, _rights_pb2.FulfilResponse]  # type: ignore[assignment]
     """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
-    carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-    oldest of all. A controller's call.
+    carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
+    erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
+    on as the oldest of all. A controller's call.
+    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     Refuse: _aio.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]  # type: ignore[assignment]
     """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
@@ -184,8 +188,10 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rights_pb2.FulfilResponse, _abc.Awaitable[_rights_pb2.FulfilResponse]]:
         """Says that what she asked for is done. A restriction holds from now on; a deletion asked of the gateway itself is
-        carried out with this call. Her requests that are open then, and her restrictions, get another id and go on as the
-        oldest of all. A controller's call.
+        carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
+        erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
+        on as the oldest of all. A controller's call.
+        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
