@@ -24,25 +24,25 @@ class TileCheck:
         """`stored` gives index, hashes and root of the tiles of a level, in order; None: nothing to compare."""
         self._stored = stored
         self._levels: list[_Level] = []
-        below = stored(0)
-        if below is not None:
-            self._levels.append(_Level(0, below))
 
     def add(self, hashes: Sequence[bytes]) -> None:
         """Go on with leaf hashes that are known to be the log's; raises TileFault."""
-        for level in self._levels:
-            hashes = level.add(hashes)
-            if not hashes:
-                return
-        above = self._stored(len(self._levels)) if self._levels else None
-        if above is not None:
-            self._levels.append(_Level(len(self._levels), above))
-            self._levels[-1].add(hashes)
+        # Where much was pruned, those up to one checkpoint may be the first to fill tiles of several levels.
+        at = 0
+        while hashes and self._has_level(at):
+            hashes = self._levels[at].add(hashes)
+            at += 1
 
     def finish(self) -> None:
         """Look for tiles that are stored beyond what the log fills; raises TileFault."""
         for level in self._levels:
             level.finish()
+
+    def _has_level(self, level: int) -> bool:
+        """Return whether there are tiles of a level to compare, ready to be if it is the first that fills any."""
+        if level == len(self._levels) and (stored := self._stored(level)) is not None:
+            self._levels.append(_Level(level, stored))
+        return level < len(self._levels)
 
 
 class _Level:
@@ -55,11 +55,9 @@ class _Level:
     def add(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Return the roots of the tiles that have been filled and found as stored."""
         self._hashes += hashes
-        roots: list[bytes] = []
-        while len(self._hashes) >= TILE_WIDTH:
-            tile, self._hashes = self._hashes[:TILE_WIDTH], self._hashes[TILE_WIDTH:]
-            roots.append(self._compared(tile))
-            self._index += 1
+        beyond = len(self._hashes) - len(self._hashes) % TILE_WIDTH
+        roots = [self._compared(self._hashes[at : at + TILE_WIDTH]) for at in range(0, beyond, TILE_WIDTH)]
+        del self._hashes[:beyond]
         return roots
 
     def finish(self) -> None:
@@ -74,4 +72,5 @@ class _Level:
         root = full_root(tile)
         if hashes != b"".join(tile) or stored_root != root:
             raise TileFault(self._level, self._index, "was altered: the entries make another one")
+        self._index += 1
         return root
