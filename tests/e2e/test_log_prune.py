@@ -1,8 +1,10 @@
 """`lienthong log prune`, against a running sandbox."""
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +83,19 @@ def test_what_cannot_be_pruned_stays_and_it_is_said_why(lienthong: str, sandbox:
     assert (tmp_path / "kept.jsonl").read_text(encoding="utf-8") == "all that is left of other entries"
     stored = ran(lienthong, tmp_path, "verify", "--data", "world")
     assert (stored.returncode, "pruned" in stored.stdout) == (0, False), stored.stdout
+
+
+def test_a_log_that_does_not_verify_is_not_pruned_as_nobody_could_tell_any_more(
+    lienthong: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "world" / "gateway" / "gateway.sqlite")) as database:
+        database.execute("DELETE FROM log_entry WHERE log_index < 256")
+        database.commit()
+    done = ran(lienthong, tmp_path, "prune", "--data", "world", "--before", "2026-06-15", "--out", "a.jsonl")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Not pruned: entry missing: Entries 0 to 255 are missing")
+    assert not (tmp_path / "a.jsonl").exists()
+    assert not [entry for entry in sandbox.log() if entry["event"] == "PRUNING"]
 
 
 def test_no_file_is_written_where_no_gateway_answers(lienthong: str, sandbox: Sandbox, tmp_path: Path) -> None:

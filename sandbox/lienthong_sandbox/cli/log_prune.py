@@ -1,6 +1,8 @@
 """`lienthong log prune`: old entries from the log into a file that proves itself."""
 
 import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,11 +24,12 @@ from lienthong_gateway.log.pruning import MOST_AT_ONCE
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
 from lienthong_sandbox.cli.log_places import stored_key, stored_log
+from lienthong_sandbox.cli.log_report import checking
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_seeds import members
 
 _DEADLINE_S = 60.0
-_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged)
+_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged, IndexError)
 
 
 def prune(
@@ -46,7 +49,7 @@ def prune(
         stub = ExchangeLogServiceStub(channel)
         # Before a file is written: whether there is a gateway that can delete what is in it.
         stub.GetCheckpoint(GetCheckpointRequest(), timeout=_DEADLINE_S)
-        entries, digest = _archived(data, before.replace(tzinfo=VIETNAM), out)
+        entries, digest = _archived(console, data, before.replace(tzinfo=VIETNAM), out)
         if not entries:
             console.print(f"Nothing is pruned: before {before:%Y-%m-%d} there are no 256 entries that fill a tile.")
             return
@@ -60,22 +63,39 @@ def prune(
     console.print(f"The log has them no more; it is whole from entry {entries.stop} on.")
 
 
-def _archived(data: Path, before: datetime, out: Path) -> tuple[range, bytes]:
+def _archived(console: Console, data: Path, before: datetime, out: Path) -> tuple[range, bytes]:
     """Write what can be pruned to a file; return which entries that is, and the file's SHA-256. None: no file.
 
     What it cannot do is printed and ends the command.
     """
     try:
-        if out.exists():
-            raise FileExistsError(
-                f"{out} exists already, and may be all that is left of other entries; name a new file"
-            )
-        with stored_log(data) as log:
+        key = stored_key(data)
+        with _new_file(out), stored_log(data) as log:
+            with checking(console) as progress:
+                verification = log.verify(key, None, progress)
+            if (fault := verification.fault) is not None:
+                # The log would say that what is missing was pruned, and nobody could tell any more.
+                raise LogDamaged(f"{fault.kind}: {fault.message}")
             entries = log.prunable(before)
             if not entries:
                 return entries, b""
-            log.export(entries.start, entries.stop - 1, out, stored_key(data))
+            log.export(entries.start, entries.stop - 1, out, key)
         with out.open("rb") as file:
             return entries, hashlib.file_digest(file, "sha256").digest()
     except _FAILURES as error:
         fail("Not pruned", error)
+
+
+@contextmanager
+def _new_file(file: Path) -> Generator[None]:
+    """Make a file, so that another command that runs now cannot take its name; it is gone if it stays empty."""
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError as error:
+        message = f"{file} exists already, and may be all that is left of other entries; name a new file"
+        raise FileExistsError(message) from error
+    try:
+        yield
+    finally:
+        if not file.stat().st_size:
+            file.unlink()
