@@ -22,7 +22,9 @@ DEADLINE_S = 60.0
 OLD = 5_300
 """Entries of June, after those that a world begins with: more than are pruned at once, and no whole number of tiles."""
 FIRST = 1_000
-"""How many of them are of the 1st; the others are of the 5th."""
+"""How many of them are of the 1st; the next are of the 5th."""
+LATE = 4_500
+"""From which on they are of the 6th."""
 
 
 @pytest.fixture
@@ -39,7 +41,8 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 def made(number: int) -> Entry:
-    return replace(entry(number), time=datetime(2026, 6, 1 if number < FIRST else 5, tzinfo=UTC))
+    day = 1 if number < FIRST else 5 if number < LATE else 6
+    return replace(entry(number), time=datetime(2026, 6, day, tzinfo=UTC))
 
 
 def ran(lienthong: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -55,7 +58,7 @@ def test_old_entries_move_to_a_file_and_both_verify(lienthong: str, sandbox: San
     again = ran(lienthong, tmp_path, *prune, "2026-06-15", "--out", "june.jsonl")
     assert again.returncode == 0, again.stderr
     assert "Entries 768 to 5119 are in june.jsonl" in again.stdout
-    assert "whole from entry 5120 on" in again.stdout
+    assert "The log has entries 768 to 5119 no more" in again.stdout
     for file, said in (("june-1.jsonl", "768 entries verified, 0 to 767"), ("june.jsonl", "4352 entries verified")):
         checked = ran(lienthong, tmp_path, "verify", "--export", file, "--key", "world/gateway/log.vkey")
         assert (checked.returncode, said in checked.stdout) == (0, True), checked.stdout
@@ -96,6 +99,15 @@ def test_a_log_that_does_not_verify_is_not_pruned_as_nobody_could_tell_any_more(
     assert done.stderr.startswith("Not pruned: entry missing: Entries 0 to 255 are missing")
     assert not (tmp_path / "a.jsonl").exists()
     assert not [entry for entry in sandbox.log() if entry["event"] == "PRUNING"]
+
+
+def test_what_was_deleted_before_a_refusal_is_told_as_the_file_is_all_there_is_of_it(
+    lienthong: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.clock.set(datetime(2026, 12, 6, tzinfo=UTC))
+    done = ran(lienthong, tmp_path, "prune", "--data", "world", "--before", "2026-06-15", "--out", "a.jsonl")
+    assert (done.returncode, done.stderr.startswith("ENTRY_STILL_KEPT:")) == (1, True), done.stderr
+    assert "The log has entries 0 to 4095 no more" in done.stdout
 
 
 def test_no_file_is_written_where_no_gateway_answers(lienthong: str, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -55,12 +55,7 @@ def prune(
             return
         in_file = f"Entries {entries.start} to {entries.stop - 1} are in {plain(str(out))}"
         console.print(Text(f"{in_file}, which `lienthong log verify --export` checks."), soft_wrap=True)
-        by = CallContext("", officer=officer).metadata()
-        steps = [*range(entries.start + MOST_AT_ONCE, entries.stop, MOST_AT_ONCE), entries.stop]
-        for minimum in track(steps, "pruning", console=console, transient=True, disable=not console.is_terminal):
-            request = PruneEntriesRequest(minimum_index=minimum, archive_digest=digest)
-            stub.PruneEntries(request, metadata=by, timeout=_DEADLINE_S)
-    console.print(f"The log has them no more; it is whole from entry {entries.stop} on.")
+        _delete(console, stub, entries, digest, officer)
 
 
 def _archived(console: Console, data: Path, before: datetime, out: Path) -> tuple[range, bytes]:
@@ -99,3 +94,17 @@ def _new_file(file: Path) -> Generator[None]:
     finally:
         if not file.stat().st_size:
             file.unlink()
+
+
+def _delete(console: Console, stub: ExchangeLogServiceStub, entries: range, digest: bytes, officer: str) -> None:
+    """Have the gateway delete entries, and say how far it came: the file is all there is of them. Raises RpcError."""
+    by = CallContext("", officer=officer).metadata()
+    steps = [*range(entries.start + MOST_AT_ONCE, entries.stop, MOST_AT_ONCE), entries.stop]
+    minimum = entries.start
+    try:
+        for step in track(steps, "pruning", console=console, transient=True, disable=not console.is_terminal):
+            request = PruneEntriesRequest(minimum_index=step, archive_digest=digest)
+            minimum = stub.PruneEntries(request, metadata=by, timeout=_DEADLINE_S).minimum_index
+    finally:
+        if minimum > entries.start:
+            console.print(f"The log has entries {entries.start} to {minimum - 1} no more: keep the file.")
