@@ -17,6 +17,11 @@ from lienthong_gateway.log.witness import ConsistencyProofs, NotConsistent, chec
 
 _PAGE = 1_000
 _DEADLINE_S = 30.0
+_LOOKS_PRUNED = {FaultKind.ENTRY_ALTERED, FaultKind.ENTRY_MISSING}
+
+
+class PrunedMeanwhile(Exception):  # noqa: N818 (names what happened)
+    """What seems wrong with a log may be that it was pruned while it was read: the entry that says so came too late."""
 
 
 class GatewaySource:
@@ -92,11 +97,21 @@ def verify_gateway(
     """Check a gateway's log up to its newest checkpoint, whose history it must be.
 
     With a checkpoint that was kept, only what came after it is read, once a consistency proof shows that the log
-    continues it. Where none does, the whole log is read, to say why. Raises grpc.RpcError, and CheckpointFault if the
-    newest checkpoint is not signed with the key.
+    continues it. Where none does, the whole log is read, to say why. Raises grpc.RpcError, PrunedMeanwhile, and
+    CheckpointFault if the newest checkpoint is not signed with the key.
     """
     stub = ExchangeLogServiceStub(channel)
-    note = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).checkpoint.note
+    shown = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S)
+    verification = _verified(stub, key, shown.checkpoint.note, seen, progress)
+    if verification.fault is not None and verification.fault.kind in _LOOKS_PRUNED:
+        _check_not_pruned_since(stub, shown.minimum_index, verification.fault)
+    return verification
+
+
+def _verified(
+    stub: ExchangeLogServiceStub, key: VerifierKey, note: str, seen: Checkpoint | None, progress: Progress
+) -> Verification:
+    """Check a log up to a checkpoint that the gateway shows."""
     shown = key.open(note)
     source = GatewaySource(stub, shown.size)
     if seen is None or seen.size == 0:
@@ -109,6 +124,13 @@ def verify_gateway(
         return Verification(shown.size, shown.root, 0, None, note)
     beginning = Beginning(seen, shown_peaks(seen.size, shown.size, proof, seen.root))
     return verify_source(source, key, shown, beginning, progress)
+
+
+def _check_not_pruned_since(stub: ExchangeLogServiceStub, minimum: int, fault: Fault) -> None:
+    """Raise PrunedMeanwhile if more is pruned than when the reading began."""
+    if stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S).minimum_index != minimum:
+        message = f"{fault.message} Entries were pruned while the log was read, which may be why; verify it again."
+        raise PrunedMeanwhile(message)
 
 
 def _why(source: GatewaySource, key: VerifierKey, refuted: NotConsistent, progress: Progress) -> Verification:

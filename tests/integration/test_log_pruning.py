@@ -26,7 +26,7 @@ from lienthong_gateway.log.proofs import check_consistency, check_inclusion
 from lienthong_gateway.log.store import read_checkpoints
 from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_gateway.log.verify import verify_log
-from lienthong_sandbox.remote_log import verify_gateway
+from lienthong_sandbox.remote_log import PrunedMeanwhile, verify_gateway
 from lienthong_seeds import members
 from tests.support.administration import BY_OFFICER
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
@@ -250,6 +250,24 @@ def test_what_is_deleted_by_hand_is_missing_however_much_was_pruned(world: Gatew
     for verification in (stored(world), running(world)):
         assert missing(verification) == (FaultKind.ENTRY_MISSING, pruned, 511)
         assert verification.size == 0
+
+
+def test_a_log_that_is_pruned_while_a_gateway_is_verified_is_not_taken_for_tampered_with(world: GatewayWorld) -> None:
+    engine = database(world)
+    extend(engine, SIZE, 1_400, world.config.checkpoint_key)
+    engine.dispose()
+    world.clock.set(PRUNABLE + timedelta(days=1))
+    steps = iter([1_280])
+
+    def pruned(_entries: int, _all: int) -> None:
+        # The first 1,000 have been read by now, and of the others some have not.
+        for step in steps:
+            prune(world, step)
+
+    key, channel = world.config.checkpoint_key.verifier, world.channel(members.AUDITOR)
+    with pytest.raises(PrunedMeanwhile, match="verify it again"):
+        verify_gateway(channel, key, progress=pruned)
+    assert running(world).fault is None
 
 
 def test_a_hash_that_was_altered_in_place_of_a_pruned_entrys_is_found(world: GatewayWorld) -> None:

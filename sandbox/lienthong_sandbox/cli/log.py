@@ -19,7 +19,7 @@ from lienthong_sandbox.cli.gateway_channel import channel_at
 from lienthong_sandbox.cli.log_places import LogPlace, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
 from lienthong_sandbox.cli.telling import fail, plain
-from lienthong_sandbox.remote_log import verifier_key, verify_gateway
+from lienthong_sandbox.remote_log import PrunedMeanwhile, verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
 
@@ -31,6 +31,7 @@ _FAILURES = (
     ExportFault,
     LogDamaged,
     IndexError,
+    PrunedMeanwhile,
     grpc.RpcError,
 )
 
