@@ -133,6 +133,14 @@ def test_what_was_pruned_is_gone_and_the_log_verifies_wherever_it_is_read(world:
     assert all(leaf_hash(entry.leaf) == entry.leaf_hash for entry in whole)
 
 
+def test_the_hashes_of_what_was_pruned_come_in_pages_as_long_as_asked_for(world: GatewayWorld) -> None:
+    hashes = [entry.leaf_hash for start in range(0, SIZE, 100) for entry in listed(world, start)]
+    prune(world, 512)
+    request = pb.ListEntriesRequest(start=100, page_size=300)
+    page = log(world).ListEntries(request, timeout=TIMEOUT_S).entries
+    assert [(entry.log_index, entry.leaf_hash) for entry in page] == list(enumerate(hashes[100:400], 100))
+
+
 def test_the_log_says_who_pruned_it_up_to_where_and_which_file_holds_the_rest(world: GatewayWorld) -> None:
     prune(world, 512)
     leaf = json.loads(listed(world, SIZE)[0].leaf)

@@ -1,6 +1,7 @@
 """ExchangeLogService: the log, to the citizen it is about, to agencies and to auditors. Reading is recorded first."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 
 from sqlalchemy import Connection, Engine
 
@@ -80,10 +81,11 @@ class LogAnswers:
 
 
 def _page(connection: Connection, start: int, most: int) -> Sequence[pb.LogEntry]:
-    """Return entries from an index on: those of one tile that were pruned, or up to the one that makes enough bytes."""
-    for pruned in pruned_entries(connection, start):
-        return [pb.LogEntry(log_index=index, leaf_hash=hashed) for index, hashed in pruned[:most]]
-    page: list[pb.LogEntry] = []
+    """Return entries from an index on: those that were pruned, or else up to the one that makes enough bytes."""
+    pruned = islice(chain.from_iterable(pruned_entries(connection, start)), most)
+    page = [pb.LogEntry(log_index=index, leaf_hash=hashed) for index, hashed in pruned]
+    if page:
+        return page
     total = 0
     for entry in store.read_entries(connection, start, most):
         page.append(pb.LogEntry(log_index=entry.log_index, leaf=entry.leaf, leaf_hash=entry.leaf_hash))
