@@ -116,13 +116,16 @@ def test_the_program_of_the_page_refuses_a_receipt_that_was_changed(
     assert done.stdout == ""
 
 
-def test_a_log_that_is_in_postgresql_is_not_looked_for_in_the_folder(lienthong: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["verify", "export --out a.jsonl"])
+def test_a_log_that_is_in_postgresql_is_not_looked_for_in_the_folder(
+    command: str, lienthong: str, tmp_path: Path
+) -> None:
     (tmp_path / "gateway").mkdir()
     (tmp_path / "gateway" / "database_url").write_text("postgresql+psycopg://", encoding="utf-8")
-    command = [lienthong, "log", "verify", "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    arguments = [lienthong, "log", *command.split(), "--data", "."]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, cwd=tmp_path)
     assert done.returncode == 1
-    assert "verify it with --gateway instead" in done.stderr
+    assert "in PostgreSQL, where no command exports or prunes it; verify it with --gateway instead" in done.stderr
 
 
 def test_the_page_names_everything_that_verification_can_find() -> None:

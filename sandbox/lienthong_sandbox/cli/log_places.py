@@ -69,7 +69,8 @@ def stored_log(data: Path) -> Generator[StoredLog]:
     """
     file = _gateway_folder(data) / "gateway.sqlite"
     if file.with_name(DATABASE_URL_FILE).exists():
-        raise FileNotFoundError(f"the gateway of {data} keeps its log in PostgreSQL; verify it with --gateway instead")
+        message = "keeps its log in PostgreSQL, where no command exports or prunes it; verify it with --gateway instead"
+        raise FileNotFoundError(f"the gateway of {data} {message}")
     if not file.exists():
         raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")
     log = StoredLog(file)
