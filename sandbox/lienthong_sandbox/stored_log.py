@@ -39,10 +39,10 @@ class StoredLog:
             self._untouched.check()
         return verification
 
-    def prunable(self, before: datetime) -> range:
-        """Return the entries that can be pruned if none is to be as new as a time."""
+    def prunable(self, first: int, before: datetime) -> range:
+        """Return the entries from an index on that can be pruned if none is to be as new as a time."""
         with snapshot(self._engine) as connection:
-            return prunable(connection, before)
+            return prunable(connection, first, before)
 
     def export(self, first: int, last: int | None, file: Path, key: VerifierKey) -> int:
         """Write entries up to `last`, None: the newest, to a file; return the index after the last.

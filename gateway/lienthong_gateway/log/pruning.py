@@ -59,9 +59,9 @@ def prune(connection: Connection, minimum: int, now: datetime) -> None:
     connection.execute(delete(CHECKPOINTS).where(*smaller, CHECKPOINTS.c.tree_size.not_in(cosigned)))
 
 
-def prunable(connection: Connection, before: datetime) -> range:
-    """Return the entries that are stored whole and can be pruned together if none is to be as new as a time."""
-    first = beyond = minimum_index(connection)
+def prunable(connection: Connection, first: int, before: datetime) -> range:
+    """Return the entries from an index on that can be pruned together if none is to be as new as a time."""
+    beyond = first
     while True:
         tile = _leaves(connection, beyond, beyond + TILE_WIDTH)
         if len(tile) < TILE_WIDTH or any(_written_at(leaf) >= before for leaf in tile):

@@ -71,7 +71,7 @@ def _archived(console: Console, data: Path, before: datetime, out: Path) -> tupl
             if (fault := verification.fault) is not None:
                 # The log would say that what is missing was pruned, and nobody could tell any more.
                 raise LogDamaged(f"{fault.kind}: {fault.message}")
-            entries = log.prunable(before)
+            entries = log.prunable(verification.pruned, before)
             if not entries:
                 return entries, b""
             log.export(entries.start, entries.stop - 1, out, key)
