@@ -107,6 +107,8 @@ def test_what_was_deleted_before_a_refusal_is_told_as_the_file_is_all_there_is_o
     sandbox.clock.set(datetime(2026, 12, 6, tzinfo=UTC))
     done = ran(lienthong, tmp_path, "prune", "--data", "world", "--before", "2026-06-15", "--out", "a.jsonl")
     assert (done.returncode, done.stderr.startswith("ENTRY_STILL_KEPT:")) == (1, True), done.stderr
+    assert "are in a.jsonl" in done.stdout
+    assert "Keep it: nothing else has what is deleted" in done.stdout
     assert "The log has entries 0 to 4095 no more" in done.stdout
 
 

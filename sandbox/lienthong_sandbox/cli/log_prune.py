@@ -51,10 +51,11 @@ def prune(
         stub.GetCheckpoint(GetCheckpointRequest(), timeout=_DEADLINE_S)
         entries, digest = _archived(console, data, before.replace(tzinfo=VIETNAM), out)
         if not entries:
-            console.print(f"Nothing is pruned: before {before:%Y-%m-%d} there are no 256 entries that fill a tile.")
+            console.print(f"Nothing is pruned: before {before.date()} there are no 256 entries that fill a tile.")
             return
         in_file = f"Entries {entries.start} to {entries.stop - 1} are in {plain(str(out))}"
-        console.print(Text(f"{in_file}, which `lienthong log verify --export` checks."), soft_wrap=True)
+        keep = "Keep it: nothing else has what is deleted now."
+        console.print(Text(f"{in_file}, which `lienthong log verify --export` checks. {keep}"), soft_wrap=True)
         _delete(console, stub, entries, digest, officer)
 
 
@@ -97,7 +98,7 @@ def _new_file(file: Path) -> Generator[None]:
 
 
 def _delete(console: Console, stub: ExchangeLogServiceStub, entries: range, digest: bytes, officer: str) -> None:
-    """Have the gateway delete entries, and say how far it came: the file is all there is of them. Raises RpcError."""
+    """Have the gateway delete entries, and say how far it came, also if that is not to the end; raises RpcError."""
     by = CallContext("", officer=officer).metadata()
     steps = [*range(entries.start + MOST_AT_ONCE, entries.stop, MOST_AT_ONCE), entries.stop]
     minimum = entries.start
@@ -107,4 +108,4 @@ def _delete(console: Console, stub: ExchangeLogServiceStub, entries: range, dige
             minimum = stub.PruneEntries(request, metadata=by, timeout=_DEADLINE_S).minimum_index
     finally:
         if minimum > entries.start:
-            console.print(f"The log has entries {entries.start} to {minimum - 1} no more: keep the file.")
+            console.print(f"The log has entries {entries.start} to {minimum - 1} no more.")
