@@ -79,6 +79,12 @@ def test_what_cannot_be_pruned_stays_and_it_is_said_why(lienthong: str, sandbox:
     assert (there.returncode, "kept.jsonl exists already" in there.stderr) == (1, True)
     nobody = ran(lienthong, tmp_path, *prune, "--before", "2026-06-10", "--out", "b.jsonl", "--officer", "nobody")
     assert (nobody.returncode, nobody.stderr.startswith("OFFICER_NOT_ALLOWED:")) == (1, True), nobody.stderr
+    name = ran(lienthong, tmp_path, *prune, "--before", "2026-06-10", "--out", "d.jsonl", "--officer", "Trần Thị Lan")
+    assert (name.returncode, "is no id of an officer" in name.stderr, (tmp_path / "d.jsonl").exists()) == (
+        2,
+        True,
+        False,
+    )
     sandbox.clock.set(datetime(2026, 11, 20, tzinfo=UTC))
     young = ran(lienthong, tmp_path, *prune, "--before", "2026-06-10", "--out", "c.jsonl")
     assert (young.returncode, young.stderr.startswith("ENTRY_STILL_KEPT:")) == (1, True), young.stderr

@@ -22,6 +22,7 @@ from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_gateway.log.export import ExportFault
 from lienthong_gateway.log.pruning import MOST_AT_ONCE
 from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_sandbox.cli.acting_officer import Officer
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
 from lienthong_sandbox.cli.log_places import stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking
@@ -38,7 +39,7 @@ def prune(
         datetime, typer.Option(formats=["%Y-%m-%d"], help="Day in Vietnam; entries from this day on stay.")
     ],
     out: Annotated[Path, typer.Option(help="File to move the entries to; it must not exist yet.")],
-    officer: Annotated[str, typer.Option(help="The administrator's officer who has it done.")] = members.ADMINISTRATOR,
+    officer: Officer = members.ADMINISTRATOR,
 ) -> None:
     """Move the oldest entries, of more than six months, to a file: exit 0, or 1 with the reason why not.
 

@@ -16,6 +16,7 @@ from lienthong.api.exchange.v1.catalogue_pb2 import AccessRight, LegalBasis
 from lienthong.client import CallContext
 from lienthong_core.dates import partial_date_text, whole_date
 from lienthong_gateway.registration import HEADER_OF_BASIS, LEGAL_BASIS_HEADERS
+from lienthong_sandbox.cli.acting_officer import Officer
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
 from lienthong_seeds import members
 
@@ -25,13 +26,6 @@ _DEADLINE_S = 10.0
 _WITHDRAWN = "withdrawn"
 
 
-def _officer_id(officer: str) -> str:
-    """Return what can be sent as an officer's id; raises typer.BadParameter if it cannot."""
-    if not (officer.isascii() and officer.isprintable()):
-        raise typer.BadParameter(f"{officer!r} is no id of an officer, which is printable ASCII; a name is none")
-    return officer
-
-
 Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of a running `lienthong up --data`.")]
 Gateway: TypeAlias = Annotated[
     str | None, typer.Option(help="Address of the gateway, `HOST:PORT`; left out: as the folder says.")
@@ -39,7 +33,6 @@ Gateway: TypeAlias = Annotated[
 Certificate: TypeAlias = Annotated[
     Path | None, typer.Option(help="Folder with the administrator's certificate; left out: the one in the folder.")
 ]
-Officer: TypeAlias = Annotated[str, typer.Option(callback=_officer_id, help="The officer who makes the change.")]
 Consumer: TypeAlias = Annotated[str, typer.Argument(help="System, such as `VN-SANDBOX/COM/SHOP01/loyalty`.")]
 Method: TypeAlias = Annotated[str, typer.Argument(help="Full name of the method, with the slash it begins with.")]
 Purpose: TypeAlias = Annotated[str, typer.Argument(help="Code of the purpose.")]
