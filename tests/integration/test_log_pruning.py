@@ -294,6 +294,12 @@ def test_what_is_not_what_was_hashed_is_not_pruned(world: GatewayWorld) -> None:
     assert listed(world, 5)[0].leaf
 
 
+def test_what_was_deleted_by_hand_before_is_not_taken_for_pruned_by_the_next_pruning(world: GatewayWorld) -> None:
+    run(world, "DELETE FROM log_entry WHERE log_index < 256")
+    assert refusal_of(lambda: prune(world, 512)).reason == "EXCHANGE_LOG_UNAVAILABLE"
+    assert missing(stored(world)) == (FaultKind.ENTRY_MISSING, 0, 255)
+
+
 def test_checkpoints_of_smaller_trees_go_but_for_those_that_a_witness_cosigned(world: GatewayWorld) -> None:
     run(world, "INSERT INTO checkpoint_cosignature VALUES (74, 'witness.test/w1', 'a line')")
     prune(world, 512)

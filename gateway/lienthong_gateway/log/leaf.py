@@ -81,7 +81,10 @@ class Entry:
 
 
 def pruned_before(leaf: bytes) -> int:
-    """Return the index before which everything was deleted, as the leaf of such an event says; 0 if it does not."""
+    """Return the index before which everything was pruned, as the leaf of such an event says; 0 for any other leaf."""
+    # A leaf is canonical: within a string every quotation mark has a backslash before it.
+    if b'"event":"PRUNING"' not in leaf:
+        return 0
     try:
         return int(orjson.loads(orjson.loads(leaf)["registered"])["minimum_index"])
     except (ValueError, LookupError, TypeError):

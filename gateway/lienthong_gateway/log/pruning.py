@@ -5,15 +5,17 @@ still verify. That entries are gone because they were pruned is itself said by a
 them for missing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time
 
 import orjson
 from sqlalchemy import Connection, delete, select
 
 from lienthong_core.errors import Refusal, invalid, precondition
+from lienthong_core.systems import SystemId
 from lienthong_core.working_days import VIETNAM, civil_date
 from lienthong_gateway.log.growth import TILE_WIDTH
+from lienthong_gateway.log.leaf import pruned_before
 from lienthong_gateway.log.merkle import HASH_BYTES, leaf_hash
 from lienthong_gateway.log.notes import COSIGNATURES
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, minimum_index
@@ -33,12 +35,16 @@ def kept_since(now: datetime) -> datetime:
     return datetime.combine(_day_or_last(years, month + 1, today.day), time(), VIETNAM)
 
 
-def prune(connection: Connection, minimum: int, now: datetime) -> None:
+def prune(connection: Connection, minimum: int, now: datetime, pruners: Collection[SystemId]) -> None:
     """Delete the entries before index `minimum`, and the checkpoints of smaller trees that no witness has cosigned.
 
-    Refused: MINIMUM_INDEX_INVALID, ENTRY_STILL_KEPT.
+    `pruners` are the systems that may have had it done before. Refused: MINIMUM_INDEX_INVALID, ENTRY_STILL_KEPT.
+    Raises LogDamaged if the log is not what the tree was made of, or lacks more than its entries say was pruned: the
+    entry about this pruning would speak for that, too.
     """
     present = minimum_index(connection)
+    if present > _pruned_so_far(connection, pruners):
+        raise LogDamaged(f"entries before {present} are missing, and no entry says that they were pruned")
     if minimum % TILE_WIDTH or not present < minimum <= present + MOST_AT_ONCE:
         raise _invalid(present)
     try:
@@ -79,6 +85,16 @@ def pruned_entries(connection: Connection, start: int) -> Iterator[Sequence[tupl
             return
         places = range(max(start - tile * TILE_WIDTH, 0), TILE_WIDTH)
         yield [(tile * TILE_WIDTH + at, hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES]) for at in places]
+
+
+def _pruned_so_far(connection: Connection, pruners: Collection[SystemId]) -> int:
+    """Return the index before which everything was pruned, as the newest entry about a pruning says; 0: there is none.
+
+    It is always there: the pruning that deletes it is itself told by an entry.
+    """
+    theirs = select(ENTRIES.c.leaf).where(ENTRIES.c.consumer.in_(sorted(map(str, pruners))))
+    leaves = connection.execute(theirs.order_by(ENTRIES.c.log_index.desc())).scalars()
+    return next((said for leaf in leaves if (said := pruned_before(bytes(leaf)))), 0)
 
 
 def _proved_leaves(connection: Connection, start: int, end: int) -> Sequence[bytes]:

@@ -27,7 +27,6 @@ PRUNED = object()
 """In place of the leaf of an entry that is said to be pruned: its hash is all there is."""
 
 _CACHED = 1_024
-_PRUNING = b'"event":"PRUNING"'
 _AFTER = b'{"after_checkpoint":"'
 _DIGEST = slice(len(_AFTER), len(_AFTER) + 2 * sha256().digest_size)
 """Where a leaf names the checkpoint before it: first of all, because members of canonical JSON are sorted."""
@@ -134,8 +133,7 @@ class _Found:
                     f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
                 )
                 raise RowFault(index, message)
-            if _PRUNING in leaf:
-                self.minimum = max(self.minimum, pruned_before(leaf))
+            self.minimum = max(self.minimum, pruned_before(leaf))
             hashes.append(hashed)
             after.append(leaf[_DIGEST] if leaf.startswith(_AFTER) else b"")
 

@@ -34,8 +34,9 @@ class PruningAnswers:
 
         def change(connection: Connection) -> None:
             # Checked where it is done: another replica may have dismissed the officer, or pruned as much, since.
-            rules.check_actor(load_registration(connection), call.caller.system, call.trace.officer)
-            prune(connection, request.minimum_index, now)
+            registration = load_registration(connection)
+            rules.check_actor(registration, call.caller.system, call.trace.officer)
+            prune(connection, request.minimum_index, now, registration.administrators)
 
         pruning = replace(call, trace=replace(call.trace, registered=canonical_text(request)))
         await self._reading.record(pruning, "ENTRIES_PRUNED", pb.LogEvent.LOG_EVENT_PRUNING, change)

@@ -179,10 +179,9 @@ class ExchangeLogServiceServicer(object):
     def PruneEntries(self, request, context):
         """Deletes the oldest entries, for good: their hashes stay, so that the log, its proofs and every receipt still verify
         (C2SP tlog-tiles, "Pruning"). Only entries of more than six months, and only once they are in a file that the
-        caller names by its digest. Verify the log before: if somebody has deleted what comes before the file's entries,
-        nothing tells it from what was pruned afterwards. Checkpoints smaller than the new minimum index go with them, unless
-        a witness has cosigned them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log
-        says who deleted which entries, and what holds them.
+        caller names by its digest. Checkpoints smaller than the new minimum index go with them, unless a witness has cosigned
+        them. For administrator systems, whose officer is named in `x-road-userid`. Recorded: the log says who deleted which
+        entries, and what holds them. EXCHANGE_LOG_UNAVAILABLE if what is stored is not what was signed: verify it.
         Errors: PERMISSION_DENIED CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED; INVALID_ARGUMENT OFFICER_MISSING,
         MINIMUM_INDEX_INVALID, ARCHIVE_DIGEST_INVALID; FAILED_PRECONDITION ENTRY_STILL_KEPT.
         """
