@@ -20,7 +20,7 @@ _METHOD = re.compile(r"((?: *//.*\n)+) *rpc (\w+)\(")
 _SERVICE = re.compile(r"((?:^//[^\n]*\n)*)^service (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 _STATUS = re.compile(
-    r"(UNAUTHENTICATED|INVALID_ARGUMENT|PERMISSION_DENIED|NOT_FOUND|FAILED_PRECONDITION|UNAVAILABLE)\b"
+    r"(UNAUTHENTICATED|INVALID_ARGUMENT|PERMISSION_DENIED|NOT_FOUND|FAILED_PRECONDITION|UNAVAILABLE|DEADLINE_EXCEEDED)\b"
 )
 _FOR_ALL = re.compile(r"of all ([^:]+): ([A-Z_]+ [A-Z_, ]+)")
 

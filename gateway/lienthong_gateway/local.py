@@ -28,6 +28,8 @@ class LocalCall:
     caller: Caller
     holder: TokenHolder | None
     trace: Trace
+    remaining_s: Callable[[], float | None]
+    """Gives how long the caller still waits, seconds; None: it did not say."""
 
 
 def citizen_of(call: LocalCall) -> TokenHolder:
@@ -52,9 +54,9 @@ Answerer = Callable[[LocalCall, Any], Awaitable[Message]]
 """What answers one method: given the call and its request, it returns the response."""
 
 
-NumbersOf = Callable[[Trace, str], Awaitable[Collection[str]]]
-"""What gives all personal numbers that a citizen has and had, given the trace of the call that needs them, and one of
-them; refuses, as `steps/ask_numbers.py` says, if they cannot be had."""
+NumbersOf = Callable[[LocalCall, str], Awaitable[Collection[str]]]
+"""What gives all personal numbers that a citizen has and had, given the call that needs them, and one of them; refuses,
+as `steps/ask_numbers.py` says, if they cannot be had."""
 
 
 @dataclass(frozen=True)

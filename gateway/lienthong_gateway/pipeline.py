@@ -188,7 +188,8 @@ class Pipeline:
         trace.officer = read_officer(call.headers)
         await self.identifier.check_officer(caller, trace.officer)
         holder = await self.authenticator.authenticate(caller, call.headers)
-        answer = await method.answer(LocalCall(caller, holder, trace), method.read(call.request))
+        local = LocalCall(caller, holder, trace, call.remaining_s)
+        answer = await method.answer(local, method.read(call.request))
         return Answer(call.written(answer.SerializeToString()), trailing_metadata(trace, None, None))
 
     async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:

@@ -10,7 +10,7 @@ from lienthong.api.exchange.v1.log_pb2 import Access, AccessFilter, ListAccesses
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1 import population_pb2 as pb
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
-from lienthong.api.rights.v1.rights_pb2 import ListRequest, RightsRequestState
+from lienthong.api.rights.v1.rights_pb2 import FulfilRequest, ListRequest, RightsRequestState
 from lienthong.client import CallContext, Header
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import unavailable
@@ -21,9 +21,22 @@ from lienthong_seeds import members
 from lienthong_services.population.rules import citizen_unknown
 from tests.support.citizens import LAN, MAI
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
-from tests.support.rights import DELETE, GATEWAY, OFFICE, acknowledge, as_citizen, complied, fulfil, listed, submit
+from tests.support.rights import (
+    DELETE,
+    GATEWAY,
+    OFFICE,
+    acknowledge,
+    as_citizen,
+    by_officer,
+    complied,
+    fulfil,
+    listed,
+    service,
+    submit,
+)
 
 BEFORE = "099189000001"
+SHORT_S = 4.0
 HERS = pb.ListPersonalNumbersResponse(personal_number=LAN, former_numbers=[BEFORE])
 BY_LAW = CallContext(
     PURPOSE, legal_basis="state_19_1_c", legal_reference="G01.99-20261121-0000001", officer=members.OFFICER
@@ -149,3 +162,20 @@ def test_while_the_register_does_not_answer_she_is_told_so_and_nothing_is_erased
     world.population.answer("ListPersonalNumbers", HERS)
     fulfil(world, asked.request_id, OFFICE)
     assert words(accesses(world, members.AUDITOR, BEFORE)) == []
+
+
+def test_whom_a_slow_register_keeps_waiting_is_told_so_before_the_calls_own_deadline(world: GatewayWorld) -> None:
+    asked = submit(world, DELETE, GATEWAY)
+    acknowledge(world, asked.request_id, OFFICE)
+    reading, fulfilling = ListAccessesRequest(), FulfilRequest(request_id=asked.request_id)
+    log, citizen, officer = ExchangeLogServiceStub(world.channel(members.PORTAL)), as_citizen(world), by_officer(OFFICE)
+
+    with world.population.hanging("ListPersonalNumbers"):
+        shown = log.ListAccesses.future(reading, metadata=citizen, timeout=SHORT_S)
+        fulfilled = service(world, OFFICE).Fulfil.future(fulfilling, metadata=officer, timeout=SHORT_S)
+        told = {refusal_of(shown.result).reason, refusal_of(fulfilled.result).reason}
+
+    assert told == {"PROVIDER_TIMEOUT"}
+    assert [entry["reason"] for entry in world.entries() if entry["event"] == "REFUSAL"] == ["PROVIDER_TIMEOUT"] * 2
+    (still,) = listed(world, ListRequest(), OFFICE).requests
+    assert still.state == RightsRequestState.RIGHTS_REQUEST_STATE_ACKNOWLEDGED

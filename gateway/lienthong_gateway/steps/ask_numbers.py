@@ -15,6 +15,7 @@ from lienthong_core.personal_numbers import is_personal_number
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Trace
+from lienthong_gateway.local import LocalCall
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.read_answer import read_answer
 
@@ -30,7 +31,7 @@ class NumberRegister:
     waiting: Callable[[SystemId], AbstractContextManager[None]]
     """What is entered while a call waits for the register."""
 
-    async def numbers_of(self, trace: Trace, number: str) -> Collection[str]:
+    async def numbers_of(self, call: LocalCall, number: str) -> Collection[str]:
         """Return all numbers of the citizen who has or had a number; of one whom the register does not know, that one.
 
         The trace of the call that needs them is told whom they come from. Refused: as `Forwarder.forward` and
@@ -39,14 +40,14 @@ class NumberRegister:
         contract = self.contract
         if contract is None:
             return {number}
-        trace.provider = str(contract.provider)
+        call.trace.provider = str(contract.provider)
         request = contract.request_about(number)
         # With an id of its own: with the call's, what the register keeps would lead from her number to her erasure.
         asked = Trace.begin(contract.path, request)
         asked.consumer = str(self.gateway)
         try:
             with self.waiting(contract.provider):
-                message = await self.forwarder.forward(contract, request, asked, None)
+                message = await self.forwarder.forward(contract, request, asked, call.remaining_s())
         except Refusal as refusal:
             if refusal.status is grpc.StatusCode.NOT_FOUND:
                 return {number}

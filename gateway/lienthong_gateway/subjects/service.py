@@ -178,7 +178,7 @@ class SubjectRightsAnswers:
         if name == _FULFILLED and found.is_deletion and found.controller == self._gateway:
             # Nobody is asked about her if this may not be.
             checked(found, self._registration.value)
-            numbers = await self._numbers_of(call.trace, found.subject_number)
+            numbers = await self._numbers_of(call, found.subject_number)
         return await self._move(call, _Step(name, found, checked, numbers))
 
     async def _move(self, call: LocalCall, step: _Step) -> StoredRequest:

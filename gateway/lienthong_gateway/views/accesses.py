@@ -39,7 +39,7 @@ class AccessAnswers:
         number = call.holder.personal_number if call.holder else wanted.subject_number
         call.trace.subject = number
         # Hers alone: an agency that names a number is not to learn which others are the same citizen's.
-        numbers = await self._numbers_of(call.trace, number) if call.holder else {number} - {""}
+        numbers = await self._numbers_of(call, number) if call.holder else {number} - {""}
         await self._reading.record(call, wanted.words)
         found = await self._reading.read(lambda connection: _found(connection, scope, wanted, numbers, before, size))
         registration = self._reading.registration

@@ -137,7 +137,7 @@ class SubjectRightsServiceServicer(object):
         carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
         erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
         on as the oldest of all. A controller's call.
-        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
+        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

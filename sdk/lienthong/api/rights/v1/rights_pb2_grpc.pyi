@@ -68,7 +68,7 @@ class SubjectRightsServiceStub:
     carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
     erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
     on as the oldest of all. A controller's call.
-    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
+    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
     """
     Refuse: _grpc.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]
     """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
@@ -113,7 +113,7 @@ class SubjectRightsServiceAsyncStub(SubjectRightsServiceStub):
     carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
     erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
     on as the oldest of all. A controller's call.
-    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
+    Errors: UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
     """
     Refuse: _aio.UnaryUnaryMultiCallable[_rights_pb2.RefuseRequest, _rights_pb2.RefuseResponse]  # type: ignore[assignment]
     """Refuses with a reason; a deletion only on a legal ground in force under which the addressed system holds data. A
@@ -191,7 +191,7 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         carried out with this call, for every number that she has or had: the gateway asks the register which those are, and
         erases nothing while it does not answer. Her requests that are open then, and her restrictions, get another id and go
         on as the oldest of all. A controller's call.
-        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE.
+        Errors: UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
         """
 
     @_abc_1.abstractmethod
