@@ -179,3 +179,24 @@ def test_whom_a_slow_register_keeps_waiting_is_told_so_before_the_calls_own_dead
     assert [entry["reason"] for entry in world.entries() if entry["event"] == "REFUSAL"] == ["PROVIDER_TIMEOUT"] * 2
     (still,) = listed(world, ListRequest(), OFFICE).requests
     assert still.state == RightsRequestState.RIGHTS_REQUEST_STATE_ACKNOWLEDGED
+
+
+def test_numbers_that_nobody_can_all_have_had_are_taken_for_nobodys(world: GatewayWorld) -> None:
+    name_her_as_before(world)
+    asked = submit(world, DELETE, GATEWAY)
+    acknowledge(world, asked.request_id, OFFICE)
+    others = [f"0991890001{number:02}" for number in range(18)]
+    hers = [BEFORE, BEFORE, *others]
+    world.population.answer(
+        "ListPersonalNumbers", pb.ListPersonalNumbersResponse(personal_number=LAN, former_numbers=[*hers, MAI])
+    )
+
+    told = [refusal_of(world.accesses), refusal_of(lambda: fulfil(world, asked.request_id, OFFICE))]
+
+    assert {(why.status, why.reason) for why in told} == {(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_MISMATCH")}
+    assert words(accesses(world, members.AUDITOR, BEFORE)) == NAMED_AS_BEFORE
+    world.population.answer(
+        "ListPersonalNumbers", pb.ListPersonalNumbersResponse(personal_number=LAN, former_numbers=hers)
+    )
+    fulfil(world, asked.request_id, OFFICE)
+    assert words(accesses(world, members.AUDITOR, BEFORE)) == []

@@ -19,6 +19,9 @@ from lienthong_gateway.local import LocalCall
 from lienthong_gateway.steps.forward import Forwarder
 from lienthong_gateway.steps.read_answer import read_answer
 
+_MOST_NUMBERS = 20
+"""Of one citizen. Far more than anybody can have had: all that an answer names are shown to her, or erased, as one."""
+
 
 @dataclass(frozen=True)
 class NumberRegister:
@@ -35,7 +38,7 @@ class NumberRegister:
         """Return all numbers of the citizen who has or had a number; of one whom the register does not know, that one.
 
         The trace of the call that needs them is told whom they come from. Refused: as `Forwarder.forward` and
-        `read_answer` say, and OVERLOADED.
+        `read_answer` say, OVERLOADED, and PROVIDER_ANSWER_MISMATCH if there are more than anybody can have had.
         """
         contract = self.contract
         if contract is None:
@@ -54,4 +57,15 @@ class NumberRegister:
             raise
         answer = read_answer(contract, message, number)
         told = (text for path in contract.answer_subjects for text in path.texts(answer))
-        return set(filter(is_personal_number, told))
+        numbers = set(filter(is_personal_number, told))
+        if len(numbers) > _MOST_NUMBERS:
+            raise _of_several(contract.provider)
+        return numbers
+
+
+def _of_several(provider: SystemId) -> Refusal:
+    message = (
+        f"{provider} answered with more than {_MOST_NUMBERS} numbers, which cannot all be of one citizen; none of them "
+        "is used. Report the exchange id to whoever runs that system."
+    )
+    return Refusal(grpc.StatusCode.INTERNAL, "PROVIDER_ANSWER_MISMATCH", message)
