@@ -76,6 +76,9 @@ class Pipeline:
             if call.method in self.local:
                 return await self._answer_locally(self.local[call.method], call, trace, caller)
             raise unknown_method(call.method)
+        except Refused:
+            # Turned away, which is recorded summed up.
+            raise
         except Exception as error:
             raise await self._refused(_refusal(error, trace), trace) from error
 

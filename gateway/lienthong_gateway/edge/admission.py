@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.peer import named_system
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Peer
+from lienthong_gateway.call import Peer, Refused
 from lienthong_gateway.edge.limits import Limits, Rate, ReturnTimes, TokenBucket
 from lienthong_gateway.edge.turns import Turns
 
@@ -107,14 +107,14 @@ class Admission:
             self._arriving[system] -= 1
 
     @contextmanager
-    def asking(self, provider: SystemId) -> Generator[None]:
-        """Let a call that the gateway answers itself wait in a block, without its turn, for what a provider knows.
+    def asking(self, system: SystemId, provider: SystemId) -> Generator[None]:
+        """Let a system's call wait in a block, without its turn, for what a provider knows whom the gateway asks.
 
-        It takes a place at the provider. Refused: OVERLOADED.
+        It takes a place at the provider. Raises Refused if there is none: OVERLOADED, recorded with others turned away.
         """
         if busy := self._occupied(provider):
-            message = f"{busy} and takes no more; try again when RetryInfo says."
-            raise exhausted("OVERLOADED", message, self._return_times.wait_s(self._clock_s()))
+            refusal = self._overloaded(system, f"{busy} and takes no more; try again when RetryInfo says.")
+            raise Refused(refusal.with_metadata(origin="gateway"), ())
         self._to_provider[provider] += 1
         try:
             with self.turns.away():

@@ -31,14 +31,14 @@ class NumberRegister:
     contract: MethodContract | None
     """Its method that tells them; None: no contract has one."""
     forwarder: Forwarder
-    waiting: Callable[[SystemId], AbstractContextManager[None]]
-    """What is entered while a call waits for the register."""
+    waiting: Callable[[SystemId, SystemId], AbstractContextManager[None]]
+    """What is entered while a call of a system waits for the register; raises Refused if too many do."""
 
     async def numbers_of(self, call: LocalCall, number: str) -> Collection[str]:
         """Return all numbers of the citizen who has or had a number; of one whom the register does not know, that one.
 
         The trace of the call that needs them is told whom they come from. Refused: as `Forwarder.forward` and
-        `read_answer` say, OVERLOADED, and PROVIDER_ANSWER_MISMATCH if there are more than anybody can have had.
+        `read_answer` say, PROVIDER_ANSWER_MISMATCH if there are more than anybody can have had, and as `waiting` is.
         """
         contract = self.contract
         if contract is None:
@@ -49,7 +49,7 @@ class NumberRegister:
         asked = Trace.begin(contract.path, request)
         asked.consumer = str(self.gateway)
         try:
-            with self.waiting(contract.provider):
+            with self.waiting(call.caller.system, contract.provider):
                 message = await self.forwarder.forward(contract, request, asked, call.remaining_s())
         except Refusal as refusal:
             if refusal.status is grpc.StatusCode.NOT_FOUND:
