@@ -10,7 +10,7 @@ from tests.support.documents import ROOT, table_rows
 
 PAGE = ROOT / "docs" / "security.md"
 ROWS = table_rows(PAGE)
-NAMED = re.compile(r"`((?:unit|integration|e2e)/[\w/]+\.py)::(\w+)(?:\[(.*)\])?`")
+NAMED = re.compile(r"`((?:unit|integration)/[\w/]+\.py)::(\w+)(?:\[(.*)\])?`")
 
 
 def parts(row: list[str]) -> tuple[str, str, str | None]:

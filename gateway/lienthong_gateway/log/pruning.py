@@ -51,14 +51,7 @@ def prune(connection: Connection, minimum: int, now: datetime, pruners: Collecti
         leaves = _proved_leaves(connection, present, minimum)
     except IndexError:
         raise _invalid(present) from None
-    since = kept_since(now)
-    for index, leaf in enumerate(leaves, present):
-        if _written_at(leaf) >= since:
-            message = (
-                f"Entry {index} is of {civil_date(_written_at(leaf))}. Entries are kept for {KEPT_MONTHS} months: "
-                f"those of {civil_date(since)} and later; choose a smaller minimum index."
-            )
-            raise precondition("ENTRY_STILL_KEPT", message)
+    _check_old_enough(leaves, present, kept_since(now))
     connection.execute(delete(ENTRIES).where(ENTRIES.c.log_index < minimum))
     cosigned = select(COSIGNATURES.c.tree_size)
     smaller = (CHECKPOINTS.c.tree_size > 0, CHECKPOINTS.c.tree_size < minimum)
@@ -108,6 +101,17 @@ def _proved_leaves(connection: Connection, start: int, end: int) -> Sequence[byt
     if b"".join(map(leaf_hash, leaves)) != hashes:
         raise LogDamaged(f"entries {start} to {end - 1} are not those that the tree is made of: verify the log")
     return leaves
+
+
+def _check_old_enough(leaves: Sequence[bytes], first: int, since: datetime) -> None:
+    """Refuse, with ENTRY_STILL_KEPT, leaves from index `first` on if one is of a time or later."""
+    for index, leaf in enumerate(leaves, first):
+        if _written_at(leaf) >= since:
+            message = (
+                f"Entry {index} is of {civil_date(_written_at(leaf))}. Entries are kept for {KEPT_MONTHS} months: "
+                f"those of {civil_date(since)} and later; choose a smaller minimum index."
+            )
+            raise precondition("ENTRY_STILL_KEPT", message)
 
 
 def _leaves(connection: Connection, start: int, end: int) -> Sequence[bytes]:

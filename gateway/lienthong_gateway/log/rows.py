@@ -1,8 +1,8 @@
 """Checking stored entries one by one: is it in its place, is it what was hashed, is it found where it should be.
 
-This is the inner loop of verification. It parses no JSON: a leaf is canonical (RFC 8785), so within a string every
-quotation mark has a backslash before it, and the bytes `"subject":"` can only be a member's name and the beginning of
-its value.
+This is the inner loop of verification. It parses no JSON but of the few entries about pruning: a leaf is canonical
+(RFC 8785), so within a string every quotation mark has a backslash before it, and the bytes `"subject":"` can only be a
+member's name and the beginning of its value.
 """
 
 from collections.abc import Iterator, Sequence

@@ -8,32 +8,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lienthong_core.database import SchemaMismatch
-from lienthong_core.read_only import DatabaseUnreadable
-from lienthong_gateway.log.checkpoint import CheckpointFault
-from lienthong_gateway.log.export import ExportFault, verify_export
-from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_gateway.log.export import verify_export
 from lienthong_gateway.log.verdict import Verification
 from lienthong_sandbox.cli import log_prune, log_witness
 from lienthong_sandbox.cli.gateway_channel import channel_at
-from lienthong_sandbox.cli.log_places import LogPlace, stored_key, stored_log
+from lienthong_sandbox.cli.log_places import LOG_FAILURES, LogPlace, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking, tell_export, tell_verification
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_sandbox.remote_log import PrunedMeanwhile, verifier_key, verify_gateway
 
 app = typer.Typer(help="The exchange log.", no_args_is_help=True)
 
-_FAILURES = (
-    OSError,
-    CheckpointFault,
-    SchemaMismatch,
-    DatabaseUnreadable,
-    ExportFault,
-    LogDamaged,
-    IndexError,
-    PrunedMeanwhile,
-    grpc.RpcError,
-)
+_FAILURES = (*LOG_FAILURES, PrunedMeanwhile, grpc.RpcError)
 
 
 app.command("prune")(log_prune.prune)

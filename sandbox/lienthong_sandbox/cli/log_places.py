@@ -7,11 +7,18 @@ from pathlib import Path
 
 import typer
 
+from lienthong_core.database import SchemaMismatch
+from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.export import ExportFault
+from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.containers import DATABASE_URL_FILE
 from lienthong_sandbox.stored_log import StoredLog
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
+
+LOG_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged, IndexError)
+"""What keeps a command from reading a log, or from writing a file that proves itself: told without a traceback."""
 
 
 @dataclass(frozen=True)

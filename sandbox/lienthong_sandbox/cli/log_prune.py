@@ -15,22 +15,17 @@ from rich.text import Text
 from lienthong.api.exchange.v1.log_pb2 import GetCheckpointRequest, PruneEntriesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext
-from lienthong_core.database import SchemaMismatch
-from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_core.working_days import VIETNAM
-from lienthong_gateway.log.checkpoint import CheckpointFault
-from lienthong_gateway.log.export import ExportFault
 from lienthong_gateway.log.pruning import MOST_AT_ONCE
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.cli.acting_officer import Officer
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
-from lienthong_sandbox.cli.log_places import stored_key, stored_log
+from lienthong_sandbox.cli.log_places import LOG_FAILURES, stored_key, stored_log
 from lienthong_sandbox.cli.log_report import checking
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_seeds import members
 
 _DEADLINE_S = 60.0
-_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged, IndexError)
 
 
 def prune(
@@ -71,7 +66,7 @@ def _archived(console: Console, data: Path, before: datetime, out: Path) -> tupl
             with checking(console) as progress:
                 verification = log.verify(key, None, progress)
             if (fault := verification.fault) is not None:
-                # The log would say that what is missing was pruned, and nobody could tell any more.
+                # What is wrong with entries cannot be looked into once they are gone.
                 raise LogDamaged(f"{fault.kind}: {fault.message}")
             entries = log.prunable(verification.pruned, before)
             if not entries:
@@ -79,7 +74,7 @@ def _archived(console: Console, data: Path, before: datetime, out: Path) -> tupl
             log.export(entries.start, entries.stop - 1, out, key)
         with out.open("rb") as file:
             return entries, hashlib.file_digest(file, "sha256").digest()
-    except _FAILURES as error:
+    except LOG_FAILURES as error:
         fail("Not pruned", error)
 
 
