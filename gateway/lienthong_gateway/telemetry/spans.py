@@ -1,13 +1,17 @@
 """OpenTelemetry spans of exchanges: one an exchange, one below it a step. Imported only where spans are wanted.
 
-A span's times are the machine's, as in every other program of the same trace, not the sandbox's clock's.
+An exchange begins at the machine's time, as in every other program of the same trace, not at the sandbox's clock's.
+From there all times are counted by the clock that steps are timed with: by one that is set while a call is under way,
+a step could outlast its exchange.
 """
+
+import time
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
@@ -28,10 +32,13 @@ class OpenTelemetrySpans:
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("lienthong_gateway")
 
-    def begin(self, name: str, caller: TraceContext | None) -> "OpenSpan":
+    def begin(self, trace: Trace, caller: TraceContext | None) -> "OpenSpan":
         """Open the span of an exchange, below the caller's span if it has one."""
+        name = trace.method.lstrip("/") or "unknown"
         above = otel.set_span_in_context(_span_of(caller), Context()) if caller else Context()
-        return OpenSpan(self._tracer, self._tracer.start_span(name, context=above, kind=otel.SpanKind.SERVER))
+        began = time.time_ns() - _since_it_began_ns(trace)
+        span = self._tracer.start_span(name, context=above, kind=otel.SpanKind.SERVER, start_time=began)
+        return OpenSpan(self._tracer, span, began)
 
     def close(self) -> None:
         """Export what is left, within some seconds."""
@@ -41,9 +48,11 @@ class OpenTelemetrySpans:
 class OpenSpan:
     """The span of an exchange that is under way."""
 
-    def __init__(self, tracer: otel.Tracer, span: otel.Span) -> None:
+    def __init__(self, tracer: otel.Tracer, span: otel.Span, began: int) -> None:
+        """`began` is when the exchange did, nanoseconds since the epoch."""
         self._tracer = tracer
         self._span = span
+        self._began = began
 
     @property
     def context(self) -> TraceContext:
@@ -59,10 +68,10 @@ class OpenSpan:
     def end(self, trace: Trace, outcome: Outcome) -> None:
         """Close it, with a span below it for each step, made from the times that the trace has."""
         span = self._span
-        if isinstance(span, ReadableSpan) and span.start_time is not None:
+        if span.is_recording():
             above = otel.set_span_in_context(span)
             for step, (first, microseconds) in trace.steps_of_call.items():
-                at = span.start_time + first * 1_000
+                at = self._began + first * 1_000
                 below = self._tracer.start_span(step, context=above, start_time=at)
                 below.end(at + microseconds * 1_000)
         span.set_attributes(
@@ -77,7 +86,11 @@ class OpenSpan:
         )
         if outcome.reason != RELEASED:
             span.set_status(Status(StatusCode.ERROR, outcome.reason))
-        span.end()
+        span.end(self._began + _since_it_began_ns(trace))
+
+
+def _since_it_began_ns(trace: Trace) -> int:
+    return time.perf_counter_ns() - trace.began_ns
 
 
 def _span_of(caller: TraceContext) -> otel.Span:

@@ -27,7 +27,7 @@ class OpenSpan(Protocol):
 class Spans(Protocol):
     """What makes spans, if anything does (telemetry/spans.py)."""
 
-    def begin(self, name: str, caller: TraceContext | None) -> OpenSpan:
+    def begin(self, trace: Trace, caller: TraceContext | None) -> OpenSpan:
         """Open the span of an exchange."""
         ...
 
@@ -51,7 +51,7 @@ class Telemetry:
         if self.spans is None:
             context = caller or TraceContext.fresh()
         else:
-            span = self.spans.begin(trace.method.lstrip("/") or "unknown", caller)
+            span = self.spans.begin(trace, caller)
             context = span.context
         trace.trace_id, trace.outgoing = context.trace_id, context.headers()
         return span
