@@ -17,10 +17,13 @@ from lienthong.api.population.v1.population_pb2 import VerifyCitizenRequest
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Receipt
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey
+from lienthong_gateway.log.merkle import leaf_hash
+from lienthong_gateway.log.proofs import Prover
 from lienthong_gateway.log.verdict import FaultKind
 from lienthong_sandbox import Sandbox
 from lienthong_seeds.personas import PERSONAS
 from tests.support.documents import ROOT, blocks, table_rows
+from tests.support.tiles import TilesInMemory
 
 PAGE = ROOT / "docs" / "verify.md"
 TIMEOUT_S = 30.0
@@ -82,6 +85,57 @@ def test_the_program_of_the_page_proves_a_real_receipt(language: str, proved: Pa
     assert json.loads(done.stdout)["method"].endswith("/VerifyCitizen")
 
 
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_the_check_is_ten_lines(language: str) -> None:
+    (program,) = blocks(PAGE, language)
+    _imported, _read, check, _told = program.split("\n\n")
+    assert len(check.splitlines()) == 10
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("index", "size"),
+    [
+        (0, 1),
+        (0, 2),
+        (1, 2),
+        (2, 3),
+        (3, 4),
+        (0, 5),
+        (4, 5),
+        (5, 7),
+        (6, 7),
+        (0, 8),
+        (7, 8),
+        (8, 13),
+        (12, 13),
+        (21, 22),
+    ],
+)
+def test_the_program_of_the_page_goes_every_way_to_the_root(
+    language: str, index: int, size: int, tmp_path: Path
+) -> None:
+    write_receipt(tmp_path, index, size)
+    done = run(language, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"entry {index}\n"
+
+
+def write_receipt(folder: Path, index: int, size: int) -> None:
+    """Write the receipt of an entry of a log of that size, and the log's key."""
+    leaves = [f"entry {number}".encode() for number in range(size)]
+    prover = Prover(TilesInMemory([leaf_hash(leaf) for leaf in leaves]), size)
+    key = CheckpointKey.create()
+    receipt = {
+        "logIndex": str(index),
+        "leaf": base64.b64encode(leaves[index]).decode(),
+        "inclusionProof": [base64.b64encode(sibling).decode() for sibling in prover.inclusion(index)],
+        "checkpoint": key.sign(Checkpoint(size, prover.root())),
+    }
+    (folder / "receipt.json").write_text(json.dumps(receipt), encoding="utf-8")
+    (folder / "log.vkey").write_text(f"{key.verifier}\n", encoding="ascii")
+
+
 def forged_leaf(receipt: dict[str, Any]) -> None:
     leaf = base64.b64decode(receipt["leaf"]).replace(b"officer-1", b"officer-2")
     receipt["leaf"] = base64.b64encode(leaf).decode()
@@ -96,6 +150,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
     "another leaf": forged_leaf,
     "another root": forged_root,
     "another index": lambda receipt: receipt.update(logIndex=str(int(receipt["logIndex"]) - 1)),
+    "an index before the log": lambda receipt: receipt.update(logIndex=str(int(receipt["logIndex"]) - (1 << 40))),
     "an index beyond the log": lambda receipt: receipt.update(logIndex=str(int(receipt["logIndex"]) + (1 << 40))),
     "a proof cut short": lambda receipt: receipt["inclusionProof"].pop(),
     "a proof made longer": lambda receipt: receipt["inclusionProof"].append(receipt["inclusionProof"][0]),

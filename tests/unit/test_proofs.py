@@ -1,7 +1,6 @@
 """Inclusion and consistency proofs, against RFC 9162's own definition of them."""
 
 import hashlib
-from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -10,29 +9,10 @@ from hypothesis import strategies as st
 
 from lienthong_gateway.log.merkle import EMPTY_ROOT, Tree, leaf_hash
 from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency, check_inclusion, shown_peaks
+from tests.support.tiles import TilesInMemory
 
 LARGEST = 300
 LEAVES = [leaf_hash(str(number).encode()) for number in range(LARGEST)]
-
-
-class TilesInMemory:
-    """The tiles above some leaf hashes; counts how often it is asked."""
-
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self.levels = [list(leaves)]
-        while len(self.levels[-1]) >= 256:
-            below = self.levels[-1]
-            full = len(below) // 256
-            self.levels.append([Tree.of(below[256 * at : 256 * at + 256]).root() for at in range(full)])
-        self.read = 0
-
-    def tile(self, level: int, index: int, width: int) -> bytes:
-        self.read += 1
-        hashes = self.levels[level][256 * index : 256 * index + width]
-        assert len(hashes) == width
-        return b"".join(hashes)
-
-
 TILES = TilesInMemory(LEAVES)
 
 
