@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cache
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -175,6 +176,20 @@ def test_an_inclusion_proof_holds_for_no_other_leaf_place_or_root(size: int, ind
         check_inclusion(index, size, LEAVES[index], proof, bytes(32))
     with pytest.raises(ProofFault, match="hashes of 32 bytes"):
         check_inclusion(index, size, LEAVES[index] + b"\0", proof, root(0, size))
+
+
+@pytest.mark.parametrize("size", range(2, 18))
+def test_an_inclusion_proof_holds_at_no_other_place_of_a_small_tree(size: int) -> None:
+    for index, other in permutations(range(size), 2):
+        with pytest.raises(ProofFault):
+            check_inclusion(other, size, LEAVES[index], path(index, 0, size), root(0, size))
+
+
+@pytest.mark.parametrize("size", range(2, 18))
+def test_a_consistency_proof_shows_no_other_size_of_a_small_tree(size: int) -> None:
+    for first, other in permutations(range(1, size + 1), 2):
+        with pytest.raises(ProofFault):
+            check_consistency(other, size, subproof(first, 0, size, known=True), root(0, first), root(0, size))
 
 
 @given(size=st.integers(2, LARGEST), first=st.integers(0))

@@ -4,7 +4,7 @@ A proof needs about one hash for each level of the tree. Each is computed from o
 reads two or three tiles for each eight levels, however long the log is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from lienthong_gateway.log.growth import TILE_HEIGHT, TILE_WIDTH
@@ -167,7 +167,7 @@ def shown_peaks(first: int, second: int, proof: Sequence[bytes], first_root: byt
 
 def _seed(
     first: int, second: int, proof: Sequence[bytes], first_root: bytes
-) -> tuple[bytes, Iterator[tuple[bytes, bool]]]:
+) -> tuple[bytes, Sequence[tuple[bytes, bool]]]:
     """Return the smallest peak of the first tree, and what the proof puts beside it on which side."""
     node, last = first - 1, second - 1
     while node & 1:
@@ -177,21 +177,16 @@ def _seed(
     return seed, _sides(node, last, siblings)
 
 
-def _sides(node: int, last: int, siblings: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Give each sibling on the way from a node to the root, and whether it is on the left.
+def _sides(node: int, last: int, siblings: Sequence[bytes]) -> Sequence[tuple[bytes, bool]]:
+    """Return each sibling on the way from a node to the root, and whether it is on the left.
 
-    Raises ProofFault if they are more or fewer than the tree is high.
+    Until the way is the last node's as well, the bits of the node's index say. From there on all are on the left, one
+    for each bit that is set. Raises ProofFault if they are more or fewer.
     """
-    for sibling in siblings:
-        if last == 0:
-            raise ProofFault("the proof is longer than the tree is high")
-        on_the_left = bool(node & 1) or node == last
-        yield sibling, on_the_left
-        while on_the_left and node and not node & 1:
-            node, last = node >> 1, last >> 1
-        node, last = node >> 1, last >> 1
-    if last:
-        raise ProofFault("the proof is shorter than the tree is high")
+    inner = (node ^ last).bit_length()
+    if len(siblings) != inner + (node >> inner).bit_count():
+        raise ProofFault("the proof is longer or shorter than the tree is high")
+    return [(sibling, level >= inner or bool(node >> level & 1)) for level, sibling in enumerate(siblings)]
 
 
 def _check_hashes(*hashes: bytes) -> None:
