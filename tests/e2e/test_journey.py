@@ -87,12 +87,34 @@ def test_the_demo_writes_plain_lines_where_nobody_looks(lienthong: str, argument
     ids=["Ctrl-C", "told to end", "terminal closed"],
 )
 def test_a_demo_that_is_ended_leaves_nothing_behind(lienthong: str, tmp_path: Path, number: signal.Signals) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen([lienthong, "demo"], stdout=pipe, stderr=pipe, text=True, env=environment) as process:
-        wait_until(lambda: any(tmp_path.glob("*/clients")))
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=50)
-    assert process.returncode == 128 + number
+    returncode, errors = demo_that_is_sent(number, lienthong, tmp_path)
+    assert returncode == 128 + number
     assert "Traceback" not in errors
     assert not any(tmp_path.iterdir())
+
+
+def test_a_demo_that_was_started_with_nohup_outlives_its_terminal(lienthong: str, tmp_path: Path) -> None:
+    returncode, errors = demo_that_is_sent(signal.SIGHUP, lienthong, tmp_path, handler=signal.SIG_IGN)
+    assert returncode == 0, errors
+    assert not any(tmp_path.iterdir())
+
+
+def demo_that_is_sent(
+    number: signal.Signals, lienthong: str, folder: Path, handler: signal.Handlers = signal.SIG_DFL
+) -> tuple[int, str]:
+    """Start the demo and send it a signal once it has begun; return how it ended, and what it wrote of errors.
+
+    `handler` is what it inherits for the signal, whatever the tests themselves were started with.
+    """
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    pipe = subprocess.PIPE
+    before = signal.signal(number, handler)
+    try:
+        process = subprocess.Popen([lienthong, "demo"], stdout=pipe, stderr=pipe, text=True, env=environment)
+    finally:
+        signal.signal(number, before)
+    with process:
+        wait_until(lambda: any(folder.glob("*/clients")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=50)
+    return process.returncode, errors
