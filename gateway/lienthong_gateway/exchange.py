@@ -82,6 +82,7 @@ class Trace:
     method: str
     """Its path; empty if nobody has such a method."""
     consumer: str = ""
+    """The system that the caller's certificate names, registered or not; empty if it names none."""
     provider: str = ""
     message_id: str = ""
     officer: str = ""

@@ -180,7 +180,6 @@ class Pipeline:
         """Return the call and who makes it; whatever else is wrong with it is refused once that is known."""
         call = passage.whole()
         caller = self.identifier.identify(call.peer, call.headers)
-        trace.consumer = str(caller.system)
         trace.message_id = caller.message_id
         check_size(call.request)
         if call.fault is not None:

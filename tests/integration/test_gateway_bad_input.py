@@ -144,6 +144,20 @@ def test_a_client_header_that_contradicts_the_certificate_is_refused(world: Gate
     assert (why.status, why.reason) == (grpc.StatusCode.PERMISSION_DENIED, "CLIENT_MISMATCH")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [[("x-road-client", str(members.BANK))], [("x-road-id", "1"), ("x-road-id", "2")]],
+    ids=["posing", "twice"],
+)
+def test_the_log_names_the_system_of_the_certificate_whatever_else_was_refused(
+    world: GatewayWorld, headers: list[tuple[str, str]]
+) -> None:
+    why = outcome(world, metadata=(("lienthong-purpose", PURPOSE), *headers))
+
+    (refused,) = (entry for entry in world.entries() if entry["exchange_id"] == why.metadata["exchange_id"])
+    assert (refused["reason"], refused["consumer"]) == (why.reason, str(members.PORTAL))
+
+
 def test_a_header_that_is_too_long_is_refused(world: GatewayWorld) -> None:
     why = outcome(world, metadata=(("lienthong-purpose", PURPOSE), ("x-road-userid", "o" * 129)))
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,11 +19,13 @@ from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.rights.v1.rights_pb2 import SubmitRequest
 from lienthong_core.contracts import all_contracts
 from lienthong_core.database import sqlite_url
+from lienthong_core.json_lines import JsonLines
 from lienthong_core.rpc import MAX_MESSAGE_BYTES
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.methods import load_contracts
 from lienthong_gateway.contract.request_bytes import MOST_FIELDS
 from lienthong_gateway.edge.limits import Limits, Rate
+from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.attacks import GET_CITIZEN, send
 from tests.support.curl import Curl
@@ -113,6 +116,17 @@ def test_one_system_has_only_so_many_requests_on_their_way_and_others_are_not_he
         assert portal.call(LIST_SYSTEMS, {}).status == 200
     wait_until(lambda: turned_away(world))
     assert turned_away(world) == [(str(members.PORTAL), 1)]
+
+
+def test_the_line_of_a_call_whose_request_never_came_names_its_system(
+    world: GatewayWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, LOGGER):
+        with slow_bodies(world, tmp_path):
+            pass
+        wait_until(lambda: len([record for record in caplog.records if record.name == LOGGER]) == SLOW_BODIES)
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOGGER]
+    assert {(line["reason"], line["consumer"]) for line in lines} == {("CALLER_GONE", str(members.PORTAL))}
 
 
 def test_requests_on_their_way_leave_half_of_the_places_to_calls_that_are_here(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Admission:
         It takes a place at the provider only if its request `is_here`; otherwise `arrived` must follow. Refused, with a
         hint when to try again: OVERLOADED, RATE_LIMITED.
         """
-        system, now = self._system(peer), self._clock_s()
+        system, now = self.system(peer), self._clock_s()
         if full := self._full() or self._busy(provider):
             raise self._overloaded(system, f"{full} and takes no more; try again when RetryInfo says.")
         if wait_s := self._calls.take(system, now):
@@ -54,7 +54,7 @@ class Admission:
     def arrived(self, peer: Peer, provider: SystemId | None) -> None:
         """Let a call go on that was taken on before its request was here. Refused: OVERLOADED."""
         if busy := self._busy(provider):
-            raise self._overloaded(self._system(peer), f"{busy} and takes no more; try again when RetryInfo says.")
+            raise self._overloaded(self.system(peer), f"{busy} and takes no more; try again when RetryInfo says.")
         if provider is not None:
             self._to_provider[provider] += 1
 
@@ -79,7 +79,7 @@ class Admission:
 
         Refused: RATE_LIMITED.
         """
-        system = self._system(peer)
+        system = self.system(peer)
         if wait_s := self._readings.take(system, self._clock_s()):
             rate = self._limits.metrics
             message = f"This system may read the metrics {rate.per_second:g} times a second; read in {wait_s:.3f} s."
@@ -93,7 +93,7 @@ class Admission:
         What is on its way takes a place among the calls, and one system, or several, could take them all with requests
         that never come.
         """
-        system, of_all = self._system(peer), self._arriving.total()
+        system, of_all = self.system(peer), self._arriving.total()
         if self._arriving[system] >= self._limits.bodies_per_system:
             message = f"{self._arriving[system]} requests of this system are still on their way; send each one at once."
             raise self._overloaded(system, message)
@@ -157,7 +157,8 @@ class Admission:
         self._shed[system, refusal.reason] += 1
         return refusal
 
-    def _system(self, peer: Peer) -> SystemId | None:
+    def system(self, peer: Peer) -> SystemId | None:
+        """Return the system that a certificate names, registered or not; None if it names none."""
         names = tuple(peer.get("peer_uri", ()))
         if names not in self._systems:
             # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.

@@ -141,7 +141,7 @@ class Access(_message.Message):
     consumer: _builtins.str
     """System that asked."""
     consumer_name: _builtins.str
-    """Name of the agency that asked, in Vietnamese."""
+    """Name of the agency that asked, in Vietnamese; empty if it is not registered."""
     provider: _builtins.str
     """System that answered or would have; empty if none was reached."""
     method: _builtins.str
@@ -551,7 +551,7 @@ class DailyCount(_message.Message):
     day: _builtins.str
     """Day of the entries' time, in Vietnam (UTC+07:00): `2026-03-01`."""
     consumer: _builtins.str
-    """System that asked; empty if it was not recognised."""
+    """System that asked, as its certificate names it; empty if that names none."""
     provider: _builtins.str
     """System that answered or would have; empty if none was reached."""
     dataset: _builtins.str
