@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from lienthong_core.errors import Refusal
 from lienthong_core.metadata import CallHeaders
@@ -11,6 +11,11 @@ Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 Trailer: TypeAlias = tuple[tuple[str, str], ...]
 Peer: TypeAlias = Mapping[str, Iterable[bytes]]
 """What gRPC calls the authentication context: `peer_uri` and `x509_pem_cert` of the client's certificate."""
+
+RpcSystem: TypeAlias = Literal["grpc", "connectrpc"]
+"""How a call came in, as OpenTelemetry names it."""
+GRPC: Final = "grpc"
+CONNECT: Final = "connectrpc"
 
 
 class Arriving(Protocol):
@@ -40,6 +45,7 @@ class IncomingCall(NamedTuple):
     """What has the request in the end; None: `request` has it."""
     write: Callable[[bytes], bytes] | None = None
     """Writes an answer as the caller reads it, or refuses it; None: it is read as it is."""
+    rpc_system: RpcSystem = GRPC
 
     def whole(self) -> "IncomingCall":
         """Return the call with its request, which has arrived."""

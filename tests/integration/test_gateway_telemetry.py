@@ -27,6 +27,7 @@ from lienthong_gateway.telemetry.outcome import RELEASED
 from lienthong_gateway.telemetry.spans import OpenTelemetrySpans
 from lienthong_gateway.telemetry.trace_context import TraceContext
 from lienthong_seeds import members
+from tests.support.attacks import GET_CITIZEN, send
 from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.waiting import wait_until
@@ -154,7 +155,7 @@ def test_an_exchange_is_a_span_with_one_below_it_for_each_step(
     read_with(world, *CALLER.headers())
     spans = finished(exporter)
 
-    whole = spans.pop("lienthong.api.population.v1.PopulationService/GetCitizen")
+    whole = spans.pop(GET_CITIZEN.lstrip("/"))
     assert list(spans) == STEPS
     assert whole.parent is not None
     assert f"{whole.parent.span_id:016x}" == CALLER.span_id
@@ -175,7 +176,7 @@ def test_an_exchange_is_a_span_with_one_below_it_for_each_step(
 def test_the_provider_is_told_of_the_gateways_own_span(traced: tuple[GatewayWorld, InMemorySpanExporter]) -> None:
     world, exporter = traced
     read_with(world, *CALLER.headers())
-    whole = finished(exporter)["lienthong.api.population.v1.PopulationService/GetCitizen"]
+    whole = finished(exporter)[GET_CITIZEN.lstrip("/")]
     seen = world.population.calls[-1].metadata
     context = TraceContext.of(CallHeaders((key, seen[key]) for key in ("traceparent", "tracestate")))
     own = whole.get_span_context()
@@ -203,13 +204,64 @@ def test_a_malformed_state_is_neither_carried_on_nor_written_down(
     assert "Nguyen" not in caplog.text
 
 
-def test_a_refused_exchange_is_a_span_in_error_with_the_reason(
+def said_of(span: ReadableSpan) -> dict[str, object]:
+    """Return the attributes that OpenTelemetry has names for, and the span's status."""
+    attributes = span.attributes or {}
+    told = {name: value for name, value in attributes.items() if not name.startswith("lienthong.")}
+    return {**told, "": span.status.status_code.name}
+
+
+def test_a_span_says_what_opentelemetry_has_names_for(traced: tuple[GatewayWorld, InMemorySpanExporter]) -> None:
+    world, exporter = traced
+    world.call(CallContext(PURPOSE, world.token()).metadata())
+    assert said_of(finished(exporter)[GET_CITIZEN.lstrip("/")]) == {
+        "rpc.system.name": "grpc",
+        "rpc.method": "lienthong.api.population.v1.PopulationService/GetCitizen",
+        "rpc.response.status_code": "OK",
+        "": "UNSET",
+    }
+
+
+def test_a_refusal_that_is_the_callers_affair_is_no_error_of_the_span_and_a_failure_is(
     traced: tuple[GatewayWorld, InMemorySpanExporter],
 ) -> None:
     world, exporter = traced
     refusal_of(lambda: world.get_citizen(CallContext("nonsense", world.token())))
-    whole = finished(exporter)["lienthong.api.population.v1.PopulationService/GetCitizen"]
-    assert (whole.status.status_code.name, whole.status.description) == ("ERROR", "PURPOSE_UNKNOWN")
+    refused = finished(exporter)[GET_CITIZEN.lstrip("/")]
+    assert (refused.attributes or {})["lienthong.reason"] == "PURPOSE_UNKNOWN"
+    assert said_of(refused)["rpc.response.status_code"] == "INVALID_ARGUMENT"
+    assert (said_of(refused)[""], "error.type" in said_of(refused)) == ("UNSET", False)
+
+    exporter.clear()
+    world.population_server.stop()
+    refusal_of(world.read)
+    failed = finished(exporter)[GET_CITIZEN.lstrip("/")]
+    assert (said_of(failed)["error.type"], said_of(failed)[""]) == ("UNAVAILABLE", "ERROR")
+    assert failed.status.description == "PROVIDER_UNAVAILABLE"
+
+
+def test_a_span_of_a_method_that_nobody_has_repeats_nothing_of_its_name(
+    traced: tuple[GatewayWorld, InMemorySpanExporter],
+) -> None:
+    world, exporter = traced
+    refusal_of(lambda: send(world, b"", method="/nobody.v1.Nothing/NguyenThiLan"))
+    assert said_of(finished(exporter)["grpc"])["rpc.method"] == "_OTHER"
+    assert "NguyenThiLan" not in "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
+def test_a_span_of_a_call_over_http_says_that_it_is_connects(
+    traced: tuple[GatewayWorld, InMemorySpanExporter], tmp_path: Path
+) -> None:
+    world, exporter = traced
+    portal = world.curl(tmp_path, members.PORTAL)
+    assert portal.call("/lienthong.api.exchange.v1.CatalogueService/ListSystems", {}).status == 200
+    listed = said_of(finished(exporter)["lienthong.api.exchange.v1.CatalogueService/ListSystems"])
+    # Connect has codes for what is refused alone.
+    assert (listed["rpc.system.name"], "rpc.response.status_code" in listed) == ("connectrpc", False)
+
+    assert portal.call(GET_CITIZEN, {}).status == 400
+    refused = said_of(finished(exporter, 2)[GET_CITIZEN.lstrip("/")])
+    assert (refused["rpc.system.name"], refused["rpc.response.status_code"]) == ("connectrpc", "invalid_argument")
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from lienthong_gateway.call import GRPC
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
 from lienthong_gateway.telemetry.spans import OpenTelemetrySpans
@@ -40,7 +41,7 @@ def test_a_span_that_is_made_late_begins_when_its_call_did(
     late.began_ns = first.began_ns - SECOND_NS
 
     for trace in (first, late):
-        spans.begin(trace, None).end(trace, Outcome(RELEASED, "OK"))
+        spans.begin(trace, None, GRPC).end(trace, Outcome(RELEASED, "OK"))
 
     of_first, of_late = map(times, exporter.get_finished_spans())
     assert of_late[0] < of_first[0]
@@ -51,7 +52,7 @@ def test_a_span_lasts_as_long_as_its_call_whatever_the_machines_clock_was_set_to
     spans: OpenTelemetrySpans, exporter: InMemorySpanExporter
 ) -> None:
     trace = Trace.begin("/a.B/C", b"")
-    span = spans.begin(trace, None)
+    span = spans.begin(trace, None, GRPC)
     # An hour passes by the one clock, and not by the other.
     trace.began_ns -= 3600 * SECOND_NS
     trace.steps_of_call["forward"] = (0, 3600 * SECOND_US)

@@ -87,7 +87,7 @@ class Passage:
         self._trace = Trace.begin(self._method, call.request)
         # Its certificate names it, whatever else the call is refused for, and whether or not the request ever comes.
         self._trace.consumer = str(edge.admission.system(call.peer) or "")
-        self._span = edge.telemetry.begin(self._trace, call.headers)
+        self._span = edge.telemetry.begin(self._trace, call)
         latest = self._loop.time() + self._longest_s
         self._deadline = asyncio.timeout_at(latest if call.expires_at is None else min(latest, call.expires_at))
         await self._deadline.__aenter__()

@@ -3,6 +3,10 @@
 An exchange begins at the machine's time, as in every other program of the same trace, not at the sandbox's clock's.
 From there all times are counted by the clock that steps are timed with: by one that is set while a call is under way,
 a step could outlast its exchange.
+
+Names and statuses are those of OpenTelemetry's conventions for RPC
+(https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/), but that the name of a method that nobody has is left out:
+it is a text of the caller's.
 """
 
 import time
@@ -15,11 +19,15 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
+from lienthong_gateway.call import GRPC, RpcSystem
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
 from lienthong_gateway.telemetry.trace_context import TraceContext
 
 _EXPORT_WITHIN_S = 5.0
+_UNKNOWN_METHOD = "_OTHER"
+# Of a server's spans: all others are the caller's affair (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/).
+_ERRORS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 
 
 class OpenTelemetrySpans:
@@ -32,13 +40,14 @@ class OpenTelemetrySpans:
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("lienthong_gateway")
 
-    def begin(self, trace: Trace, caller: TraceContext | None) -> "OpenSpan":
+    def begin(self, trace: Trace, caller: TraceContext | None, rpc_system: RpcSystem) -> "OpenSpan":
         """Open the span of an exchange, below the caller's span if it has one."""
-        name = trace.method.lstrip("/") or "unknown"
+        method = trace.method.lstrip("/")
+        said = {"rpc.system.name": rpc_system, "rpc.method": method or _UNKNOWN_METHOD}
         above = otel.set_span_in_context(_span_of(caller), Context()) if caller else Context()
         began = time.time_ns() - _since_it_began_ns(trace)
-        span = self._tracer.start_span(name, context=above, kind=otel.SpanKind.SERVER, start_time=began)
-        return OpenSpan(self._tracer, span, began)
+        span = self._tracer.start_span(method or rpc_system, above, otel.SpanKind.SERVER, said, start_time=began)
+        return OpenSpan(self._tracer, span, began, rpc_system)
 
     def close(self) -> None:
         """Export what is left, within some seconds."""
@@ -48,11 +57,12 @@ class OpenTelemetrySpans:
 class OpenSpan:
     """The span of an exchange that is under way."""
 
-    def __init__(self, tracer: otel.Tracer, span: otel.Span, began: int) -> None:
+    def __init__(self, tracer: otel.Tracer, span: otel.Span, began: int, rpc_system: RpcSystem) -> None:
         """`began` is when the exchange did, nanoseconds since the epoch."""
         self._tracer = tracer
         self._span = span
         self._began = began
+        self._rpc_system = rpc_system
 
     @property
     def context(self) -> TraceContext:
@@ -80,11 +90,14 @@ class OpenSpan:
                 "lienthong.consumer": trace.consumer,
                 "lienthong.provider": trace.provider,
                 "lienthong.reason": outcome.reason,
-                "rpc.system": "grpc",
-                "rpc.response.status_code": outcome.status,
             }
         )
-        if outcome.reason != RELEASED:
+        code = outcome.status if self._rpc_system == GRPC else outcome.status.lower()
+        if self._rpc_system == GRPC or outcome.reason != RELEASED:
+            # Connect has codes for what is refused alone.
+            span.set_attribute("rpc.response.status_code", code)
+        if outcome.status in _ERRORS:
+            span.set_attribute("error.type", code)
             span.set_status(Status(StatusCode.ERROR, outcome.reason))
         span.end(self._began + _since_it_began_ns(trace))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from lienthong_core.metadata import CallHeaders
+from lienthong_gateway.call import IncomingCall, RpcSystem
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
@@ -27,7 +27,7 @@ class OpenSpan(Protocol):
 class Spans(Protocol):
     """What makes spans, if anything does (telemetry/spans.py)."""
 
-    def begin(self, trace: Trace, caller: TraceContext | None) -> OpenSpan:
+    def begin(self, trace: Trace, caller: TraceContext | None, rpc_system: RpcSystem) -> OpenSpan:
         """Open the span of an exchange."""
         ...
 
@@ -44,14 +44,14 @@ class Telemetry:
     access_log: AccessLog
     spans: Spans | None
 
-    def begin(self, trace: Trace, headers: CallHeaders) -> OpenSpan | None:
+    def begin(self, trace: Trace, call: IncomingCall) -> OpenSpan | None:
         """Say in the trace which W3C trace it belongs to and what the provider is told of it."""
-        caller = TraceContext.of(headers)
+        caller = TraceContext.of(call.headers)
         span = None
         if self.spans is None:
             context = caller or TraceContext.fresh()
         else:
-            span = self.spans.begin(trace, caller)
+            span = self.spans.begin(trace, caller, call.rpc_system)
             context = span.context
         trace.trace_id, trace.outgoing = context.trace_id, context.headers()
         return span

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope
 
 from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import CallHeaders
-from lienthong_gateway.call import Answer, IncomingCall, Peer, Refused
+from lienthong_gateway.call import CONNECT, Answer, IncomingCall, Peer, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.web import connect
@@ -82,7 +82,7 @@ class ConnectCalls:
         except Refusal as refusal:
             fault = fault or refusal
         expires_at = None if waits_s is None else arrived + waits_s
-        return IncomingCall(method, b"", CallHeaders(metadata), peer, expires_at, fault, body)
+        return IncomingCall(method, b"", CallHeaders(metadata), peer, expires_at, fault, body, rpc_system=CONNECT)
 
 
 def _codec(headers: Headers) -> Codec | None:
