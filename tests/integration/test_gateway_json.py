@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import json_format
 from google.rpc.error_details_pb2 import ErrorInfo
 
+from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsResponse
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Header, Receipt
@@ -207,6 +208,12 @@ def test_headers_of_the_protocol_are_held_to_their_form(
 ) -> None:
     answer = portal.call(LIST_SYSTEMS, {}, headers)
     assert (answer.status, answer.error_info.reason) == (status, reason)
+
+
+def test_a_body_of_nothing_is_not_taken_for_gzip_whatever_its_header_says(portal: Curl) -> None:
+    answer = portal.post(LIST_SYSTEMS, b"", [("content-encoding", "gzip")], "application/proto")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/proto")
+    assert ListSystemsResponse.FromString(answer.body).systems
 
 
 def test_gzip_that_ends_early_is_refused(portal: Curl) -> None:

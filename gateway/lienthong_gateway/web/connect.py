@@ -87,6 +87,9 @@ def decompressed(body: bytes, encoding: str, most_bytes: int) -> bytes:
     if encoding != "gzip":
         message = f"The request is compressed as {encoding[:20]!r}; send it as it is, or with gzip."
         raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "ENCODING_UNKNOWN", message)
+    if not body:
+        # The protocol wants it so: a message without fields has no bytes, and some clients leave those as they are.
+        return body
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         plain = unzip.decompress(body, most_bytes + 1)
