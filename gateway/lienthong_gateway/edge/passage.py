@@ -116,7 +116,7 @@ class Passage:
         return self._call
 
     def interruption(self) -> Refusal:
-        """Return what the log says of a call that is interrupted: its time is over, or its caller has gone."""
+        """Return what is told of a call that is interrupted, in the log and beside it: time over, or nobody there."""
         return _overdue(self._trace) if self._deadline.expired() else _caller_gone()
 
     async def __aexit__(
@@ -134,7 +134,13 @@ class Passage:
             raise error from over
         finally:
             # Once the answer is on its way: nobody waits for this.
-            self._loop.call_soon(edge.telemetry.end, self._trace, _outcome(error), self._span)
+            self._loop.call_soon(edge.telemetry.end, self._trace, self._outcome(error), self._span)
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        if error is None:
+            return Outcome(RELEASED, grpc.StatusCode.OK.name)
+        refusal = error.refusal if isinstance(error, Refused) else self.interruption()
+        return Outcome(refusal.reason, refusal.status.name)
 
 
 def _overdue(trace: Trace) -> Refusal:
@@ -148,11 +154,3 @@ def _overdue(trace: Trace) -> Refusal:
 def _caller_gone() -> Refusal:
     message = "The caller went away, or its deadline passed, before there was an answer."
     return Refusal(grpc.StatusCode.CANCELLED, "CALLER_GONE", message)
-
-
-def _outcome(error: BaseException | None) -> Outcome:
-    if error is None:
-        return Outcome(RELEASED, grpc.StatusCode.OK.name)
-    if isinstance(error, Refused):
-        return Outcome(error.refusal.reason, error.refusal.status.name)
-    return Outcome("CALLER_GONE", grpc.StatusCode.CANCELLED.name)
