@@ -59,6 +59,12 @@ class QuietProtocol(H11Protocol):
         self._wait()
         self.take(self._places, f"There are {self._places.most} connections, and no more are taken; try again later.")
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits for its answer."""
+        cycle = self._cycle
+        return cycle is None or cycle.response_complete
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more, and give every place back."""
         _cancel(self._late)

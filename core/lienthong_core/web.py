@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ BACKLOG = 128
 _GRACE_S = 2
 _LONGEST_ARRIVAL_S = 10.0
 _MOST_CONNECTIONS = 256
+_STOPS = "The server stops before there is an answer; try again later."
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +78,9 @@ class QuietFailures:
         """Answer one request; what is left unanswered gets uvicorn's own status 500."""
         try:
             await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops and has told the client so: uvicorn would take it for a failure.
+            return
         except Exception as error:  # noqa: BLE001 (a bug in a page must not write down whom it was about)
             log_failure(_log, "answering a request", error)
 
@@ -107,14 +112,17 @@ class PromptServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End idle connections at once, and those with a request under way once it is answered or its time is over."""
-        self._abort(lambda cycle: cycle is None or cycle.response_complete)
-        await super().shutdown(sockets)
-        self._abort(lambda _cycle: True)
-
-    def _abort(self, over: Callable[[Any], bool]) -> None:
-        for connection in list(self.server_state.connections):
-            if over(getattr(connection, "cycle", None)):
+        for connection in self._connections():
+            if connection.is_idle:
                 connection.transport.abort()
+        await super().shutdown(sockets)
+        for connection in self._connections():
+            connection.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, _STOPS)
+            connection.transport.abort()
+
+    def _connections(self) -> list[QuietProtocol]:
+        # The stubs have a protocol of any kind.
+        return cast("list[QuietProtocol]", list(self.server_state.connections))
 
 
 def server_config(app: ASGIApp, protocol: Callable[..., asyncio.Protocol], context: ssl.SSLContext) -> uvicorn.Config:

@@ -299,6 +299,30 @@ def test_a_client_that_keeps_its_connection_does_not_delay_the_stop(server: WebS
         client.get("/")
 
 
+def test_whoever_still_waits_when_the_server_stops_is_told_so_and_it_is_no_failure(
+    port: int, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = threading.Event()
+
+    async def never(_request: Request) -> PlainTextResponse:
+        asked.set()
+        await asyncio.Event().wait()
+        return PlainTextResponse("never")
+
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), Starlette(routes=[Route("/", never)]))
+    server.start()
+    try:
+        with connected(HOST, port, authority.certificate) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
+            assert asked.wait(TIMEOUT_S)
+            server.stop()
+            answer = answer_on(connection)
+            assert (answer.status, b"stops" in answer.read()) == (503, True)
+    finally:
+        server.stop()
+    assert "Traceback" not in caplog.text
+
+
 def is_taken(port: int, authority: Authority) -> bool:
     """Return whether a request on a new connection is answered."""
     with connected(HOST, port, authority.certificate) as connection:
