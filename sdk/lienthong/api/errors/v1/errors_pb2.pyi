@@ -134,7 +134,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 84
     """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
     ERROR_REASON_CALLER_GONE: _ErrorReason.ValueType  # 85
-    """CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+    """CANCELLED: the caller went away, its deadline passed, or the gateway stopped, before there was an answer; only the log
+    tells.
+    """
     ERROR_REASON_DECISION_OUTDATED: _ErrorReason.ValueType  # 86
     """UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 90
@@ -352,7 +354,9 @@ ERROR_REASON_EXCHANGE_LOG_UNAVAILABLE: ErrorReason.ValueType  # 83
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 84
 """UNAVAILABLE: the gateway cannot read its consents or its log now; try again."""
 ERROR_REASON_CALLER_GONE: ErrorReason.ValueType  # 85
-"""CANCELLED: the caller went away, or its deadline passed, before there was an answer; only the log tells."""
+"""CANCELLED: the caller went away, its deadline passed, or the gateway stopped, before there was an answer; only the log
+tells.
+"""
 ERROR_REASON_DECISION_OUTDATED: ErrorReason.ValueType  # 86
 """UNAVAILABLE: the consent or the access right was changed while the provider answered; make the call again."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 90
