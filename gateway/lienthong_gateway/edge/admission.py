@@ -34,6 +34,14 @@ class Admission:
         self.in_flight = 0
         """Calls under way."""
 
+    def system(self, peer: Peer) -> SystemId | None:
+        """Return the system that a certificate names, registered or not; None if it names none."""
+        names = tuple(peer.get("peer_uri", ()))
+        if names not in self._systems:
+            # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
+            self._systems[names] = named_system(peer)
+        return self._systems[names]
+
     def enter(self, peer: Peer, provider: SystemId | None = None, *, is_here: bool = True) -> None:
         """Take a call on that goes to `provider`, or to none; `leave` must follow.
 
@@ -156,14 +164,6 @@ class Admission:
     def _counted(self, system: SystemId | None, refusal: Refusal) -> Refusal:
         self._shed[system, refusal.reason] += 1
         return refusal
-
-    def system(self, peer: Peer) -> SystemId | None:
-        """Return the system that a certificate names, registered or not; None if it names none."""
-        names = tuple(peer.get("peer_uri", ()))
-        if names not in self._systems:
-            # One entry a certificate of this sandbox's authority, so it stays as small as the membership is.
-            self._systems[names] = named_system(peer)
-        return self._systems[names]
 
 
 class _Rates:
