@@ -1,7 +1,7 @@
 """The decision: every refusal has its own reason, and no grant is wider than consent, right and contract together."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import grpc
 import pytest
@@ -19,7 +19,7 @@ from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.decisions.consent import decide_by_consent
 from lienthong_gateway.decisions.right import decide_by_law, find_right
 from lienthong_gateway.exchange import Caller, Claim, Grant, TokenHolder, UseLimit
-from lienthong_gateway.registration import AccessRight
+from lienthong_gateway.registration import AccessRight, Period
 from lienthong_seeds import members
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
@@ -133,6 +133,22 @@ def test_of_several_consents_the_one_that_grants_most_is_used() -> None:
     wide = replace(consent(("identity.basic", "residence")), consent_id="wide")
 
     assert decided(consent(), wide, consent(("residence",))).consent_id == "wide"
+    of_no_use = consent(("identity.basic", "account", "identity.verification"))
+    assert decided(of_no_use, wide).consent_id == "wide"
+
+
+def test_of_consents_that_grant_as_much_the_newest_is_relied_on() -> None:
+    newer = replace(consent(), consent_id="newer", approved_at=NOW - timedelta(minutes=1))
+
+    assert decided(consent(), newer).consent_id == decided(newer, consent()).consent_id == "newer"
+
+
+def test_a_consent_to_more_than_the_right_has_grants_what_the_right_has() -> None:
+    narrow, wide = replace(RIGHT, datasets=frozenset({"identity.basic"})), consent(("identity.basic", "residence"))
+
+    grant = decide_by_consent(GET_CITIZEN, LAN, BY_CONSENT, narrow, LEVEL_2, [wide], NOW)
+
+    assert grant.datasets == {"identity.basic"}
 
 
 def test_no_consent_at_all_is_consent_missing() -> None:
@@ -176,6 +192,7 @@ def test_a_consent_that_begins_later_is_not_in_force() -> None:
     with pytest.raises(Refusal, match="begins later") as caught:
         decided(replace(consent(), approved_at=NOW + timedelta(seconds=1)))
     assert caught.value.reason == "CONSENT_EXPIRED"
+    assert decided(replace(consent(), approved_at=NOW)).consent_id == "consent-1"
 
 
 def test_the_newest_consent_says_why_none_is_in_force() -> None:
@@ -191,6 +208,7 @@ def test_a_consent_in_force_counts_whatever_became_of_others() -> None:
 
 def test_a_consent_for_another_purpose_is_refused() -> None:
     refused("CONSENT_FOR_OTHER_PURPOSE", DENIED, consent(purpose="1.004194"))
+    refused("CONSENT_MISSING", DENIED, replace(consent(purpose="1.004194"), state=REVOKED))
 
 
 def test_a_consent_for_none_of_the_methods_datasets_is_refused() -> None:
@@ -292,3 +310,11 @@ def test_a_decision_ends_with_what_it_rests_on_or_when_another_consent_begins() 
 
     assert decided(consent()).holds_until == consent().valid_until
     assert decided(consent(), later).holds_until == later.approved_at
+
+
+def test_a_decision_on_consent_ends_with_the_last_day_of_the_right_in_vietnam() -> None:
+    right = replace(RIGHT, period=Period(date(2026, 1, 1), date(2026, 11, 21)))
+
+    grant = decide_by_consent(GET_CITIZEN, LAN, BY_CONSENT, right, LEVEL_2, [consent()], NOW)
+
+    assert grant.holds_until == datetime(2026, 11, 21, 17, tzinfo=UTC) < consent().valid_until

@@ -1,7 +1,7 @@
 """What the gateway allows without consent: on a registered ground, with a reference of its form, by a known officer."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import grpc
 import pytest
@@ -105,6 +105,43 @@ def test_any_form_of_any_ground_in_force_is_taken() -> None:
 
     decide(with_grounds(RESIDENCE_REGISTRATION, other), replace(CLAIM, legal_reference="123/QD-UBND"))
     decide(with_grounds(RESIDENCE_REGISTRATION, other), CLAIM)
+
+
+def test_a_form_of_a_ground_that_is_over_is_taken_no_more() -> None:
+    decision = frozenset({ReferenceForm.REFERENCE_FORM_DECISION})
+    over = Period(date(2026, 1, 1), TODAY - A_DAY)
+    other = replace(RESIDENCE_REGISTRATION, code="decided", reference_forms=decision, period=over)
+
+    registration = with_grounds(RESIDENCE_REGISTRATION, other)
+
+    claim = replace(CLAIM, legal_reference="123/QD-UBND")
+    assert reason_of(registration, claim) == ("LEGAL_REFERENCE_INVALID", INVALID)
+
+
+@pytest.mark.parametrize(
+    ("right", "grounds", "last"),
+    [
+        (TODAY, [None], TODAY),
+        (None, [TODAY], TODAY),
+        (TODAY + A_DAY, [None, TODAY], TODAY),
+        (TODAY, [TODAY + A_DAY, None], TODAY),
+    ],
+    ids=["the right's", "the ground's", "one ground's of two", "the right's before a ground's"],
+)
+def test_a_decision_by_the_law_ends_with_the_first_last_day_of_what_it_rests_on(
+    right: date | None, grounds: list[date | None], last: date
+) -> None:
+    registration = with_grounds(
+        *(
+            replace(RESIDENCE_REGISTRATION, code=f"ground-{number}", period=Period(date(2026, 1, 1), until))
+            for number, until in enumerate(grounds)
+        )
+    )
+    access = replace(RIGHT, period=Period(date(2026, 1, 1), right))
+
+    grant = decide_by_law(UPDATE, CLAIM, access, registration, NOW)
+
+    assert grant.holds_until == datetime.combine(last, time(17), UTC), "the day ends in Vietnam"
 
 
 ON_CONSENT = Claim(PURPOSE, "consent", "", members.OFFICER)
