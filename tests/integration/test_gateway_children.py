@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def fetched(world: GatewayWorld, request: pb.ConsentRequest) -> pb.ConsentReques
     return stub.FetchConsentRequest(fetch, timeout=TIMEOUT_S).consent_request
 
 
+def revisions(world: GatewayWorld, request: pb.ConsentRequest) -> Sequence[pb.ConsentRevision]:
+    listing = pb.ListConsentRevisionsRequest(id=request.consent_request_id)
+    stub = ConsentServiceStub(world.channel(members.IDENTITY))
+    return stub.ListConsentRevisions(listing, timeout=TIMEOUT_S).revisions
+
+
 def read(world: GatewayWorld) -> None:
     """Read the child's record while nobody is logged in."""
     world.get_citizen(CallContext(PURPOSE))
@@ -88,6 +95,19 @@ def test_from_seven_on_nothing_is_given_before_both_have_approved(
     assert {approval.capacity for approval in given.consent.approvals} == {SUBJECT, REPRESENTATIVE}
     assert given.consent.account_level == 2, "the representative's account counts"
     read(world)
+
+
+def test_what_both_approve_begins_when_the_second_does(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    world.decide(request.consent_request_id, by_child(world, request))
+    world.clock.advance(timedelta(minutes=10))
+
+    given = world.decide(request.consent_request_id, by_mother(world, request)).consent
+
+    first, second = (approval.approved_at.ToDatetime() for approval in given.approvals)
+    assert second - first >= timedelta(minutes=10)
+    assert given.approved_at.ToDatetime() == second
+    assert given.valid_until.ToDatetime() == second + timedelta(hours=1)
 
 
 def test_a_replayed_approval_is_refused(world: GatewayWorld) -> None:
@@ -129,6 +149,9 @@ def test_either_may_deny_and_that_closes_the_request(world: GatewayWorld) -> Non
         world.decide(request.consent_request_id, approves(world, request))
         denied = world.decide(request.consent_request_id, denies(world, request, decision="denied"))
         assert denied.consent_request.state == DENIED
+        assert not fetched(world, request).missing
+        last = json.loads(revisions(world, request)[-1].document)
+        assert (last["changed_by"]["capacity"] == "representative") == (denies is by_mother)
     assert refusal_of(lambda: read(world)).reason == "CONSENT_MISSING"
 
 
@@ -216,14 +239,12 @@ def test_who_approved_as_a_child_and_has_turned_sixteen_since_approves_alone_and
 
         given = world.decide(request_id, grown_up)
         closed = refusal_of(lambda: world.decide(request_id, world.approval(request)))
-        listing = pb.ListConsentRevisionsRequest(id=request_id)
-        stub = ConsentServiceStub(world.channel(members.IDENTITY))
-        revisions = stub.ListConsentRevisions(listing, timeout=TIMEOUT_S).revisions
+        chain = revisions(world, request)
         read(world)
 
     assert (given.consent_request.state, list(given.consent_request.approved_as)) == (APPROVED, [SUBJECT])
     assert [approval.statement for approval in given.consent.approvals] == [grown_up]
     assert given.consent.account_level == 2
     assert closed.reason == "CONSENT_REQUEST_CLOSED"
-    digests = [[each["statement_digest"] for each in json.loads(r.document)["approvals"]] for r in revisions]
+    digests = [[each["statement_digest"] for each in json.loads(r.document)["approvals"]] for r in chain]
     assert digests == [[], [sha256(as_child.encode()).hexdigest()], [sha256(grown_up.encode()).hexdigest()]]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,20 @@ def test_every_change_is_a_revision_that_holds_the_digest_of_the_one_before(worl
     assert by == ["subject", "representative", "representative", "consumer"]
 
 
+@pytest.mark.parametrize(
+    ("number", "capacity"), [(LAN, "subject"), (MAI, "consumer"), ("", "consumer")], ids=["hers", "another's", "none"]
+)
+def test_a_consumer_revokes_on_the_citizens_word_only_with_her_own_token(
+    world: GatewayWorld, number: str, capacity: str
+) -> None:
+    consent_id = world.consent().consent_id
+
+    revoke(world, consent_id, members.PORTAL, world.token(members.PORTAL, number) if number else "")
+
+    by = json.loads(revisions(world, consent_id)[-1].document)["changed_by"]
+    assert by == {"system": str(members.PORTAL), "capacity": capacity}
+
+
 def test_the_request_has_a_chain_of_its_own_which_the_consent_goes_on_from(world: GatewayWorld) -> None:
     consent = world.consent()
 
@@ -241,6 +255,28 @@ def test_the_request_has_a_chain_of_its_own_which_the_consent_goes_on_from(world
     given = json.loads(revisions(world, consent.consent_id)[0].document)
     assert given["request_digest"] == chain[-1].digest
     assert json.loads(chain[-1].document)["consent_id"] == consent.consent_id
+    by = [json.loads(revision.document)["changed_by"] for revision in chain]
+    assert by == [
+        {"system": str(members.PORTAL), "capacity": "consumer"},
+        {"system": str(members.IDENTITY), "capacity": "subject"},
+    ]
+
+
+def test_the_chain_says_who_approved_when_and_with_which_account(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    signed_at = int(world.clock.now().timestamp())
+    statement = world.approval(request, iat=signed_at, auth_time=signed_at - 600)
+
+    given = world.decide(request.consent_request_id, statement).consent
+
+    document = json.loads(revisions(world, given.consent_id)[0].document)
+    (evidence,) = document["approvals"]
+    (approval,) = receipt(world, given.consent_id)["sources"]
+    assert evidence["by"] == document["subject"], "she has approved herself"
+    for said in (evidence, approval):
+        authenticated, approved = (datetime.fromisoformat(said[f"{what}_at"]) for what in ("authenticated", "approved"))
+        assert (authenticated.timestamp(), approved.timestamp()) == (signed_at - 600, signed_at)
+        assert (said["capacity"], said["account_level"]) == ("subject", 2)
 
 
 def test_no_revision_names_a_citizen(world: GatewayWorld) -> None:

@@ -283,13 +283,19 @@ def beyond_canonical(world: GatewayWorld, request: pb.ConsentRequest) -> str:
     return world.key_set.keys[0].sign(claims, token_type="lienthong-consent-approval+jwt")
 
 
+def of_another_type(world: GatewayWorld, request: pb.ConsentRequest) -> str:
+    return world.key_set.keys[0].sign_canonical(world.approval_claims(request), token_type="at+jwt")
+
+
 FORGED: dict[str, Callable[[GatewayWorld, pb.ConsentRequest], str]] = {
     "no statement": lambda _world, _request: "",
     "no JWS": lambda _world, _request: "approved",
     "an access token": of_type("at+jwt"),
     "a statement without its claims": of_type("lienthong-consent-approval+jwt"),
+    "of another type": of_another_type,
     "about another request": lambda world, _request: world.approval(world.request_consent(number=MAI)),
     "about another citizen": with_claims(subject_number=MAI, approved_by=MAI),
+    "about another citizen, whose word it is not": with_claims(subject_number=MAI),
     "approved by somebody else": with_claims(approved_by=MAI),
     "to more datasets": with_claims(datasets=["identity.basic", "residence"]),
     "to no datasets": with_claims(datasets=[]),
@@ -342,6 +348,20 @@ def test_a_statement_that_is_not_the_providers_about_this_request_decides_nothin
     read = refusal_of(lambda: world.get_citizen(CallContext(PURPOSE), number=number))
     assert read.reason == "CONSENT_MISSING"
     world.decide(request.consent_request_id, world.approval(request))
+
+
+def test_a_statement_decides_within_a_minute_of_its_signature(world: GatewayWorld) -> None:
+    request = world.request_consent()
+    statement = world.approval(request)
+
+    for away in (timedelta(seconds=62), timedelta(seconds=-62)):
+        world.clock.advance(away)
+        why = refusal_of(lambda: world.decide(request.consent_request_id, statement))
+        assert why.reason == "APPROVAL_INVALID"
+        world.clock.advance(-away)
+
+    world.clock.advance(timedelta(seconds=30))
+    assert world.decide(request.consent_request_id, statement).consent.state == ACTIVE
 
 
 def test_a_statement_signed_by_somebody_else_decides_nothing(world: GatewayWorld) -> None:

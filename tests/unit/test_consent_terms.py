@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from lienthong_core.errors import Refusal
 from lienthong_gateway.consents.legal_text import CURRENT, LEGAL_TEXTS
-from lienthong_gateway.consents.terms import LONGEST_PERIOD, MOST_USES, Terms, frequency_of, period_of
+from lienthong_gateway.consents.terms import (
+    LONGEST_PERIOD,
+    MOST_USES,
+    Terms,
+    check_reference,
+    frequency_of,
+    period_of,
+    retention_of,
+)
 
 lengths = st.integers(1, int(LONGEST_PERIOD.total_seconds())).map(lambda seconds: timedelta(seconds=seconds))
 terms = st.builds(
@@ -52,6 +60,15 @@ def test_a_frequency_that_is_taken_lies_within_the_period(uses: int, per: int | 
 def test_a_period_that_is_taken_is_no_longer_than_the_longest(seconds: int) -> None:
     with suppress(Refusal):
         assert timedelta() < period_of(seconds) <= LONGEST_PERIOD
+
+
+def test_the_longest_and_the_most_that_are_said_to_be_taken_are() -> None:
+    hour = timedelta(hours=1)
+
+    assert period_of(366 * 86_400) == timedelta(days=366)
+    assert retention_of(36_600 * 86_400) == timedelta(days=36_600)
+    assert frequency_of(1_000_000, 3_600, hour) == (1_000_000, hour)
+    assert check_reference("~" * 128) == "~" * 128
 
 
 def test_the_digest_of_the_legal_text_can_be_computed_without_this_project() -> None:
