@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +77,49 @@ def test_a_right_counts_from_its_grant_to_its_withdrawal(database_url: str) -> N
         assert refusal_of(lambda: world.get_citizen(context, members.SHOP)).reason == "ACCESS_RIGHT_NOT_IN_FORCE"
         assert grant(stub).valid_from == day(today(world))
         world.get_citizen(context, members.SHOP)
+
+
+def test_a_right_is_granted_again_once_its_last_day_has_passed_and_not_before(world: GatewayWorld) -> None:
+    stub, tomorrow = administration(world), day(today(world) + timedelta(days=1))
+    grant(stub, valid_from=tomorrow, valid_until=tomorrow)
+
+    for _ in ("before its only day", "on it"):
+        assert refusal_of(lambda: grant(stub)).reason == "REGISTERED_ALREADY"
+        world.clock.advance(timedelta(days=1))
+
+    assert grant(stub).valid_from == day(today(world))
+
+
+def test_what_names_no_first_day_begins_today_in_vietnam(world: GatewayWorld) -> None:
+    world.clock.set(datetime(2026, 11, 22, 18, tzinfo=UTC))
+    stub = administration(world)
+
+    assert grant(stub).valid_from == day(date(2026, 11, 23))
+    assert register_ground(stub).effective_from == day(date(2026, 11, 23))
+
+
+def test_who_is_dismissed_at_one_system_acts_for_another_still(world: GatewayWorld) -> None:
+    stub = administration(world)
+    for system in (SHOP, BANK):
+        admit(stub, system, "nv-01")
+
+    dismiss(stub, SHOP, "nv-01")
+
+    def officers(system: str) -> set[str]:
+        found = stub.ListOfficers(pb.ListOfficersRequest(system_id=system), timeout=TIMEOUT_S).officers
+        assert {officer.system_id for officer in found} == {system}
+        return {officer.officer_id for officer in found}
+
+    assert (officers(SHOP), officers(BANK)) == ({members.OFFICER}, {members.OFFICER, "nv-01"})
+
+
+def test_rights_are_listed_of_one_system_to_one_method(world: GatewayWorld) -> None:
+    request = pb.ListAccessRightsRequest(consumer=BANK, method=GET_CITIZEN)
+
+    found = administration(world).ListAccessRights(request, timeout=TIMEOUT_S).access_rights
+
+    assert {right.purpose for right in found} == {members.EKYC.code, members.MARKETING.code}
+    assert {(right.consumer, right.method) for right in found} == {(BANK, GET_CITIZEN)}
 
 
 def test_what_was_changed_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -213,6 +256,7 @@ def test_a_ground_is_ended_within_its_period_and_never_made_to_last_longer(world
         assert (why.reason, why.status) == ("REGISTRATION_INVALID", INVALID)
 
     assert end_ground(stub, "loyalty-contract", day(first)).effective_until == day(first)
+    world.clock.advance(timedelta(days=10))
     end_ground(stub, "loyalty-contract")
     assert refusal_of(lambda: end_ground(stub, "loyalty-contract")).reason == "NOT_REGISTERED"
 

@@ -50,6 +50,11 @@ REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
     ),
     "a right to datasets of others": ("DATASET_UNKNOWN", INVALID, lambda s: grant(s, datasets=["account"])),
     "a right beyond its purpose": ("DATASET_NOT_NEEDED", INVALID, lambda s: grant(s, datasets=["residence"])),
+    "a right partly beyond its purpose": (
+        "DATASET_NOT_NEEDED",
+        INVALID,
+        lambda s: grant(s, datasets=["identity.basic", "residence"]),
+    ),
     "a right to nothing": (
         "DATASET_NOT_NEEDED",
         INVALID,
@@ -81,6 +86,12 @@ REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
         lambda s: register_ground(s, reference_forms=[99]),
     ),
     "a ground for nothing": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, methods=[])),
+    "a ground for no purpose at all": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, purposes=[])),
+    "a ground that ends before it begins": (
+        "REGISTRATION_INVALID",
+        INVALID,
+        lambda s: register_ground(s, effective_from=day(TOMORROW), effective_until=day(YESTERDAY)),
+    ),
     "a ground for no method": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, methods=["/a.B/C"])),
     "a ground for no purpose": ("PURPOSE_UNKNOWN", INVALID, lambda s: register_ground(s, purposes=["0.000000"])),
     "a ground with a bad code": ("REGISTRATION_INVALID", INVALID, lambda s: register_ground(s, code="Nợ, xấu")),
@@ -96,6 +107,7 @@ REFUSED: dict[str, tuple[str, grpc.StatusCode, Call]] = {
         lambda s: end_ground(s, "residence-registration", day(date(2026, 1, 1))),
     ),
     "a purpose with a bad code": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, code="a b")),
+    "a purpose with a long code": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, code="a" * 65)),
     "a purpose without a title": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, title_en="")),
     "a purpose of two lines": ("REGISTRATION_INVALID", INVALID, lambda s: register_purpose(s, title_vi="a\nb")),
     "a purpose without data": ("DATASET_UNKNOWN", INVALID, lambda s: register_purpose(s, datasets=[])),

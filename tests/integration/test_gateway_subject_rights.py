@@ -17,6 +17,7 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.log.head import Head, read_head
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
+from tests.support.administration import CONTRACT, administration, grant, register_ground
 from tests.support.citizens import MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.rights import (
@@ -185,10 +186,10 @@ def test_a_deletion_is_refused_on_a_ground_of_the_law_which_the_citizen_is_told(
 
 
 def test_a_deletion_is_refused_only_on_a_ground_under_which_its_controller_holds_data(world: GatewayWorld) -> None:
-    def refused(controller: SystemId, system: SystemId) -> pb.RightsRequest:
+    def refused(controller: SystemId, system: SystemId, ground: str = "residence-registration") -> pb.RightsRequest:
         request_id = submit(world, DELETE, str(controller)).request_id
         acknowledge(world, request_id, system)
-        return refuse(world, request_id, "residence-registration", system)
+        return refuse(world, request_id, ground, system)
 
     why = refusal_of(lambda: refused(members.BANK, members.BANK))
 
@@ -196,6 +197,15 @@ def test_a_deletion_is_refused_only_on_a_ground_under_which_its_controller_holds
     assert f"is about no data of {members.BANK}" in why.message
     for controller, system in ((members.PORTAL, members.PORTAL_APP), (members.GATEWAY, OFFICE)):
         assert refused(controller, system).state == State.RIGHTS_REQUEST_STATE_REFUSED
+
+    stub = administration(world)
+    register_ground(stub, code="loyalty-contract")
+    grant(stub, purpose=members.EKYC.code, legal_bases=[CONTRACT])
+    for system in (members.BANK, members.SHOP):
+        # The one may read what the contract is about on consent alone, the other on contracts for another purpose.
+        assert refusal_of(partial(refused, system, system, "loyalty-contract")).reason == "RIGHTS_REQUEST_INVALID"
+    grant(stub, legal_bases=[CONTRACT])
+    assert refused(members.SHOP, members.SHOP, "loyalty-contract").state == State.RIGHTS_REQUEST_STATE_REFUSED
 
 
 def test_a_member_lists_what_its_systems_have_to_answer_page_by_page(world: GatewayWorld) -> None:

@@ -148,6 +148,21 @@ def test_acknowledging_through_others_gives_more_time() -> None:
     assert rules.acknowledged(submitted(DELETE), through_third_party=True).due > alone.due == submitted(DELETE).due
 
 
+def test_deadlines_are_counted_from_the_day_in_vietnam() -> None:
+    midnight = datetime(2026, 11, 20, 17, tzinfo=UTC)
+    request = rules.submitted(VIEW, str(members.POPULATION), "", LAN, REGISTRATION, midnight)
+
+    assert request.due == rules.acknowledged(request, through_third_party=False).due == date(2026, 12, 1)
+    assert request.acknowledge_by == date(2026, 11, 24)
+
+
+def test_an_extension_counts_from_the_deadline_and_needs_a_reason() -> None:
+    request = submitted(state=ACKNOWLEDGED)
+
+    assert rules.extended(request, NOW + timedelta(days=3), "Chờ").due == extended(VIEW, request.due)
+    assert reason_of(lambda: rules.extended(request, NOW, " ")) == "RIGHTS_REQUEST_INVALID"
+
+
 def test_a_deadline_that_has_passed_is_extended_no_more() -> None:
     request = submitted(state=ACKNOWLEDGED)
     late = datetime(request.due.year, request.due.month, request.due.day, 17, tzinfo=UTC)
