@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from lienthong.api.exchange.v1 import administration_pb2
-from lienthong.api.exchange.v1.catalogue_pb2 import ListMethodsRequest
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ListMethodsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong.client import CallContext
@@ -14,12 +14,27 @@ from lienthong_core.database import writing
 from lienthong_gateway.registry.store import remove_officer
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
-from tests.support.administration import BY_OFFICER, administration, admit, dismiss, end_ground, grant, register_purpose
-from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, refusal_of
+from tests.support.administration import (
+    BY_OFFICER,
+    CONSENT,
+    CONTRACT,
+    GET_CITIZEN,
+    administration,
+    admit,
+    dismiss,
+    end_ground,
+    grant,
+    read_by_contract,
+    register_ground,
+    register_purpose,
+    withdraw,
+)
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
 from tests.support.replicas import two_replicas
-from tests.support.rights import DELETE, DESK, OFFICE, acknowledge, extend, fulfil, refuse, submit
+from tests.support.rights import DELETE, DESK, OFFICE, acknowledge, extend, fulfil, refuse, submit, update_residence
 
 GROUND = "residence-registration"
+UPDATE_RESIDENCE = "/lienthong.api.population.v1.PopulationService/UpdateResidence"
 Replicas = tuple[GatewayWorld, GatewayWorld]
 
 
@@ -66,6 +81,56 @@ def test_an_officer_who_is_dismissed_at_the_same_moment_answers_nothing(replicas
 
     assert why.reason == "OFFICER_NOT_ALLOWED"
     assert [entry["reason"] for entry in first.entries() if entry["event"] == "RIGHTS_REQUEST"] == ["VIEW_SUBMITTED"]
+
+
+def changes_of(world: GatewayWorld) -> int:
+    """Return how often the provider was asked to change its register."""
+    return sum(asked.method == "UpdateResidence" for asked in world.population.calls)
+
+
+CALLS: dict[str, tuple[str, Callable[[GatewayWorld], object]]] = {
+    "reading on consent": (GET_CITIZEN, GatewayWorld.read),
+    "a change by the law": (UPDATE_RESIDENCE, update_residence),
+}
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS.values(), ids=CALLS)
+def test_a_right_that_was_withdrawn_at_one_replica_allows_nothing_at_the_other(
+    replicas: Replicas, method: str, call: Callable[[GatewayWorld], object]
+) -> None:
+    first, second = replicas
+    first.consent()
+    call(second)
+    changes = changes_of(first)
+
+    withdraw(administration(first), str(members.PORTAL), method, PURPOSE)
+
+    for _ in ("before it has heard of that", "once it has"):
+        assert refusal_of(lambda: call(second)).reason == "ACCESS_RIGHT_NOT_IN_FORCE"
+    assert changes_of(first) == changes
+
+
+@pytest.mark.parametrize("basis", [CONSENT, CONTRACT], ids=["on consent", "by the law"])
+def test_a_right_that_was_granted_at_one_replica_allows_at_the_other_what_it_says(
+    replicas: Replicas, basis: LegalBasis.ValueType
+) -> None:
+    first, second = replicas
+    stub = administration(first)
+
+    def read() -> None:
+        if basis == CONTRACT:
+            read_by_contract(second)
+        else:
+            second.get_citizen(CallContext(members.MARKETING.code), members.SHOP)
+
+    admit(stub)
+    register_ground(stub)
+    assert refusal_of(read).reason == "ACCESS_RIGHT_MISSING"
+
+    grant(stub, legal_bases=[CONSENT, CONTRACT])
+    first.consent(members.SHOP, purpose=members.MARKETING.code)
+
+    read()
 
 
 def test_who_was_given_a_right_at_one_replica_is_asked_for_its_data_at_the_other(replicas: Replicas) -> None:
