@@ -103,6 +103,21 @@ def test_a_second_consent_is_used_when_the_first_is_used_up(world: GatewayWorld)
     assert len(set(used)) == 2
 
 
+def test_what_a_used_up_consent_alone_allows_is_released_again_once_its_uses_come_back(world: GatewayWorld) -> None:
+    world.consent()
+    world.consent(datasets=["identity.basic", "residence"], uses=1, uses_per=seconds(600))
+
+    def released() -> tuple[str, ...]:
+        return world.read()[1].datasets_released
+
+    assert released() == ("identity.basic", "residence")
+    assert released() == released() == ("identity.basic",)
+
+    world.clock.advance(timedelta(minutes=11))
+
+    assert released() == ("identity.basic", "residence")
+
+
 def read_while_others_do(world: GatewayWorld, calls: int) -> list[str]:
     """Make calls that are all decided before any of them is recorded; return how each ended."""
     asked = len(world.population.calls)
