@@ -196,6 +196,16 @@ def test_a_field_within_a_labelled_one_may_belong_to_another_dataset() -> None:
     assert set(load("test.inner", WHOLE, answer).datasets) == {"identity.basic", "identity.ethnicity"}
 
 
+def test_a_message_that_is_labelled_in_one_place_is_a_fault_where_it_is_not() -> None:
+    place = DescriptorProto(name="Place", field=[plain_field("city", BASIC), plain_field("street", None, 2)])
+    home = message_field("home", ".test.twice.Place", BASIC, 1)
+    work = message_field("work", ".test.twice.Place", None, 2)
+    answer = DescriptorProto(name="Answer", field=[home, work])
+
+    with pytest.raises(ContractFault, match=r"test\.twice\.Place\.street, which /test\.twice\.Faulty/Ask can answer"):
+        load("test.twice", WHOLE, answer, place)
+
+
 def test_a_message_that_holds_itself_can_be_answered() -> None:
     answer = DescriptorProto(
         name="Answer", field=[plain_field("name", BASIC), message_field("parent", ".test.recursive.Answer", None)]

@@ -216,6 +216,32 @@ def test_of_a_message_in_which_nothing_may_be_released_not_even_its_presence_is(
     )
 
 
+def test_a_field_deep_within_a_labelled_one_is_withheld_with_its_own_dataset() -> None:
+    package = "test.deep"
+    street = DescriptorProto(name="Street", field=[plain_field("name", None), plain_field("tenant", RESIDENCE, 2)])
+    place = DescriptorProto(name="Place", field=[message_field("street", f".{package}.Street", None)])
+    answer = DescriptorProto(name="Answer", field=[message_field("place", f".{package}.Place", BASIC)])
+    contract = load(package, WHOLE, answer, place, street)
+    answered = contract.response_type(place={"street": {"name": "Hàng Bài", "tenant": "Lan"}})
+
+    released = minimised(contract, answered, frozenset({"identity.basic"}))
+
+    got = contract.response_type.FromString(released.message)
+    assert got == contract.response_type(place={"street": {"name": "Hàng Bài"}})
+    assert released.withheld == ("residence",)
+
+
+def test_what_lies_within_a_withheld_field_does_not_tell_that_the_message_around_both_is_there() -> None:
+    package = "test.around"
+    home = DescriptorProto(name="Home", field=[plain_field("tenant", BASIC), plain_field("since", None, 2)])
+    around = DescriptorProto(name="Around", field=[message_field("home", f".{package}.Home", RESIDENCE)])
+    answer = DescriptorProto(name="Answer", field=[message_field("around", f".{package}.Around", None)])
+    contract = load(package, WHOLE, answer, around, home)
+    answered = contract.response_type(around={"home": {"tenant": "Lan", "since": "2020"}})
+
+    assert minimised(contract, answered, frozenset({"identity.basic"})).message == b""
+
+
 def test_a_message_in_which_something_is_not_personal_is_released_with_that() -> None:
     package = "test.page"
     page = DescriptorProto(name="Page", field=[plain_field("cursor", NOT_PERSONAL), plain_field("name", BASIC, 2)])

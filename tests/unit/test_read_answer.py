@@ -143,3 +143,8 @@ def test_what_stands_in_the_place_of_her_number_and_is_none_is_not_taken_for_it(
 def test_who_was_asked_for_by_a_number_she_had_is_known_by_the_one_she_has(method: str, answer: Message) -> None:
     assert present_number(CONTRACTS[method], answer, BEFORE) == LAN
     assert present_number(CONTRACTS["VerifyCitizen"], VerifyCitizenResponse(exists=True), BEFORE) == BEFORE
+
+
+def test_who_is_one_of_several_in_an_answer_is_not_taken_for_another_of_them() -> None:
+    answer = GetHouseholdResponse(household=household(MAI, LAN))
+    assert present_number(CONTRACTS["GetHousehold"], answer, LAN) == LAN
