@@ -86,6 +86,18 @@ def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:
     assert LAN not in str(entry)
 
 
+def test_the_log_does_not_show_that_two_exchanges_had_the_same_request_or_answer(world: GatewayWorld) -> None:
+    world.consent()
+
+    first, second = (world.read()[1] for _ in range(2))
+
+    assert first.request_hash == second.request_hash
+    assert first.digest_key != second.digest_key
+    entries = world.entries()
+    for digest in ("request_digest", "response_digest"):
+        assert entries[first.log_index][digest] != entries[second.log_index][digest]
+
+
 def test_a_refusal_has_a_receipt_that_leads_to_its_entry(world: GatewayWorld) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         world.read()

@@ -81,8 +81,9 @@ def load(
 
     `others` are further messages, `reasons` those that the file declares. Raises ContractFault.
     """
+    numbers = repeated(plain_field("numbers", None, number=3))
     request = DescriptorProto(
-        name="Request", field=[plain_field("personal_number", None), plain_field("note", None, number=2)]
+        name="Request", field=[plain_field("personal_number", None), plain_field("note", None, number=2), numbers]
     )
     ask = MethodDescriptorProto(name="Ask", input_type=f".{package}.Request", output_type=f".{package}.{answer.name}")
     ask.client_streaming, ask.server_streaming = streams

@@ -127,9 +127,10 @@ def test_a_method_that_consent_can_cover_and_that_asks_for_no_level_there_is_is_
         load("test.levelless", policy, answer)
 
 
-def test_a_subject_that_the_request_does_not_have_is_a_fault() -> None:
+@pytest.mark.parametrize("subject", ["citizen.personal_number", "numbers"], ids=["no field", "a list"])
+def test_a_subject_that_the_request_does_not_have_or_can_have_several_of_is_a_fault(subject: str) -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
-    policy = MethodPolicy(subject="citizen.personal_number", account_level=2, access=READ)
+    policy = MethodPolicy(subject=subject, account_level=2, access=READ, answer_names_nobody=".")
 
     with pytest.raises(ContractFault, match="no text field of its request"):
         load("test.subjectless", policy, answer)
@@ -313,6 +314,15 @@ def test_what_cannot_say_whom_an_answer_is_about_is_a_fault(name: str) -> None:
 
     with pytest.raises(ContractFault, match=fault):
         load(f"test.answers.{name}", policy, DescriptorProto(name="Answer", field=NUMBER_AND_COUNT))
+
+
+def test_a_stream_that_tells_all_numbers_of_a_citizen_is_a_fault_because_it_may_end_early() -> None:
+    policy = MethodPolicy(
+        subject="personal_number", account_level=2, access=READ, answer_subject=["number"], tells_all_numbers=True
+    )
+
+    with pytest.raises(ContractFault, match="does not answer with them"):
+        load("test.told", policy, DescriptorProto(name="Answer", field=NUMBER_AND_COUNT), streams=(False, True))
 
 
 def test_two_methods_that_tell_all_numbers_of_a_citizen_are_a_fault_because_either_could_be_asked() -> None:
