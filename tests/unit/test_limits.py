@@ -55,6 +55,15 @@ def test_a_call_that_waits_as_long_as_it_was_told_passes(rate: Rate) -> None:
     assert bucket.take(wait_s * 1.000_001) == 0
 
 
+def test_after_however_long_a_pause_the_burst_passes_at_once_and_no_more() -> None:
+    bucket = TokenBucket(Rate(2, 3), 0)
+
+    for now in (0, 1_000):
+        assert [bucket.take(now) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert bucket.take(1_000.25) == 0.25
+    assert bucket.take(1_000.5) == 0
+
+
 def test_a_clock_that_goes_back_gives_nothing_away() -> None:
     bucket = TokenBucket(Rate(1, 1), 10)
     assert bucket.take(10) == 0
