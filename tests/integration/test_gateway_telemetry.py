@@ -193,6 +193,24 @@ def test_a_caller_that_does_not_sample_is_followed(traced: tuple[GatewayWorld, I
     assert not exporter.get_finished_spans()
 
 
+def test_where_opentelemetry_is_switched_off_an_exchange_has_a_trace_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    exporter = InMemorySpanExporter()
+    spans = OpenTelemetrySpans(SimpleSpanProcessor(exporter), "gateway")
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), spans=spans) as world:
+        world.consent()
+        world.read()
+        begun = TraceContext.of(CallHeaders([("traceparent", str(world.population.calls[-1].metadata["traceparent"]))]))
+        read_with(world, *CALLER.headers())
+        assert dict(CALLER.headers()).items() <= dict(world.population.calls[-1].metadata).items()
+        assert begun is not None
+        exchanges = [entry for entry in world.entries() if entry["event"] == "EXCHANGE"]
+        assert {entry["trace_id"] for entry in exchanges} == {begun.trace_id, CALLER.trace_id}
+    assert not exporter.get_finished_spans()
+
+
 @pytest.mark.parametrize("state", ["1abc=Nguyen", "a@b@c=Nguyen", "a=1,a=Nguyen"])
 def test_a_malformed_state_is_neither_carried_on_nor_written_down(
     traced: tuple[GatewayWorld, InMemorySpanExporter], caplog: pytest.LogCaptureFixture, state: str

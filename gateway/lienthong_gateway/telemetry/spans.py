@@ -65,9 +65,11 @@ class OpenSpan:
         self._rpc_system = rpc_system
 
     @property
-    def context(self) -> TraceContext:
-        """What the provider is told: this span is the one above its own."""
+    def context(self) -> TraceContext | None:
+        """What the provider is told: this span is the one above its own. None: OTEL_SDK_DISABLED says to make none."""
         context = self._span.get_span_context()
+        if not context.is_valid:
+            return None
         return TraceContext(
             f"{context.trace_id:032x}",
             f"{context.span_id:016x}",

@@ -15,8 +15,8 @@ class OpenSpan(Protocol):
     """The span of an exchange that is under way."""
 
     @property
-    def context(self) -> TraceContext:
-        """What the provider is told."""
+    def context(self) -> TraceContext | None:
+        """What the provider is told; None: nothing is, of this span."""
         ...
 
     def end(self, trace: Trace, outcome: Outcome) -> None:
@@ -47,12 +47,8 @@ class Telemetry:
     def begin(self, trace: Trace, call: IncomingCall) -> OpenSpan | None:
         """Say in the trace which W3C trace it belongs to and what the provider is told of it."""
         caller = TraceContext.of(call.headers)
-        span = None
-        if self.spans is None:
-            context = caller or TraceContext.fresh()
-        else:
-            span = self.spans.begin(trace, caller, call.rpc_system)
-            context = span.context
+        span = self.spans.begin(trace, caller, call.rpc_system) if self.spans else None
+        context = (span.context if span else None) or caller or TraceContext.fresh()
         trace.trace_id, trace.outgoing = context.trace_id, context.headers()
         return span
 
