@@ -208,6 +208,16 @@ def test_a_log_that_its_last_checkpoints_were_taken_from_is_not_gone_on_with(tmp
     engine.dispose()
 
 
+def test_a_log_whose_hashes_are_not_those_that_were_signed_last_is_not_gone_on_with(tmp_path: Path) -> None:
+    key = CheckpointKey.create()
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 300, key)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE log_entry SET leaf_hash = zeroblob(32) WHERE log_index = 299"))
+    with pytest.raises(CheckpointFault, match="not one of the stored tree"):
+        Appender(engine, key)
+    engine.dispose()
+
+
 def test_text_in_place_of_a_hash_that_another_replica_wrote_is_not_gone_on_with(tmp_path: Path) -> None:
     key = CheckpointKey.create()
     engine = filled(sqlite_url(tmp_path / "log.sqlite"), 0, key)

@@ -106,6 +106,27 @@ def test_a_log_that_was_put_back_to_an_earlier_state_is_truncated_for_who_saw_it
     assert found(verified(file, seen)) == (FaultKind.LOG_TRUNCATED, 370, SIZE - 1)
 
 
+def test_a_log_that_lacks_only_the_last_entry_that_was_seen_is_truncated(stored: Path, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    filled(sqlite_url(file), SIZE - 1, KEY).dispose()
+    assert found(verified(file, checkpoint_of(stored, SIZE))) == (FaultKind.LOG_TRUNCATED, SIZE - 1, SIZE - 1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "last"),
+    [
+        ("DELETE FROM log_entry WHERE log_index BETWEEN 666 AND 680", 681),
+        ("UPDATE log_entry SET leaf = x'00' WHERE log_index = 666", 666),
+    ],
+    ids=["with a gap before it", "altered"],
+)
+def test_an_entry_that_nobody_signed_is_named_whatever_it_is_like(
+    stored: Path, tmp_path: Path, statement: str, last: int
+) -> None:
+    file = altered(stored, tmp_path, "DELETE FROM checkpoint WHERE tree_size = 700", statement)
+    assert found(verified(file)) == (FaultKind.ENTRIES_UNSIGNED, 666, last)
+
+
 def test_an_end_that_was_cut_off_is_missed_though_the_tiles_above_it_were_left(stored: Path, tmp_path: Path) -> None:
     seen = checkpoint_of(stored, SIZE)
     cut = ("DELETE FROM log_entry WHERE log_index >= 370", "DELETE FROM checkpoint WHERE tree_size > 370")
@@ -156,6 +177,10 @@ def test_an_alteration_is_named_as_such_also_to_who_saw_the_log_before(stored: P
         (
             "INSERT INTO log_tile SELECT 2, 0, root, hashes FROM log_tile WHERE tile_index = 1",
             (FaultKind.TREE_ALTERED, 0, SIZE - 1),
+        ),
+        (
+            "INSERT INTO log_tile SELECT 1, 0, root, hashes FROM log_tile WHERE tile_index = 1",
+            (FaultKind.TREE_ALTERED, 0, 65_535),
         ),
         (
             "INSERT INTO log_tile SELECT -1, 7, root, hashes FROM log_tile WHERE tile_index = 1",
