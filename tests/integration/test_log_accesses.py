@@ -125,6 +125,7 @@ FILTERS: list[tuple[pb.AccessFilter, Callable[[int], bool]]] = [
     (pb.AccessFilter(event=pb.LogEvent.LOG_EVENT_REFUSAL), lambda n: n % 7 == 6),
     (pb.AccessFilter(reason="CONSENT_MISSING"), lambda n: n % 7 == 6),
     (pb.AccessFilter(purpose="ekyc"), lambda _: True),
+    (pb.AccessFilter(purpose="residence-confirmation"), lambda _: False),
     (pb.AccessFilter(time_from=moment(10), time_to=moment(20)), lambda n: 10 <= n < 20),
     (pb.AccessFilter(subject_number=f"{3:012}"), lambda n: n % 5 == 3),
     (pb.AccessFilter(subject_number=f"{3:012}", officer="officer-0"), lambda n: n % 15 == 3),
@@ -202,6 +203,7 @@ def test_the_log_says_who_searched_it_for_whom_and_by_what_without_naming_anybod
         (members.AUDITOR, {"filter": {"time_from": moment(2), "time_to": moment(2)}}, "LOG_FILTER_INVALID"),
         (members.AUDITOR, {"filter": {"time_to": Timestamp(seconds=1 << 40)}}, "LOG_FILTER_INVALID"),
         (members.AUDITOR, {"filter": {"event": 999}}, "LOG_FILTER_INVALID"),
+        (members.AUDITOR, {"filter": {"event": -1}}, "LOG_FILTER_INVALID"),
         (members.AUDITOR, {"filter": {"subject_number": "12"}}, "PERSONAL_NUMBER_INVALID"),
         (members.AUDITOR, {"as_provider": True}, "LOG_FILTER_INVALID"),
     ],
@@ -251,6 +253,23 @@ def test_the_summary_counts_what_has_not_filled_a_tile_yet(world: GatewayWorld) 
     ]
     assert released[1] == released[0] + 1
     assert after.tree_size > before.tree_size > OLD
+
+
+def test_the_summary_counts_no_other_days_than_were_asked_for(world: GatewayWorld) -> None:
+    second = (BEGIN + timedelta(days=1)).date().isoformat()
+    tomorrow = (civil_date(world.clock.now()) + timedelta(days=1)).isoformat()
+    counts = summary(world, members.AUDITOR, first_day=second, last_day=second).counts
+    assert {c.day for c in counts} == {second}
+    assert not summary(world, members.AUDITOR, first_day=tomorrow, last_day=tomorrow).counts
+
+
+def test_a_quarter_of_92_days_is_summed_up_at_once(world: GatewayWorld) -> None:
+    assert summary(world, members.AUDITOR, first_day="2026-03-01", last_day="2026-05-31").counts
+
+
+def test_an_exchange_that_had_everything_withheld_released_nothing() -> None:
+    withheld = replace(entry(0), datasets_released=(), datasets_withheld=("residence",))
+    assert [(group.dataset, group.outcome) for group in tally([withheld.leaf("", "")])] == [("residence", "WITHHELD")]
 
 
 def test_an_agency_counts_its_own_alone(world: GatewayWorld) -> None:
