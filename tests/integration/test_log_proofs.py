@@ -94,10 +94,14 @@ def test_an_auditor_gets_any_receipt_and_also_against_an_earlier_checkpoint(worl
     check_inclusion(5, 37, leaf_hash(got.leaf), got.inclusion_proof, opened(world, got.checkpoint).root)
 
 
-@pytest.mark.parametrize("index", [-1, 1 << 40, 0])
-def test_a_system_gets_no_receipt_of_what_is_not_its_own(world: GatewayWorld, index: int) -> None:
+@pytest.mark.parametrize(
+    ("index", "system"), [(-1, members.SHOP), (1 << 40, members.SHOP), (0, members.SHOP), (0, members.POPULATION)]
+)
+def test_a_system_gets_no_receipt_of_what_is_not_its_own_request(
+    world: GatewayWorld, index: int, system: SystemId
+) -> None:
     before = newest(world).checkpoint.tree_size
-    why = refusal_of(lambda: receipt(world, index, members.SHOP))
+    why = refusal_of(lambda: receipt(world, index, system))
     assert (why.status, why.reason) == (grpc.StatusCode.NOT_FOUND, "LOG_ENTRY_UNKNOWN")
     assert newest(world).checkpoint.tree_size == before + 1
 
@@ -211,6 +215,25 @@ def test_the_empty_logs_checkpoint_is_cosigned_and_stays_the_one_that_0_is_about
         assert (stored.tree_size, stored.note) == (0, f"{checkpoint.note}{line}\n")
         assert again == stored
         assert [leaf["event"] for leaf in world.entries()].count("COSIGNATURE") == 1
+
+
+def test_every_witness_cosigns_every_checkpoint_beside_the_others(tmp_path: Path) -> None:
+    key, other = CheckpointKey.create(), CosigningKey.create("witness.test/w2")
+    url = sqlite_url(tmp_path / "gateway.sqlite")
+    filled(url, 74, key).dispose()
+    with gateway_world(url, checkpoint_key=key, witnesses=(WITNESS.verifier, other.verifier)) as world:
+        notes = {size: newest(world, tree_size=size).checkpoint.note for size in (37, 74)}
+        lines = {
+            (size, witness): witness.sign(opened(world, notes[size]).text(), TIME)
+            for size in notes
+            for witness in (other, WITNESS)
+        }
+        for (size, _), line in lines.items():
+            cosign(world, size, line)
+
+        for size, note in notes.items():
+            published = newest(world, tree_size=size).checkpoint.note
+            assert published == f"{note}{lines[size, WITNESS]}\n{lines[size, other]}\n"
 
 
 def test_an_older_cosignature_does_not_take_the_place_of_a_newer_one(world: GatewayWorld) -> None:
