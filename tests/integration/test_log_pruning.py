@@ -156,6 +156,21 @@ def test_a_minimum_index_that_cannot_be_is_refused(world: GatewayWorld, minimum:
     assert newest(world).minimum_index == 0
 
 
+def test_no_more_than_4096_entries_are_pruned_at_once(world: GatewayWorld) -> None:
+    key, engine = world.config.checkpoint_key, database(world)
+    extend(engine, SIZE, 4_096, key, batch=437)
+    extend(engine, 4_096, 4_600, key, batch=252)
+    world.clock.set(PRUNABLE + timedelta(days=4))
+
+    assert refused(lambda: prune(world, 4_352)) == (INVALID, "MINIMUM_INDEX_INVALID")
+    assert prune(world, 4_096) == 4_096
+
+    with snapshot(engine) as connection:
+        sizes = [size for size, _ in read_checkpoints(connection, 0, 3)]
+    engine.dispose()
+    assert sizes == [0, 4_096, 4_096 + 252], "the checkpoint of just as many entries is not of a smaller tree"
+
+
 def test_what_is_pruned_already_is_not_pruned_again(world: GatewayWorld) -> None:
     prune(world, 512)
     assert refused(lambda: prune(world, 512)) == (INVALID, "MINIMUM_INDEX_INVALID")
@@ -294,10 +309,18 @@ def test_what_is_not_what_was_hashed_is_not_pruned(world: GatewayWorld) -> None:
     assert listed(world, 5)[0].leaf
 
 
-def test_what_was_deleted_by_hand_before_is_not_taken_for_pruned_by_the_next_pruning(world: GatewayWorld) -> None:
-    run(world, "DELETE FROM log_entry WHERE log_index < 256")
-    assert refusal_of(lambda: prune(world, 512)).reason == "EXCHANGE_LOG_UNAVAILABLE"
-    assert missing(stored(world)) == (FaultKind.ENTRY_MISSING, 0, 255)
+@pytest.mark.parametrize("pruned", [0, 256])
+def test_what_was_deleted_by_hand_before_is_not_taken_for_pruned_by_the_next_pruning(
+    world: GatewayWorld, pruned: int
+) -> None:
+    engine = database(world)
+    extend(engine, SIZE, 768, world.config.checkpoint_key)
+    engine.dispose()
+    if pruned:
+        prune(world, pruned)
+    run(world, f"DELETE FROM log_entry WHERE log_index < {pruned + 256}")  # noqa: S608 (our own number)
+    assert refusal_of(lambda: prune(world, pruned + 512)).reason == "EXCHANGE_LOG_UNAVAILABLE"
+    assert missing(stored(world)) == (FaultKind.ENTRY_MISSING, pruned, pruned + 255)
 
 
 def test_checkpoints_of_smaller_trees_go_but_for_those_that_a_witness_cosigned(world: GatewayWorld) -> None:
