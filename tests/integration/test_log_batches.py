@@ -14,7 +14,7 @@ from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
 from lienthong_gateway.log.checkpoint import CheckpointKey
-from lienthong_gateway.log.head import Head
+from lienthong_gateway.log.head import Head, Touches
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.store import SALTS, all_entries, find_salt
 from lienthong_gateway.log.verify import verify_log
@@ -118,6 +118,17 @@ def test_an_entry_may_be_as_long_as_32_kib(batches: BatchWriter) -> None:
     assert isinstance(too_long, Refusal)
 
 
+def test_nothing_follows_upon_an_entry_that_was_not_written(batches: BatchWriter) -> None:
+    done: list[str] = []
+    too_long = replace(entry(1), reason="A" * 33_000)
+
+    batches.write(
+        [Job(entry(0), then=lambda: done.append("written")), Job(too_long, then=lambda: done.append("refused"))]
+    )
+
+    assert done == ["written"]
+
+
 def failing(connection: Connection) -> None:
     """Ask the database for what it has lost."""
     connection.execute(text("SELECT 1 FROM a_table_that_is_gone"))
@@ -209,3 +220,34 @@ def test_an_entry_is_about_her_also_if_the_batch_that_it_was_in_first_was_not_wr
     assert isinstance(failed, Refusal)
     one, other = subjects(engine)
     assert one == other != ""
+
+
+def test_an_exchange_that_has_a_durable_entry_about_her_keeps_to_it_when_a_later_batch_is_not_written(
+    engine: Engine,
+) -> None:
+    appender = Appender(engine, KEY)
+    batches = BatchWriter(engine, appender)
+    trace = about(SOMEBODY).trace
+
+    batches.write([of_somebody(0, trace)])
+    batches.write([of_somebody(1, trace), Job(entry(0), failing)])
+    batches.write([Job(about(""), erasing(appender)), of_somebody(1, trace)])
+    batches.close()
+
+    before, _, after = subjects(engine)
+    assert before
+    assert after == ""
+
+
+def test_a_commitment_that_a_replica_knew_is_used_no_more_once_another_has_erased_her(engine: Engine) -> None:
+    appenders = Appender(engine, KEY), Appender(engine, KEY)
+    one, other = (BatchWriter(engine, appender) for appender in appenders)
+
+    one.write([Job(about(SOMEBODY))])
+    other.write([Job(about(""), erasing(appenders[1]), Touches.REGISTRATION)])
+    one.write([Job(about(SOMEBODY))])
+    one.close()
+    other.close()
+
+    before, _, after = subjects(engine)
+    assert after not in {"", before}

@@ -84,6 +84,21 @@ def test_an_entry_waits_for_those_that_were_handed_in_before(writer: LogWriter) 
     assert asyncio.run(later()) > earlier.result(TIMEOUT_S)
 
 
+def test_whoever_ended_without_waiting_for_an_entry_does_not_end_the_writing(writer: LogWriter) -> None:
+    earlier = writer.append(Job(entry(0)))
+
+    async def leave() -> None:
+        waiting = asyncio.create_task(writer.write(Job(entry(1))))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+    asyncio.run(leave())
+    writer.start()
+
+    assert earlier.result(TIMEOUT_S) == 0
+    assert writer.append(Job(entry(2))).result(TIMEOUT_S) == 2
+
+
 def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) -> None:
     writer = LogWriter(engine, Appender(engine, KEY), calls=lambda: 2)
     writer.start()
