@@ -132,6 +132,7 @@ FORGERIES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "a leaf left out": lambda lines: [*lines[:4], *lines[5:]],
     "a leaf twice": lambda lines: [*lines[:4], lines[4], *lines[4:]],
     "two leaves exchanged": lambda lines: [*lines[:4], lines[5], lines[4], *lines[6:]],
+    "an empty line more": lambda lines: [*lines, b""],
     "cut": lambda lines: lines[:-1],
     "header alone": lambda lines: lines[:1],
     "nothing": lambda _: [],
@@ -147,6 +148,7 @@ FORGERIES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "no proof": with_header(after=[]),
     "a proof of numbers": with_header(after=[1]),
     "another format": with_header(format="other/1"),
+    "a later format": with_header(format="lienthong-log-export/2"),
     "no note": with_header(checkpoint=None),
     "a list": lambda lines: [b"[]", *lines[1:]],
 }
