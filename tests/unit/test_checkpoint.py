@@ -101,12 +101,29 @@ def test_a_signature_of_somebody_else_beside_the_own_one_does_no_harm() -> None:
         str(KEY.verifier).replace(f"+{KEY.verifier.hash.hex()}+", "+00000000+"),
         str(KEY.verifier)[:-4],
         f"{ORIGIN}+{KEY.verifier.hash.hex()}+é",
+        f"{ORIGIN}+{KEY.verifier.hash.hex()}+{base64.b64encode(bytes([4]) + KEY.verifier.raw).decode()}",
     ],
-    ids=["nothing", "no form", "other name", "other hash", "cut", "no base64"],
+    ids=["nothing", "no form", "other name", "other hash", "cut", "no base64", "a witness's kind"],
 )
 def test_what_is_no_verifier_key_of_this_log_is_refused(text: str) -> None:
     with pytest.raises(CheckpointFault, match="verifier key"):
         VerifierKey.parse(text)
+
+
+def test_a_signature_of_an_earlier_key_beside_the_own_one_does_no_harm() -> None:
+    text, signatures = NOTE.split("\n\n")
+    earlier = CheckpointKey.create().sign(CHECKPOINT).split("\n\n")[1]
+
+    assert KEY.verifier.open(f"{text}\n\n{earlier}{signatures}") == CHECKPOINT
+
+
+def test_a_note_with_a_signature_of_the_key_that_does_not_hold_is_refused_whatever_follows() -> None:
+    """C2SP signed-note: a signature of a known key that does not hold makes the note malformed."""
+    text, signatures = NOTE.split("\n\n")
+    wrong = KEY.sign(Checkpoint(18, CHECKPOINT.root)).split("\n\n")[1]
+
+    with pytest.raises(CheckpointFault, match="no valid signature"):
+        KEY.verifier.open(f"{text}\n\n{wrong}{signatures}")
 
 
 @given(note=st.text())
@@ -131,14 +148,34 @@ def test_a_signature_line_of_any_content_is_a_fault_and_nothing_else(blob: str) 
         KEY.verifier.open(f"{CHECKPOINT.text()}\n— {ORIGIN} {blob}\n")
 
 
+def signed(text: str) -> str:
+    """Return a note with any text, signed with the log's key."""
+    signer = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    signature = base64.b64encode(KEY.verifier.hash + signer.sign(text.encode())).decode()
+    return f"{text}\n— {ORIGIN} {signature}\n"
+
+
 @given(body=st.text(max_size=80))
 def test_a_signed_note_that_is_no_checkpoint_is_a_fault(body: str) -> None:
-    signer = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    text = f"{ORIGIN}\n{body}\n".encode(errors="replace")
-    signature = base64.b64encode(KEY.verifier.hash + signer.sign(text)).decode()
+    text = f"{ORIGIN}\n{body}\n".encode(errors="replace").decode()
 
     with pytest.raises(CheckpointFault):
-        KEY.verifier.open(f"{text.decode()}\n— {ORIGIN} {signature}\n")
+        KEY.verifier.open(signed(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHECKPOINT.text().replace(ORIGIN, "other.test/log"),
+        CHECKPOINT.text().replace("\n17\n", "\n017\n"),
+        CHECKPOINT.text().replace("\n17\n", "\n+17\n"),
+        Checkpoint(17, CHECKPOINT.root[1:]).text(),
+    ],
+    ids=["another log's", "a zero before its size", "a sign before its size", "a root that is too short"],
+)
+def test_a_checkpoint_that_is_signed_but_not_as_this_log_writes_it_is_a_fault(text: str) -> None:
+    with pytest.raises(CheckpointFault, match="not one of"):
+        KEY.verifier.open(signed(text))
 
 
 def test_a_key_survives_being_saved_and_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointFault, CheckpointKey
+from lienthong_gateway.log.checkpoint import EMPTY, ORIGIN, Checkpoint, CheckpointFault, CheckpointKey
 from lienthong_gateway.log.cosignature import CosigningKey, WitnessKey, read_witness_keys
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import Prover
@@ -23,6 +23,7 @@ LOG = CheckpointKey.create()
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXT = Checkpoint(3, bytes(32)).text()
 LINE = KEY.sign(TEXT, TIME)
+RAW = base64.b64decode(str(KEY.verifier).split("+", 2)[2])[1:]
 LEAVES = [leaf_hash(bytes([number])) for number in range(20)]
 
 
@@ -58,8 +59,18 @@ def test_a_witness_key_is_read_as_it_was_written() -> None:
         str(KEY.verifier)[:-4],
         str(KEY.verifier).replace(NAME, "witness test"),
         f"+{KEY.verifier.hash.hex()}+AAAA",
+        f"{NAME}+{KEY.verifier.hash.hex()}+{base64.b64encode(bytes([1]) + RAW).decode()}",
     ],
-    ids=["nothing", "no key", "a log's key", "another name", "too short", "a space in its name", "no name"],
+    ids=[
+        "nothing",
+        "no key",
+        "a log's key",
+        "another name",
+        "too short",
+        "a space in its name",
+        "no name",
+        "a log's kind",
+    ],
 )
 def test_what_is_no_witness_key_is_refused(text: str) -> None:
     with pytest.raises(CheckpointFault):
@@ -94,10 +105,11 @@ def test_a_witness_has_a_name_that_a_note_can_carry(name: str) -> None:
         (TEXT, LINE[:-8]),
         (TEXT, LINE.replace(NAME, "witness.test/w2")),
         (TEXT, LINE.removeprefix("— ")),
+        (TEXT, f"— {NAME} {base64.b64encode(bytes(4) + base64.b64decode(LINE.split(' ')[2])[4:]).decode()}"),
         (TEXT, f"— {NAME} é"),
         (TEXT, ""),
     ],
-    ids=["other checkpoint", "other key", "cut", "other name", "no dash", "no base64", "nothing"],
+    ids=["other checkpoint", "other key", "cut", "other name", "no dash", "other key hash", "no base64", "nothing"],
 )
 def test_another_cosignature_does_not_open(text: str, line: str) -> None:
     with pytest.raises(CheckpointFault):
@@ -153,6 +165,15 @@ def test_a_witness_cosigns_no_other_history(first: int, second: int) -> None:
 def test_a_witness_cosigns_no_log_that_shrank() -> None:
     with pytest.raises(NotConsistent, match="had 7 entries and now shows a checkpoint of 6"):
         WITNESS.witness(checkpoint(7), LOG.sign(checkpoint(6)), proofs, TIME)
+
+
+def test_a_witness_cosigns_no_more_than_origin_size_and_root() -> None:
+    signer = Ed25519PrivateKey.generate()
+    log = CheckpointKey(signer).verifier
+    text = f"{checkpoint(3).text()}an extension\n"
+    blob = base64.b64encode(log.hash + signer.sign(text.encode())).decode()
+    with pytest.raises(CheckpointFault, match="extension lines"):
+        Witness(KEY, log).witness(EMPTY, f"{text}\n— {ORIGIN} {blob}\n", proofs, TIME)
 
 
 def test_a_witness_cosigns_nothing_that_the_log_did_not_sign() -> None:

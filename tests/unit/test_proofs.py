@@ -201,6 +201,13 @@ def test_no_consistency_is_shown_with_another_history(size: int, first: int) -> 
             check_consistency(first, size, proof, old, new)
 
 
+def test_a_byte_moved_from_a_hash_to_its_neighbour_shows_no_consistency() -> None:
+    # What is hashed stays the same.
+    (sibling,) = subproof(2, 0, 4, known=True)
+    with pytest.raises(ProofFault, match="hashes of 32 bytes"):
+        check_consistency(2, 4, [sibling[1:]], root(0, 2) + sibling[:1], root(0, 4))
+
+
 EDGES = [65_535, 65_536, 65_537, 65_792, 65_793]
 
 
