@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from lienthong_core.database import open_database
+from lienthong_core.database import WritingConnection, open_database
 from lienthong_core.errors import Refusal
 from lienthong_gateway import schema
 from lienthong_gateway.exchange import Trace
@@ -140,6 +141,24 @@ def test_a_database_that_fails_withholds_the_answers_of_the_whole_batch(engine: 
     assert [isinstance(outcome, Refusal) and outcome.reason for outcome in outcomes] == ["EXCHANGE_LOG_UNAVAILABLE"] * 3
     assert verify_log(engine, KEY.verifier).size == 0
     assert batches.write([Job(entry(0))]) == [0]
+
+
+def test_a_change_whose_commit_fails_has_never_been(batches: BatchWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[None] = []
+    before = batches.head
+    job = Job(entry(0), storing(SOMEBODY), Touches.CONSENTS, then=lambda: done.append(None))
+
+    def full(_connection: WritingConnection, _transaction: Connection) -> None:
+        raise OperationalError("COMMIT", None, OSError("the disk is full"))
+
+    with monkeypatch.context() as changed:
+        changed.setattr(WritingConnection, "commit", full)
+        (failed,) = batches.write([job])
+
+    assert isinstance(failed, Refusal)
+    assert (batches.head, done) == (before, [])
+    assert batches.write([job]) == [0]
+    assert (batches.head, done) == (before.after(Touches.CONSENTS), [None])
 
 
 def test_a_batch_that_gets_no_connection_waits_for_it_once_and_not_for_each_of_its_jobs(
