@@ -325,7 +325,7 @@ def test_a_log_that_has_not_grown_verifies_without_being_read(world: GatewayWorl
     assert newest(world).checkpoint.tree_size == seen.size
 
 
-@pytest.mark.parametrize("size", [37, 64, 256, OLD])
+@pytest.mark.parametrize("size", [1, 37, 64, 256, OLD])
 def test_a_gateway_that_shows_another_history_is_caught(world: GatewayWorld, tmp_path: Path, size: int) -> None:
     def other(number: int) -> Entry:
         return entry(number + 1)
