@@ -28,7 +28,7 @@ from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_gateway.log.verify import verify_log
 from lienthong_sandbox.remote_log import PrunedMeanwhile, verify_gateway
 from lienthong_seeds import members
-from tests.support.administration import BY_OFFICER
+from tests.support.administration import BY_OFFICER, administration, admit, dismiss
 from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 from tests.support.log import BEGIN, entry, extend
 from tests.support.replicas import two_replicas
@@ -198,6 +198,17 @@ def test_only_an_administrators_officer_prunes(
     by = CallContext("", officer=officer).metadata()
     assert refused(lambda: prune(world, 256, system=system, metadata=by)) == (status, reason)
     assert newest(world).minimum_index == 0
+
+
+def test_an_officer_who_was_dismissed_at_another_replica_prunes_no_more(database_url: str) -> None:
+    administrators = str(members.ADMINISTRATION)
+    with two_replicas(database_url) as (first, second):
+        fill(first)
+        admit(administration(first), administrators, "ql-02")
+        assert listed(second, 0)
+        dismiss(administration(first), administrators, members.ADMINISTRATOR)
+        assert refused(lambda: prune(second, 256)) == (DENIED, "OFFICER_NOT_ALLOWED")
+        assert newest(second).minimum_index == 0
 
 
 def test_an_entry_is_kept_until_six_months_are_over_in_vietnam(world: GatewayWorld) -> None:
