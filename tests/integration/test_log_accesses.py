@@ -100,6 +100,18 @@ def test_an_auditor_sees_everything(world: GatewayWorld) -> None:
     assert [access.log_index for access in found] == list(range(newest, -1, -1))
 
 
+def test_an_access_says_what_its_entry_does(world: GatewayWorld) -> None:
+    entries = world.entries()
+    consented = next(index for index, leaf in enumerate(entries) if leaf["consent_id"])
+    for index in (0, consented):
+        (access,), leaf = page_of(world, members.AUDITOR, cursor=str(index + 1), page_size=1).accesses, entries[index]
+        same = {field.name for field in pb.Access.DESCRIPTOR.fields} - {"time", "event", "legal_basis"}
+        for name in same & leaf.keys():
+            value = getattr(access, name)
+            assert (value if isinstance(value, str) else list(value)) == leaf[name], name
+        assert access.time.ToDatetime(UTC) == datetime.fromisoformat(leaf["time"])
+
+
 def test_a_citizen_sees_her_own_whoever_shows_it_to_her(world: GatewayWorld) -> None:
     number = f"{1:012}"
     found = list_accesses(world, members.PORTAL, world.rights_token(number=number))
