@@ -3,14 +3,14 @@
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
@@ -75,8 +75,9 @@ def has_consented(world: GatewayWorld) -> bool:
         JSONResponse({"keys": 7}),
         JSONResponse({"keys": ["key"]}),
         JSONResponse({"keys": [{"kty": "unheard-of"}]}),
+        JSONResponse({"keys": [SigningKey.create().jwk]}, 503),
     ],
-    ids=["error", "page", "list", "no set", "empty set", "number", "texts", "unknown kind of key"],
+    ids=["error", "page", "list", "no set", "empty set", "number", "texts", "unknown kind of key", "set in an error"],
 )
 def test_a_provider_that_answers_no_keys_is_unavailable_until_it_does(world: GatewayWorld, answer: Response) -> None:
     context = CallContext(PURPOSE, world.token())
@@ -103,6 +104,64 @@ def test_a_provider_that_is_down_is_unavailable_until_it_is_back(database_url: s
         assert (why.status, why.reason) == (grpc.StatusCode.UNAVAILABLE, REASON)
         wait_until(lambda: has_consented(world))
         world.get_citizen(context)
+
+
+@pytest.mark.parametrize("who", ["of another authority", "of another host"])
+def test_keys_are_taken_from_nobody_but_the_server_that_the_authority_vouches_for(who: str) -> None:
+    authority = Authority.create()
+    identity = (
+        Authority.create().issue(members.IDENTITY)
+        if who == "of another authority"
+        else authority.issue(members.IDENTITY, ["identity.test"])
+    )
+    key = SigningKey.create()
+    with reserved_port(HOST) as port:
+        server = KeySetDouble([key]).server(HOST, port, identity)
+        server.start()
+
+        async def told() -> str | None:
+            keys = JwksKeys(f"https://{HOST}:{port}/jwks.json", authority.certificate)
+            try:
+                return await refused(keys.find(key.key_id))
+            finally:
+                await keys.close()
+
+        try:
+            assert asyncio.run(told()) == REASON
+        finally:
+            server.stop()
+
+
+def test_keys_are_fetched_from_the_provider_itself_whatever_proxy_the_machine_has(
+    world: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reserved_port(HOST) as nobody:
+        for name in ("HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://{HOST}:{nobody}")
+        monkeypatch.setenv("NO_PROXY", "")
+
+        async def found() -> bool:
+            keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
+            try:
+                return await keys.find(world.key_set.keys[0].key_id) is not None
+            finally:
+                await keys.close()
+
+        assert asyncio.run(found())
+
+
+def test_a_provider_whose_keys_come_in_drips_is_not_waited_for_to_the_end(world: GatewayWorld) -> None:
+    async def drips() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.1)
+
+    context = CallContext(PURPOSE, world.token())
+    world.key_set.answer = StreamingResponse(drips())
+    began = time.monotonic()
+
+    assert refusal_of(lambda: world.get_citizen(context)).reason == REASON
+    assert time.monotonic() - began < IN_TIME_S
 
 
 def test_a_provider_that_never_answers_holds_no_caller_longer_than_its_deadline(database_url: str) -> None:
@@ -174,6 +233,41 @@ def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:
                 await keys.close()
 
         asyncio.run(believed_until_withdrawn())
+
+
+def test_whoever_gives_up_waiting_for_the_keys_takes_them_from_nobody_else(world: GatewayWorld) -> None:
+    async def found_by_the_other() -> bool:
+        keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
+        try:
+            gives_up, waits = (asyncio.create_task(keys.find(world.key_set.keys[0].key_id)) for _ in range(2))
+            await asyncio.sleep(0)
+            gives_up.cancel()
+            return await waits is not None
+        finally:
+            await keys.close()
+
+    assert asyncio.run(found_by_the_other())
+
+
+def test_keys_that_are_old_are_asked_for_no_more_often_while_the_provider_gives_none(world: GatewayWorld) -> None:
+    fresh_for_s = 0.2
+
+    async def three_times_after_s() -> float:
+        keys = JwksKeys(world.config.jwks_url, world.authority.certificate, fresh_for_s=fresh_for_s)
+        key_id = world.key_set.keys[0].key_id
+        try:
+            assert await keys.find(key_id) is not None
+            world.key_set.answer = PlainTextResponse("not now", 503)
+            asked, began = world.key_set.asked, time.monotonic()
+            async with asyncio.timeout(TIMEOUT_S):
+                while world.key_set.asked < asked + 3:
+                    assert await keys.find(key_id) is not None
+                    await asyncio.sleep(0)
+            return time.monotonic() - began
+        finally:
+            await keys.close()
+
+    assert asyncio.run(three_times_after_s()) > 2 * fresh_for_s
 
 
 def authenticator_and_keys(world: GatewayWorld) -> tuple[Authenticator, JwksKeys]:
