@@ -105,7 +105,9 @@ def test_citizens_who_wait_for_the_register_of_their_numbers_hold_no_more_places
             wait_until(lambda: len(world.population.calls) == CAPACITY)
             told = [refusal_of(world.accesses) for _ in range(BEYOND)]
             list_systems(world)
-        assert {(why.reason, why.retry_after_s) for why in told} == {("OVERLOADED", 1.5)}
+        assert {(why.reason, why.retry_after_s, *why.metadata.items()) for why in told} == {
+            ("OVERLOADED", 1.5, ("origin", "gateway"))
+        }
         assert [call.result().accesses[0].method.rpartition("/")[2] for call in waiting] == ["ListAccesses"] * CAPACITY
         assert world.accesses()
         wait_until(lambda: sum(calls for _, calls in overloaded_in(world)) == BEYOND)

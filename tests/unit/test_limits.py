@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lienthong_core.errors import Refusal, exhausted
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Peer
+from lienthong_gateway.call import Peer, Refused
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits, Rate, Returns, ReturnTimes, TokenBucket
 from lienthong_seeds import members
@@ -79,6 +79,15 @@ def test_room_comes_back_when_a_call_is_over() -> None:
     assert admission.in_flight == 1
 
 
+def test_what_is_no_call_takes_a_place_until_it_is_over_or_fails() -> None:
+    admission = Admission(Limits(calls_in_flight=1), Seconds())
+    with admission.place(BANK):
+        assert reason_of(admission, PORTAL) == "OVERLOADED"
+    with pytest.raises(LookupError), admission.place(BANK):
+        raise LookupError
+    admission.enter(PORTAL)
+
+
 def test_each_system_has_its_own_rate_and_strangers_share_one() -> None:
     admission = Admission(Limits(rate=Rate(1, 1), rates={members.BANK: Rate(1, 2)}), Seconds())
     admission.enter(BANK)
@@ -101,6 +110,27 @@ def test_what_was_turned_away_is_summed_up_at_most_once_a_second() -> None:
     assert admission.summary() == {}
     reason_of(admission, {})
     assert admission.summary(final=True) == {(None, "OVERLOADED"): 1}
+
+
+def test_every_way_of_being_turned_away_is_summed_up() -> None:
+    limits = Limits(calls_in_flight=1, rate=Rate(1, 1), metrics=Rate(1, 1), bodies_per_system=0, calls_per_provider=1)
+    admission = Admission(limits, Seconds())
+    admission.enter(BANK, members.POPULATION)
+    assert reason_of(admission, BANK) == "OVERLOADED"
+    with pytest.raises(Refusal, match="OVERLOADED"), admission.arriving(BANK):
+        pass
+    with pytest.raises(Refusal, match="OVERLOADED"):
+        admission.arrived(BANK, members.POPULATION)
+    with pytest.raises(Refused, match="OVERLOADED"), admission.asking(members.BANK, members.POPULATION):
+        pass
+    admission.leave(members.POPULATION)
+    with admission.reading(BANK):
+        pass
+    with pytest.raises(Refusal, match="RATE_LIMITED"), admission.reading(BANK):
+        pass
+    assert reason_of(admission, BANK) == "RATE_LIMITED"
+
+    assert admission.summary(final=True) == {(members.BANK, "OVERLOADED"): 4, (members.BANK, "RATE_LIMITED"): 2}
 
 
 def test_one_provider_is_given_no_more_than_its_part_and_the_others_theirs() -> None:

@@ -12,6 +12,7 @@ from lienthong_core.errors import Refusal
 from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.turns import Turns
+from lienthong_seeds import members
 
 
 def in_a_loop(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
@@ -130,6 +131,10 @@ async def test_whoever_finds_the_line_full_is_refused_until_there_is_room_again(
     assert (caught.value.reason, caught.value.retry_after_s) == ("OVERLOADED", 1)
     with pytest.raises(Refusal, match="OVERLOADED"):
         admission.arrived({}, None)
+    # Whoever has a turn needs no place in the line to ask a provider.
+    with admission.asking(members.BANK, members.POPULATION):
+        await settled()
+        assert second.works
     await first.ends()
     admission.enter({})
     admission.arrived({}, None)
