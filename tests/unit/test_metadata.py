@@ -58,6 +58,21 @@ def test_the_longest_value_that_is_taken_has_128_characters() -> None:
     assert read_claim(CallHeaders([(str(Header.PURPOSE), "a" * 128)])).purpose == "a" * 128
 
 
+@pytest.mark.parametrize("name", [Header.PURPOSE, Header.LEGAL_BASIS, Header.LEGAL_REFERENCE, Header.OFFICER], ids=str)
+def test_no_part_of_what_a_call_says_about_itself_is_longer(name: Header) -> None:
+    others = [header for header in (PURPOSE, (str(Header.LEGAL_BASIS), "court-order")) if header[0] != name]
+
+    assert reason_of([*others, (str(name), "a" * 129)]) == "HEADER_INVALID"
+
+
+def test_the_longest_token_that_is_taken_has_eight_kibibytes_with_its_scheme() -> None:
+    longest = "a" * (8 << 10)
+
+    assert CallHeaders([("authorization", longest)]).single("authorization") == longest
+    with pytest.raises(Refusal, match="HEADER_INVALID"):
+        CallHeaders([("authorization", longest + "a")]).single("authorization")
+
+
 @given(values=st.lists(st.text() | st.binary(), max_size=3))
 def test_a_header_of_any_value_is_read_or_refused(values: list[str | bytes]) -> None:
     try:
@@ -99,12 +114,31 @@ def test_a_claimed_client_that_agrees_with_the_certificate_is_taken() -> None:
     identify([(str(Header.CLIENT), str(members.PORTAL))], PORTAL_URI)
 
 
-@pytest.mark.parametrize("claimed", [str(members.BANK), "portal", str(members.PORTAL).lower()])
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        str(members.BANK),
+        "portal",
+        str(members.PORTAL).lower(),
+        str(members.PORTAL)[:-1],
+        f"{members.PORTAL}s",
+        str(SystemId(*["A" * 63] * 4)),
+    ],
+    ids=["another", "a part", "lower case", "shorter", "longer", "the longest that there is"],
+)
 def test_a_claimed_client_that_is_another_system_than_the_certificates_is_refused(claimed: str) -> None:
     with pytest.raises(Refusal) as caught:
         identify([(str(Header.CLIENT), claimed)], PORTAL_URI)
 
     assert caught.value.reason == "CLIENT_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"), [(Header.CLIENT, 512), (Header.MESSAGE_ID, 128)], ids=["client", "message id"]
+)
+def test_what_a_call_says_of_its_caller_and_itself_is_refused_if_it_is_too_long(name: Header, longest: int) -> None:
+    with pytest.raises(Refusal, match="HEADER_INVALID"):
+        identify([(str(name), "a" * (longest + 1))], PORTAL_URI)
 
 
 @pytest.mark.parametrize(
