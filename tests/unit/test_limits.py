@@ -133,6 +133,22 @@ def test_every_way_of_being_turned_away_is_summed_up() -> None:
     assert admission.summary(final=True) == {(members.BANK, "OVERLOADED"): 4, (members.BANK, "RATE_LIMITED"): 2}
 
 
+def test_a_gateway_of_one_place_lets_a_request_be_on_its_way() -> None:
+    admission = Admission(Limits(calls_in_flight=1), Seconds())
+    with admission.arriving(BANK), pytest.raises(Refusal, match="all systems"), admission.arriving(PORTAL):
+        pass
+
+
+def test_as_many_headers_as_are_taken_may_have_as_many_bytes_with_their_names() -> None:
+    limits = Limits(headers=3, header_bytes=12)
+    taken = [("ab", "cd"), ("ef", "gh"), ("ij", "kl")]
+    assert limits.header_fault(taken) is None
+    for more in ([*taken[:2], ("ij", "klm")], [*taken[:2], ("ijk", "lm")], [*taken, ("", "")]):
+        fault = limits.header_fault(more)
+        assert fault is not None
+        assert fault.reason == "HEADERS_TOO_MANY"
+
+
 def test_one_provider_is_given_no_more_than_its_part_and_the_others_theirs() -> None:
     admission = Admission(Limits(calls_per_provider=1), Seconds())
     admission.enter(BANK, members.POPULATION)
