@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import tracemalloc
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -187,6 +188,18 @@ def test_json_above_its_limit_is_refused_unread_with_the_limit(portal: Curl, siz
     refused = portal.post(REGISTER, gzip.compress(body) if zipped else body, headers)
     assert (refused.status, refused.error_info.reason) == (429, "MESSAGE_TOO_LARGE")
     assert f"{LIMIT} bytes that are taken as application/json" in refused.json["message"]
+
+
+def test_of_a_body_that_gzip_made_small_no_more_is_unpacked_than_is_taken(portal: Curl) -> None:
+    body = gzip.compress(bytes(64 * MAX_MESSAGE_BYTES))
+    tracemalloc.start()
+    try:
+        refused = portal.post(LIST_SYSTEMS, body, [("content-encoding", "gzip")], "application/proto")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.error_info.reason == "MESSAGE_TOO_LARGE"
+    assert most < 16 * MAX_MESSAGE_BYTES
 
 
 def test_json_up_to_its_limits_is_read(portal: Curl) -> None:

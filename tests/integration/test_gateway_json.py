@@ -3,6 +3,8 @@
 import gzip
 import json
 import subprocess
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,14 +87,19 @@ def test_a_body_may_be_compressed_with_gzip(world: GatewayWorld, portal: Curl, e
     assert answer.json["citizen"]["personalNumber"] == LAN
 
 
+def test_a_body_may_be_said_to_be_as_it_is(portal: Curl) -> None:
+    assert portal.call(LIST_SYSTEMS, {}, [("content-encoding", "identity")]).status == 200
+
+
 @pytest.mark.parametrize("charset", ["utf-8", '"utf-8"', "UTF-8"])
 def test_the_character_set_may_be_named(portal: Curl, charset: str) -> None:
     answer = portal.post(LIST_SYSTEMS, b"{}", content_type=f"application/json; charset={charset}")
     assert answer.status == 200
 
 
-def test_the_gateways_own_methods_are_called_in_the_same_way(portal: Curl) -> None:
-    answer = portal.call(LIST_SYSTEMS, {}, [("connect-protocol-version", "1"), ("connect-timeout-ms", "5000")])
+@pytest.mark.parametrize("timeout_ms", ["5000", "9999999999"])
+def test_the_gateways_own_methods_are_called_in_the_same_way(portal: Curl, timeout_ms: str) -> None:
+    answer = portal.call(LIST_SYSTEMS, {}, [("connect-protocol-version", "1"), ("connect-timeout-ms", timeout_ms)])
     assert answer.status == 200
     assert str(members.PORTAL) in {system["systemId"] for system in answer.json["systems"]}
 
@@ -197,8 +204,13 @@ def test_a_body_that_fails_in_a_way_nobody_foresaw_is_refused_and_recorded(
         ([("connect-protocol-version", "2")], 400, "HEADER_INVALID"),
         ([("connect-protocol-version", "1"), ("connect-protocol-version", "1")], 400, "HEADER_DUPLICATED"),
         ([("connect-timeout-ms", "soon")], 400, "HEADER_INVALID"),
+        ([("connect-timeout-ms", "5000 ms")], 400, "HEADER_INVALID"),
+        ([("connect-timeout-ms", "-1")], 400, "HEADER_INVALID"),
+        ([("connect-timeout-ms", "10000000000")], 400, "HEADER_INVALID"),
         ([("connect-timeout-ms", "1"), ("connect-timeout-ms", "2")], 400, "HEADER_INVALID"),
         ([("content-encoding", "br")], 501, "ENCODING_UNKNOWN"),
+        ([("content-encoding", "deflate")], 501, "ENCODING_UNKNOWN"),
+        ([("content-encoding", "gzip, gzip")], 501, "ENCODING_UNKNOWN"),
         ([("content-encoding", "gzip")], 400, "REQUEST_MALFORMED"),
         ([("content-encoding", "identity"), ("content-encoding", "gzip")], 400, "HEADER_DUPLICATED"),
     ],
@@ -216,8 +228,18 @@ def test_a_body_of_nothing_is_not_taken_for_gzip_whatever_its_header_says(portal
     assert ListSystemsResponse.FromString(answer.body).systems
 
 
-def test_gzip_that_ends_early_is_refused(portal: Curl) -> None:
-    answer = portal.post(LIST_SYSTEMS, gzip.compress(b"{}")[:-9], [("content-encoding", "gzip")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"{}")[:-9],
+        gzip.compress(b"{}".ljust(JsonCodec.most_bytes))[:-8],
+        gzip.compress(b"{}")[:-8] + bytes(8),
+        zlib.compress(b"{}"),
+    ],
+    ids=["early", "early, as large as may be", "another checksum", "zlib"],
+)
+def test_what_is_no_whole_gzip_is_refused(portal: Curl, body: bytes) -> None:
+    answer = portal.post(LIST_SYSTEMS, body, [("content-encoding", "gzip")])
     assert answer.error_info.reason == "REQUEST_MALFORMED"
 
 
@@ -277,8 +299,11 @@ def test_a_method_that_nobody_provides_is_refused_as_over_grpc(portal: Curl) -> 
 
 
 def test_a_call_ends_when_its_callers_time_is_over(world: GatewayWorld, portal: Curl) -> None:
+    headers = [*consented(world), ("connect-timeout-ms", "400")]
     with world.population.hanging("GetCitizen"):
-        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, [*consented(world), ("connect-timeout-ms", "400")])
+        began = time.monotonic()
+        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, headers)
+    assert time.monotonic() - began > 0.2
     assert answer.status == 504
     assert answer.json["code"] == "deadline_exceeded"
     assert answer.error_info.reason in {"PROVIDER_TIMEOUT", "DEADLINE_PASSED"}
