@@ -5,6 +5,7 @@ import math
 from functools import cache
 from typing import Protocol, cast
 
+import grpc
 import pytest
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto
@@ -19,6 +20,7 @@ from lienthong_core.contracts import all_contracts, declared_datasets
 from lienthong_core.errors import Refusal
 from lienthong_core.peer import peer_certificate, peer_system
 from lienthong_gateway.contract.methods import load_contracts
+from lienthong_gateway.web import connect
 from lienthong_gateway.web.codecs import JsonCodec, MethodTypes, method_types
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.schemas import Schemas
@@ -229,3 +231,30 @@ def test_a_certificate_without_names_names_no_system() -> None:
 
 def test_without_a_certificate_nothing_is_known() -> None:
     assert Peers().peer(()) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "http_status"),
+    [
+        ("CANCELLED", "canceled", 499),
+        ("UNKNOWN", "unknown", 500),
+        ("INVALID_ARGUMENT", "invalid_argument", 400),
+        ("DEADLINE_EXCEEDED", "deadline_exceeded", 504),
+        ("NOT_FOUND", "not_found", 404),
+        ("ALREADY_EXISTS", "already_exists", 409),
+        ("PERMISSION_DENIED", "permission_denied", 403),
+        ("RESOURCE_EXHAUSTED", "resource_exhausted", 429),
+        ("FAILED_PRECONDITION", "failed_precondition", 400),
+        ("ABORTED", "aborted", 409),
+        ("OUT_OF_RANGE", "out_of_range", 400),
+        ("UNIMPLEMENTED", "unimplemented", 501),
+        ("INTERNAL", "internal", 500),
+        ("UNAVAILABLE", "unavailable", 503),
+        ("DATA_LOSS", "data_loss", 500),
+        ("UNAUTHENTICATED", "unauthenticated", 401),
+    ],
+)
+def test_a_refusal_has_the_code_and_the_status_that_connect_gives_it(status: str, code: str, http_status: int) -> None:
+    answer = connect.error(Refusal(grpc.StatusCode[status], "REASON", "Why."), ())
+
+    assert (answer.status_code, json.loads(bytes(answer.body))["code"]) == (http_status, code)
