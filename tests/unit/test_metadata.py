@@ -1,5 +1,9 @@
 """CallHeaders are read once and never believed to be harmless."""
 
+import base64
+import hashlib
+import ssl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +114,12 @@ def test_the_caller_is_the_system_that_its_certificate_names() -> None:
     assert (caller.system, caller.thumbprint, caller.message_id) == (members.PORTAL, CERTIFICATE.thumbprint, "m-1")
 
 
+def test_a_certificate_has_the_thumbprint_that_rfc_8705_gives_it() -> None:
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(CERTIFICATE.certificate.decode())).digest()
+
+    assert CERTIFICATE.thumbprint == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def test_a_claimed_client_that_agrees_with_the_certificate_is_taken() -> None:
     identify([(str(Header.CLIENT), str(members.PORTAL))], PORTAL_URI)
 
@@ -150,10 +160,21 @@ def test_what_a_call_says_of_its_caller_and_itself_is_refused_if_it_is_too_long(
         (b"spiffe://sandbox.lienthong.test/VN-SANDBOX/GOV/G02",),
         (b"spiffe://sandbox.lienthong.test/VN-SANDBOX/GOV/G02/portal/",),
         (b"\xff\xfe",),
+        (PORTAL_URI[:-3] + b"\xff" + PORTAL_URI[-3:],),
         (PORTAL_URI, members.BANK.spiffe_id.encode()),
         (SystemId("VN-SANDBOX", "GOV", "G77", "nobody").spiffe_id.encode(),),
     ],
-    ids=["none", "domain", "scheme", "too short", "too long", "no text", "two systems", "not registered"],
+    ids=[
+        "none",
+        "domain",
+        "scheme",
+        "too short",
+        "too long",
+        "no text",
+        "not all text",
+        "two systems",
+        "not registered",
+    ],
 )
 def test_a_certificate_that_names_no_single_registered_system_is_refused(uris: tuple[bytes, ...]) -> None:
     with pytest.raises(Refusal) as caught:
