@@ -197,8 +197,10 @@ def test_entries_are_for_auditors_and_their_reading_is_recorded(
     refused = world.curl(tmp_path, members.BANK).get(path)
     assert (refused.status, refused.json["reason"]) == (403, "CALLER_NOT_ALLOWED")
 
-    leaves = unbundle(auditor.get(path).body)
+    answer = auditor.get(path)
+    leaves = unbundle(answer.body)
 
+    assert answer.headers["cache-control"] == "no-store"
     hashes = nobody.get("/tile/0/000.p/2").body
     assert b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves) == hashes
     read = world.entries()[-2]
