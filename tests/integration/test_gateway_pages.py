@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lienthong.client import Header
 from lienthong_core.database import sqlite_url
+from lienthong_core.systems import INSTANCE, SystemId
 from lienthong_gateway.log.tiles import unbundle
 from lienthong_seeds import members
 from tests.support.curl import Curl
@@ -131,6 +132,8 @@ def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, t
     refused = nobody.get("/metrics")
     assert (refused.status, refused.json["reason"]) == (401, "CERTIFICATE_MISSING")
     assert refused.headers["content-type"] == "application/problem+json"
+    stranger = world.curl(tmp_path, SystemId(INSTANCE, "COM", "NOBODY", "nothing")).get("/metrics")
+    assert (stranger.status, stranger.json["reason"]) == (401, "SYSTEM_UNKNOWN")
     answer = world.curl(tmp_path, members.BANK).get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")

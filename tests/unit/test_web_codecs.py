@@ -2,11 +2,16 @@
 
 import json
 import math
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Protocol, cast
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.message import Message
@@ -221,6 +226,23 @@ def test_a_certificate_is_described_as_grpc_describes_it() -> None:
     peer = Peers().peer([certificate.decode()])
     assert peer_system(peer) == members.BANK
     assert peer_certificate(peer) == certificate
+
+
+def test_every_system_that_a_certificate_names_is_seen_and_no_host_is_taken_for_one() -> None:
+    names = [x509.UniformResourceIdentifier(members.BANK.spiffe_id), x509.DNSName(members.SHOP.spiffe_id)]
+    assert Peers().peer([self_signed(names)])["peer_uri"] == (members.BANK.spiffe_id.encode(),)
+
+    two = Peers().peer([self_signed([*names, x509.UniformResourceIdentifier(members.PORTAL.spiffe_id)])])
+    with pytest.raises(Refusal, match="SYSTEM_UNKNOWN"):
+        peer_system(two)
+
+
+def self_signed(names: Iterable[x509.GeneralName]) -> str:
+    key, today = Ed25519PrivateKey.generate(), datetime(2026, 11, 30, tzinfo=UTC)
+    name = x509.Name([])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=1))
+    certificate = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, None)
+    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def test_a_certificate_without_names_names_no_system() -> None:
