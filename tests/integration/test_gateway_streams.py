@@ -14,12 +14,12 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import Receipt, explain
 from lienthong_core.errors import not_found
 from lienthong_core.json_lines import JsonLines
-from lienthong_gateway.edge.limits import Limits
+from lienthong_gateway.edge.limits import Limits, Rate
 from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
-from tests.support.following import about, following
-from tests.support.gateway_world import TIMEOUT_S
+from tests.support.following import PROVIDER, about, following
+from tests.support.gateway_world import TIMEOUT_S, refusal_of
 from tests.support.streaming import FOLLOW, name_in
 from tests.support.waiting import wait_until
 
@@ -171,6 +171,27 @@ def test_a_caller_who_reads_on_after_the_streams_time_is_over_is_told_so(tmp_pat
             list(call)
 
         assert explain(caught.value).reason == "DEADLINE_PASSED"
+
+
+def test_a_provider_that_streams_answers_nobody_but_the_gateway(tmp_path: Path) -> None:
+    with following(tmp_path, two_answers()) as place:
+        address, portal = place.world.config.providers[PROVIDER], place.world.identity(members.PORTAL)
+        with grpc.secure_channel(address, portal.channel_credentials()) as channel:
+            follow: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(FOLLOW)
+            why = refusal_of(lambda: next(follow(b"", timeout=TIMEOUT_S)))
+
+    assert (why.status, why.reason) == (grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
+
+
+def test_a_stream_is_not_begun_over_http_and_whoever_asks_for_it_there_counts_as_a_reader(tmp_path: Path) -> None:
+    with following(tmp_path, two_answers(), limits=Limits(rates={members.BANK: Rate(0.001, 1)})) as place:
+        bank = place.world.curl(tmp_path, members.BANK)
+        told, refused = bank.call(FOLLOW, {}), bank.call(FOLLOW, {})
+
+        assert (told.status, told.json["status"]) == (415, 415)
+        assert "spoken over gRPC only" in told.json["detail"]
+        assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+        assert place.recorded() == []
 
 
 def test_a_stream_without_consent_does_not_begin(tmp_path: Path) -> None:
