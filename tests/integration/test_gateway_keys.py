@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
@@ -130,6 +130,28 @@ def test_keys_are_taken_from_nobody_but_the_server_that_the_authority_vouches_fo
             assert asyncio.run(told()) == REASON
         finally:
             server.stop()
+
+
+def test_keys_are_taken_from_nowhere_that_the_provider_sends_to(world: GatewayWorld) -> None:
+    key = SigningKey.create()
+    with reserved_port(HOST) as port:
+        elsewhere = KeySetDouble([key])
+        server = elsewhere.server(HOST, port, world.authority.issue(members.BANK))
+        server.start()
+        world.key_set.answer = RedirectResponse(f"https://{HOST}:{port}/jwks.json")
+
+        async def told() -> str | None:
+            keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
+            try:
+                return await refused(keys.find(key.key_id))
+            finally:
+                await keys.close()
+
+        try:
+            assert asyncio.run(told()) == REASON
+        finally:
+            server.stop()
+    assert elsewhere.asked == 0
 
 
 def test_keys_are_fetched_from_the_provider_itself_whatever_proxy_the_machine_has(
