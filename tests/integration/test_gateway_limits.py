@@ -88,6 +88,19 @@ def test_calls_beyond_capacity_are_refused_at_once_and_the_admitted_ones_are_ans
     list_systems(full)
 
 
+def test_one_connection_carries_only_so_many_calls_at_once_and_holds_no_other_up(tmp_path: Path) -> None:
+    limits = Limits(streams_per_connection=CAPACITY)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
+        world.consent()
+        with filled(world) as under_way:
+            same_connection = CatalogueServiceStub(world.channel(members.PORTAL))
+            why = refusal_of(lambda: same_connection.ListSystems(ListSystemsRequest(), timeout=1.0))
+            list_systems(world)
+        assert (why.status, why.metadata) == (grpc.StatusCode.DEADLINE_EXCEEDED, {})
+        assert [call.result().citizen.personal_number for call in under_way] == [LAN] * CAPACITY
+        same_connection.ListSystems(ListSystemsRequest(), timeout=TIMEOUT_S)
+
+
 def test_citizens_who_wait_for_the_register_of_their_numbers_hold_no_more_places_than_calls_to_it(
     tmp_path: Path,
 ) -> None:
@@ -208,7 +221,7 @@ def test_no_call_is_worked_on_for_longer_than_the_gateways_own_deadline(tmp_path
             world.read()
         why, told = explain(caught.value), trailing_metadata(caught.value)
         assert (why.status, why.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED")
-        assert told[Header.EXCHANGE_ID] == why.metadata["exchange_id"]
+        assert why.metadata == {"exchange_id": told[Header.EXCHANGE_ID], "origin": "gateway"}
         (entry,) = [e for e in world.entries() if e["exchange_id"] == told[Header.EXCHANGE_ID]]
         assert (entry["reason"], entry["status"]) == ("DEADLINE_PASSED", "DEADLINE_EXCEEDED")
         assert world.read()[0].citizen.personal_number == LAN
