@@ -107,6 +107,7 @@ def test_one_system_has_only_so_many_requests_on_their_way_and_others_are_not_he
         refused = portal.call(LIST_SYSTEMS, {})
         assert (refused.status, refused.error_info.reason) == (429, "OVERLOADED")
         assert "on their way" in refused.json["message"]
+        assert refused.error_info.metadata == {"origin": "gateway"}
         assert int(refused.headers["retry-after"]) >= 1
         # Nobody waits for a turn that a slow body would have.
         assert world.curl(tmp_path, members.BANK).call(LIST_SYSTEMS, {}).status == 200
