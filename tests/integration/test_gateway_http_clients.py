@@ -42,13 +42,16 @@ def head(world: GatewayWorld, length: int) -> bytes:
     return f"POST {GET_CITIZEN} HTTP/1.1\r\n{lines}\r\n".encode()
 
 
-def test_when_the_client_goes_away_the_work_ends_and_the_log_says_so(world: GatewayWorld, tmp_path: Path) -> None:
+def test_when_the_client_goes_away_the_work_ends_the_log_says_so_and_it_is_no_failure(
+    world: GatewayWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with world.population.hanging("GetCitizen"):
         with as_portal(world, tmp_path) as connection:
             connection.sendall(head(world, len(BODY)) + BODY)
             wait_until(lambda: world.population.calls)
         wait_until(lambda: "CALLER_GONE" in {entry["reason"] for entry in world.entries()})
     assert world.read()[0].citizen.personal_number == LAN
+    assert "Error" not in caplog.text
 
 
 def test_a_body_that_dawdles_is_not_waited_for(world: GatewayWorld, tmp_path: Path) -> None:
