@@ -88,6 +88,18 @@ def test_what_a_system_posts_that_is_no_call_counts_among_its_calls_too(
     assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
 
 
+def test_what_a_system_gets_where_calls_are_posted_counts_among_its_calls_too(
+    world: GatewayWorld, tmp_path: Path
+) -> None:
+    bank = world.curl(tmp_path, members.BANK)
+    as_a_call_has_it = ("--header", "content-type: application/json")
+    assert bank.get(GET_CITIZEN, *as_a_call_has_it).status == 405
+
+    refused = bank.get(GET_CITIZEN, *as_a_call_has_it)
+
+    assert (refused.status, refused.json["reason"]) == (429, "RATE_LIMITED")
+
+
 def test_the_metrics_have_a_rate_of_their_own_for_each_system(tmp_path: Path) -> None:
     limits = Limits(metrics=ONCE)
     with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world:
