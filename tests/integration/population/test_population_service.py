@@ -293,8 +293,9 @@ def refusal_of_bytes(channel: grpc.Channel, method: str, message: bytes) -> Expl
     return refusal_of(channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes), message)
 
 
-def test_an_unknown_method_is_refused(channel: grpc.Channel) -> None:
-    refusal = refusal_of_bytes(channel, "DeleteCitizen", b"")
+@pytest.mark.parametrize("method", ["DeleteCitizen", "grpc.DeleteCitizen"])
+def test_an_unknown_method_is_refused(channel: grpc.Channel, method: str) -> None:
+    refusal = refusal_of_bytes(channel, method, b"")
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN")
 
 
