@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from ssl import SSLSocket
 
@@ -129,6 +129,18 @@ def test_connections_without_a_certificate_leave_room_for_the_systems(tmp_path: 
                 assert "There are 2 connections without a certificate" in problem["detail"]
             assert world.curl(tmp_path, members.BANK).get("/metrics").status == 200
         wait_until(lambda: is_taken(world))
+
+
+def test_connections_that_are_turned_away_and_do_not_say_goodbye_leave_room_for_the_systems(tmp_path: Path) -> None:
+    limits = Limits(connections=4, anybody=Anybody(connections=2), body_s=60)
+    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite"), limits=limits) as world, ExitStack() as stay:
+        for _ in range(2):
+            taken = stay.enter_context(as_nobody(world))
+            taken.sendall(b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n")
+            assert answer_on(taken).status == 200
+        for _ in range(4):
+            assert answer_on(stay.enter_context(as_nobody(world))).status == 503
+        wait_until(lambda: world.curl(tmp_path, members.BANK).get("/metrics").status == 200)
 
 
 class _TakesOver(asyncio.Protocol):
