@@ -191,6 +191,25 @@ def test_json_above_its_limit_is_refused_unread_with_the_limit(portal: Curl, siz
     assert f"{LIMIT} bytes that are taken as application/json" in refused.json["message"]
 
 
+def test_a_body_above_its_limit_is_refused_before_the_rest_of_it_comes(world: GatewayWorld, tmp_path: Path) -> None:
+    head = HEAD.replace(b"content-length: 2", b"content-length: %d" % (1 << 30))
+    with connection_of(world, members.PORTAL, tmp_path) as connection:
+        connection.sendall(head + b"{" + b" " * LIMIT)
+        answer = answer_on(connection)
+        assert (answer.status, b"MESSAGE_TOO_LARGE" in answer.read()) == (429, True)
+
+
+def test_a_body_that_has_come_up_to_its_limit_is_not_taken_for_the_whole(world: GatewayWorld, tmp_path: Path) -> None:
+    head = HEAD.replace(b"content-length: 2", b"content-length: %d" % (LIMIT + 1))
+    with connection_of(world, members.PORTAL, tmp_path) as connection:
+        connection.sendall(head + b"{}" + b" " * (LIMIT - 2))
+        # What has come is read meanwhile.
+        list_systems(world, members.BANK)
+        connection.sendall(b"}")
+        answer = answer_on(connection)
+        assert (answer.status, b"MESSAGE_TOO_LARGE" in answer.read()) == (429, True)
+
+
 def test_of_a_body_that_gzip_made_small_no_more_is_unpacked_than_is_taken(portal: Curl) -> None:
     body = gzip.compress(bytes(64 * MAX_MESSAGE_BYTES))
     tracemalloc.start()
