@@ -63,7 +63,7 @@ def impatient(port: int, authority: Authority, over: threading.Event) -> Iterato
 
     routes = [
         Route("/", hello),
-        Route("/form", fill_in, methods=["POST"]),
+        Route("/form", fill_in, methods=["POST", "HEAD"]),
         Route("/without-end", without_end, methods=["GET", "POST"]),
     ]
     pages = Starlette(routes=routes)
