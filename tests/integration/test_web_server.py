@@ -166,6 +166,46 @@ def test_a_connection_whose_request_does_not_come_is_ended(
         assert is_ended(connection)
 
 
+def test_a_connection_is_ended_that_asks_for_nothing_more_after_an_answer_that_took_long(
+    port: int, authority: Authority
+) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def answer_late(_request: Request) -> PlainTextResponse:
+        asked.set()
+        return PlainTextResponse(str(go_on.wait(TIMEOUT_S)))
+
+    pages = Starlette(routes=[Route("/", answer_late)])
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=1)
+    server.start()
+    try:
+        with connected(HOST, port, authority.certificate) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nhost: web\r\n\r\n")
+            assert asked.wait(TIMEOUT_S)
+            # It came later, so the time of the first request is over as well.
+            with connected(HOST, port, authority.certificate) as later:
+                assert is_ended(later)
+            go_on.set()
+            assert answer_on(connection).read() == b"True"
+            connection.sendall(b"GET / HTTP/1.1\r\nho")
+            assert is_ended(connection)
+    finally:
+        server.stop()
+
+
+def test_whoever_does_not_say_goodbye_when_its_time_is_over_keeps_no_place(port: int, authority: Authority) -> None:
+    pages = Starlette(routes=[Route("/", hello), Route("/form", fill_in, methods=["POST"])])
+    server = WebServer(HOST, port, authority.issue(members.IDENTITY), pages, arrival_s=1, connections=1)
+    server.start()
+    try:
+        with connected(HOST, port, authority.certificate) as connection:
+            connection.sendall(b"POST /form HTTP/1.1\r\nhost: web\r\ncontent-length: 4\r\n\r\nab")
+            assert answer_on(connection).status == 408
+            wait_until(lambda: is_taken(port, authority))
+    finally:
+        server.stop()
+
+
 @pytest.mark.usefixtures("small")
 def test_connections_beyond_the_places_are_told_so_and_ended_until_a_place_is_free(
     port: int, authority: Authority
@@ -290,6 +330,11 @@ def test_a_failure_is_logged_without_what_it_says(
     # The answer goes out first.
     wait_until(lambda: "LookupError" in caplog.text)
     assert LAN not in caplog.text
+
+
+@pytest.mark.usefixtures("server")
+def test_no_answer_says_which_program_gave_it(client: httpx2.Client) -> None:
+    assert "server" not in client.get("/").headers
 
 
 @pytest.mark.usefixtures("server")
