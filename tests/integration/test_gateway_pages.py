@@ -47,6 +47,12 @@ def test_the_page_says_in_both_languages_that_it_is_a_simulation(nobody: Curl) -
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/", "/call"])
+def test_a_page_takes_nothing_from_elsewhere_and_stands_in_no_other_page(nobody: Curl, path: str) -> None:
+    policy = nobody.get(path).headers["content-security-policy"]
+    assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+
+
 def test_a_database_that_fails_is_said_with_its_reason(tmp_path: Path) -> None:
     file = tmp_path / "gateway.sqlite"
     with gateway_world(sqlite_url(file)) as world:
