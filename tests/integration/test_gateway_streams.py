@@ -14,6 +14,8 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import Receipt, explain
 from lienthong_core.errors import not_found
 from lienthong_core.json_lines import JsonLines
+from lienthong_core.rpc import MAX_MESSAGE_BYTES
+from lienthong_core.systems import SystemId
 from lienthong_gateway.edge.limits import Limits, Rate
 from lienthong_gateway.telemetry.access_log import LOGGER
 from lienthong_seeds import members
@@ -173,14 +175,21 @@ def test_a_caller_who_reads_on_after_the_streams_time_is_over_is_told_so(tmp_pat
         assert explain(caught.value).reason == "DEADLINE_PASSED"
 
 
-def test_a_provider_that_streams_answers_nobody_but_the_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("caller", "size", "reason"),
+    [(members.PORTAL, 0, "CALLER_NOT_ALLOWED"), (members.GATEWAY, MAX_MESSAGE_BYTES + 1, "MESSAGE_TOO_LARGE")],
+    ids=["of another system", "too large"],
+)
+def test_a_provider_that_streams_answers_the_gateway_alone_and_no_message_above_the_limit(
+    tmp_path: Path, caller: SystemId, size: int, reason: str
+) -> None:
     with following(tmp_path, two_answers()) as place:
-        address, portal = place.world.config.providers[PROVIDER], place.world.identity(members.PORTAL)
-        with grpc.secure_channel(address, portal.channel_credentials()) as channel:
+        address, identity = place.world.config.providers[PROVIDER], place.world.identity(caller)
+        with grpc.secure_channel(address, identity.channel_credentials()) as channel:
             follow: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(FOLLOW)
-            why = refusal_of(lambda: next(follow(b"", timeout=TIMEOUT_S)))
+            why = refusal_of(lambda: next(follow(bytes(size), timeout=TIMEOUT_S)))
 
-    assert (why.status, why.reason) == (grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
+    assert why.reason == reason
 
 
 def test_a_stream_is_not_begun_over_http_and_whoever_asks_for_it_there_counts_as_a_reader(tmp_path: Path) -> None:

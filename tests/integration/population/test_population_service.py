@@ -307,7 +307,7 @@ def test_bytes_that_are_no_message_are_refused(channel: grpc.Channel, message: b
 
 @pytest.mark.parametrize(
     ("length", "reason"),
-    [(1_500_000, "MESSAGE_TOO_LARGE"), (10_000_000, "CONNECTION_FAILED")],
+    [(1_500_000, "MESSAGE_TOO_LARGE"), (2_500_000, "CONNECTION_FAILED")],
     ids=["refused with its reason", "refused by gRPC itself"],
 )
 def test_a_message_that_is_too_large_is_refused_and_the_next_call_is_answered(
