@@ -274,11 +274,14 @@ def test_a_relationship_must_be_claimed(population: PopulationServiceStub) -> No
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "RELATIONSHIP_INVALID")
 
 
+@pytest.mark.parametrize(
+    "message", [GetCitizenRequest(personal_number=DAUGHTER).SerializeToString(), b"\xff"], ids=["a request", "noise"]
+)
 def test_nobody_but_the_gateway_is_answered(
-    connect: Callable[[TlsIdentity], grpc.Channel], authority: Authority
+    connect: Callable[[TlsIdentity], grpc.Channel], authority: Authority, message: bytes
 ) -> None:
-    bank = PopulationServiceStub(connect(authority.issue(SystemId.parse("VN-SANDBOX/COM/BANK01/ekyc"))))
-    refusal = refusal_of(bank.GetCitizen, GetCitizenRequest(personal_number=DAUGHTER))
+    bank = connect(authority.issue(SystemId.parse("VN-SANDBOX/COM/BANK01/ekyc")))
+    refusal = refusal_of_bytes(bank, "GetCitizen", message)
     assert (refusal.status, refusal.reason) == (grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
 
 
