@@ -53,6 +53,12 @@ def test_a_page_takes_nothing_from_elsewhere_and_stands_in_no_other_page(nobody:
     assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
 
 
+def test_a_path_that_leads_nowhere_is_quoted_only_as_far_as_anybody_reads(nobody: Curl) -> None:
+    answer = nobody.get("/" + 4_000 * "a")
+    assert (answer.status, "GET / lists what is here" in answer.json["detail"]) == (404, True)
+    assert len(answer.body) < 500
+
+
 def test_a_database_that_fails_is_said_with_its_reason(tmp_path: Path) -> None:
     file = tmp_path / "gateway.sqlite"
     with gateway_world(sqlite_url(file)) as world:
