@@ -70,7 +70,7 @@ class JwksKeys:
         self._renew()
         return self._keys.get(key_id)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
         if self._fetching is not None:
             self._fetching.cancel()

@@ -180,7 +180,7 @@ class _Running:
         provided = {path.split("/")[1] for path in contracts}
         names = sorted(provided | {service.full_name for service, _ in services})
         async with AsyncExitStack() as undo:
-            undo.push_async_callback(keys.close)
+            undo.push_async_callback(keys.aclose)
             undo.push_async_callback(forwarder.close)
             app = _application(config.limits, state, pipeline, types, clock)
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
@@ -196,7 +196,7 @@ class _Running:
         await asyncio.gather(self.server.stop(), self.web.stop())
         self.edge.record_shed(final=True)
         await self.forwarder.close()
-        await self.keys.close()
+        await self.keys.aclose()
 
 
 def _watch(metrics: Metrics, admission: Admission, writer: LogWriter) -> None:

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 import grpc
@@ -119,15 +119,9 @@ def test_keys_are_taken_from_nobody_but_the_server_that_the_authority_vouches_fo
         server = KeySetDouble([key]).server(HOST, port, identity)
         server.start()
 
-        async def told() -> str | None:
-            keys = JwksKeys(f"https://{HOST}:{port}/jwks.json", authority.certificate)
-            try:
-                return await refused(keys.find(key.key_id))
-            finally:
-                await keys.close()
-
         try:
-            assert asyncio.run(told()) == REASON
+            url = f"https://{HOST}:{port}/jwks.json"
+            assert asyncio.run(refused_at(url, authority, key)) == REASON
         finally:
             server.stop()
 
@@ -140,15 +134,8 @@ def test_keys_are_taken_from_nowhere_that_the_provider_sends_to(world: GatewayWo
         server.start()
         world.key_set.answer = RedirectResponse(f"https://{HOST}:{port}/jwks.json")
 
-        async def told() -> str | None:
-            keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
-            try:
-                return await refused(keys.find(key.key_id))
-            finally:
-                await keys.close()
-
         try:
-            assert asyncio.run(told()) == REASON
+            assert asyncio.run(refused_at(world.config.jwks_url, world.authority, key)) == REASON
         finally:
             server.stop()
     assert elsewhere.asked == 0
@@ -163,11 +150,8 @@ def test_keys_are_fetched_from_the_provider_itself_whatever_proxy_the_machine_ha
         monkeypatch.setenv("NO_PROXY", "")
 
         async def found() -> bool:
-            keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
-            try:
+            async with aclosing(JwksKeys(world.config.jwks_url, world.authority.certificate)) as keys:
                 return await keys.find(world.key_set.keys[0].key_id) is not None
-            finally:
-                await keys.close()
 
         assert asyncio.run(found())
 
@@ -220,13 +204,12 @@ def test_a_provider_that_gave_no_keys_is_not_asked_again_at_once(world: GatewayW
     world.key_set.answer = PlainTextResponse("not now", 503)
 
     async def asked_for(retry_after_s: float) -> int:
-        keys = JwksKeys(world.config.jwks_url, world.authority.certificate, retry_after_s=retry_after_s)
         asked = world.key_set.asked
-        try:
+        async with aclosing(
+            JwksKeys(world.config.jwks_url, world.authority.certificate, retry_after_s=retry_after_s)
+        ) as keys:
             for _ in range(5):
                 assert await refused(keys.find("unknown")) == REASON
-        finally:
-            await keys.close()
         return world.key_set.asked - asked
 
     assert asyncio.run(asked_for(retry_after_s=3_600)) == 1
@@ -243,30 +226,26 @@ def test_a_key_that_the_provider_has_withdrawn_is_believed_no_more() -> None:
         server.start()
 
         async def believed_until_withdrawn() -> None:
-            keys = JwksKeys(f"https://{HOST}:{port}/jwks.json", authority.certificate, fresh_for_s=0)
-            try:
+            async with aclosing(
+                JwksKeys(f"https://{HOST}:{port}/jwks.json", authority.certificate, fresh_for_s=0)
+            ) as keys:
                 assert await keys.find(withdrawn.key_id) is not None
                 key_set.keys.remove(withdrawn)
                 async with asyncio.timeout(TIMEOUT_S):
                     while await keys.find(withdrawn.key_id) is not None:  # noqa: ASYNC110 (nobody says that it is)
                         await asyncio.sleep(0)
                 assert await keys.find(kept.key_id) is not None
-            finally:
-                await keys.close()
 
         asyncio.run(believed_until_withdrawn())
 
 
 def test_whoever_gives_up_waiting_for_the_keys_takes_them_from_nobody_else(world: GatewayWorld) -> None:
     async def found_by_the_other() -> bool:
-        keys = JwksKeys(world.config.jwks_url, world.authority.certificate)
-        try:
+        async with aclosing(JwksKeys(world.config.jwks_url, world.authority.certificate)) as keys:
             gives_up, waits = (asyncio.create_task(keys.find(world.key_set.keys[0].key_id)) for _ in range(2))
             await asyncio.sleep(0)
             gives_up.cancel()
             return await waits is not None
-        finally:
-            await keys.close()
 
     assert asyncio.run(found_by_the_other())
 
@@ -275,9 +254,10 @@ def test_keys_that_are_old_are_asked_for_no_more_often_while_the_provider_gives_
     fresh_for_s = 0.2
 
     async def three_times_after_s() -> float:
-        keys = JwksKeys(world.config.jwks_url, world.authority.certificate, fresh_for_s=fresh_for_s)
         key_id = world.key_set.keys[0].key_id
-        try:
+        async with aclosing(
+            JwksKeys(world.config.jwks_url, world.authority.certificate, fresh_for_s=fresh_for_s)
+        ) as keys:
             assert await keys.find(key_id) is not None
             world.key_set.answer = PlainTextResponse("not now", 503)
             asked, began = world.key_set.asked, time.monotonic()
@@ -286,8 +266,6 @@ def test_keys_that_are_old_are_asked_for_no_more_often_while_the_provider_gives_
                     assert await keys.find(key_id) is not None
                     await asyncio.sleep(0)
             return time.monotonic() - began
-        finally:
-            await keys.close()
 
     assert asyncio.run(three_times_after_s()) > 2 * fresh_for_s
 
@@ -296,6 +274,12 @@ def authenticator_and_keys(world: GatewayWorld) -> tuple[Authenticator, JwksKeys
     """Return an authenticator with keys that are fetched anew at every call; for one event loop."""
     keys = JwksKeys(world.config.jwks_url, world.authority.certificate, fresh_for_s=0)
     return Authenticator(ISSUER, AUDIENCE, keys, world.clock), keys
+
+
+async def refused_at(url: str, authority: Authority, key: SigningKey) -> str | None:
+    """Return why a key is not had from a provider, or None if it is."""
+    async with aclosing(JwksKeys(url, authority.certificate)) as keys:
+        return await refused(keys.find(key.key_id))
 
 
 async def refused(answer: Awaitable[object]) -> str | None:
@@ -320,7 +304,7 @@ def test_a_token_that_was_believed_is_refused_once_its_key_is_withdrawn(world: G
 
     async def believed_until_withdrawn() -> None:
         authenticator, keys = authenticator_and_keys(world)
-        try:
+        async with aclosing(keys):
             world.key_set.keys.append(kept)
             assert await authenticator.authenticate(caller, of_withdrawn)
             assert await authenticator.authenticate(caller, of_kept)
@@ -330,8 +314,6 @@ def test_a_token_that_was_believed_is_refused_once_its_key_is_withdrawn(world: G
                     await asyncio.sleep(0)
             assert why == "TOKEN_SIGNATURE_INVALID"
             assert await authenticator.authenticate(caller, of_kept)
-        finally:
-            await keys.close()
 
     asyncio.run(believed_until_withdrawn())
 
@@ -342,7 +324,7 @@ def test_a_token_that_was_believed_is_believed_while_the_provider_gives_no_keys(
 
     async def believed_throughout() -> None:
         authenticator, keys = authenticator_and_keys(world)
-        try:
+        async with aclosing(keys):
             assert await authenticator.authenticate(caller, token)
             world.key_set.answer = PlainTextResponse("not now", 503)
             asked = world.key_set.asked
@@ -350,7 +332,5 @@ def test_a_token_that_was_believed_is_believed_while_the_provider_gives_no_keys(
                 while world.key_set.asked < asked + 3:
                     assert await authenticator.authenticate(caller, token)
                     await asyncio.sleep(0)
-        finally:
-            await keys.close()
 
     asyncio.run(believed_throughout())

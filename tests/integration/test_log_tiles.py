@@ -184,36 +184,21 @@ def test_a_stored_value_that_is_no_hash_is_never_served(tmp_path: Path, damage: 
 
 
 @pytest.mark.parametrize(
-    "damage",
-    ["UPDATE log_tile SET root = 'text'", "UPDATE log_entry SET leaf_hash = 'text' WHERE log_index = 256"],
-    ids=["a root", "a leaf's hash"],
+    ("size", "damage", "why"),
+    [
+        (257, "UPDATE log_tile SET root = 'text'", "something else than a hash"),
+        (257, "UPDATE log_entry SET leaf_hash = 'text' WHERE log_index = 256", "something else than a hash"),
+        (300, "UPDATE log_entry SET leaf_hash = zeroblob(32) WHERE log_index = 299", "not one of the stored tree"),
+        (900, "DELETE FROM checkpoint WHERE tree_size > 300", "more are stored"),
+    ],
+    ids=["a root is text", "a hash is text", "a hash is not the signed one", "its last checkpoints are gone"],
 )
-def test_a_log_with_text_in_place_of_a_hash_is_not_gone_on_with(tmp_path: Path, damage: str) -> None:
+def test_a_log_that_was_damaged_is_not_gone_on_with(tmp_path: Path, size: int, damage: str, why: str) -> None:
     key = CheckpointKey.create()
-    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 257, key)
+    engine = filled(sqlite_url(tmp_path / "log.sqlite"), size, key)
     with writing(engine) as connection:
         connection.execute(text(damage))
-    with pytest.raises(CheckpointFault):
-        Appender(engine, key)
-    engine.dispose()
-
-
-def test_a_log_that_its_last_checkpoints_were_taken_from_is_not_gone_on_with(tmp_path: Path) -> None:
-    key = CheckpointKey.create()
-    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 900, key)
-    with writing(engine) as connection:
-        connection.execute(text("DELETE FROM checkpoint WHERE tree_size > 300"))
-    with pytest.raises(CheckpointFault, match="more are stored"):
-        Appender(engine, key)
-    engine.dispose()
-
-
-def test_a_log_whose_hashes_are_not_those_that_were_signed_last_is_not_gone_on_with(tmp_path: Path) -> None:
-    key = CheckpointKey.create()
-    engine = filled(sqlite_url(tmp_path / "log.sqlite"), 300, key)
-    with writing(engine) as connection:
-        connection.execute(text("UPDATE log_entry SET leaf_hash = zeroblob(32) WHERE log_index = 299"))
-    with pytest.raises(CheckpointFault, match="not one of the stored tree"):
+    with pytest.raises(CheckpointFault, match=why):
         Appender(engine, key)
     engine.dispose()
 
