@@ -25,6 +25,8 @@ def running(lienthong: str, data: Path) -> Generator["subprocess.Popen[str]"]:
             said.append(line)
             if line.startswith("ready"):
                 assert str(data) in line
+                # In a pipe a path is not broken off at the end of a line, nor at its spaces.
+                assert f"your certificate\t{data / 'clients' / 'your-system'}\t" in "".join(said)
                 break
         else:
             pytest.fail(f"not ready: {''.join(said)}")

@@ -2,13 +2,14 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import SchemaMismatch
@@ -79,20 +80,28 @@ def _start(sandbox: Sandbox, console: Console) -> None:
 
 
 def _tell(sandbox: Sandbox, console: Console) -> None:
-    endpoints, world = sandbox.endpoints, sandbox.world
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(overflow="fold")
-    table.add_column()
-    table.add_row("gateway", endpoints.gateway, "gRPC, mutual TLS: every consumer's call goes here")
-    table.add_row("", endpoints.gateway_url, "the same calls as JSON, OpenAPI, metrics")
-    table.add_row("identity provider", endpoints.identity_url, "OpenID Connect issuer; pages")
-    table.add_row("portal", endpoints.portal_url, f"pages; gRPC for its app and officers on {endpoints.portal}")
-    providers = (f"{name} {address}" for name, address in endpoints.addresses.items() if name not in _OPEN)
-    table.add_row("behind the gateway", ", ".join(providers), "answer the gateway alone")
-    certificate = escape(str(world.client_folder(members.YOUR_SYSTEM)))
-    table.add_row("your certificate", certificate, f"as {members.YOUR_SYSTEM}")
-    table.add_row("passcode", PASSCODE, "of every synthetic account; SIMULATION")
-    console.print(table)
-    ready = f"ready: endpoints and certificates are in {world.folder}; Ctrl-C ends"
+    if console.is_terminal:
+        table = Table(Column(), Column(overflow="fold"), Column(), box=None, show_header=False, pad_edge=False)
+        for fact in _facts(sandbox):
+            table.add_row(*map(Text, fact))
+        console.print(table)
+    else:
+        for fact in _facts(sandbox):
+            # Not the console's: a path stays whole, however long it is.
+            typer.echo("\t".join(fact))
+    ready = f"ready: endpoints and certificates are in {sandbox.world.folder}; Ctrl-C ends"
     console.print(ready, markup=False, soft_wrap=True)
+
+
+def _facts(sandbox: Sandbox) -> Iterator[tuple[str, str, str]]:
+    """Give what runs where, each with its name and what it is for."""
+    endpoints = sandbox.endpoints
+    yield "gateway", endpoints.gateway, "gRPC, mutual TLS: every consumer's call goes here"
+    yield "gateway (HTTPS)", endpoints.gateway_url, "the same calls as JSON, OpenAPI, metrics"
+    yield "identity provider", endpoints.identity_url, "OpenID Connect issuer; pages"
+    yield "portal", endpoints.portal_url, f"pages; gRPC for its app and officers on {endpoints.portal}"
+    providers = (f"{name} {address}" for name, address in endpoints.addresses.items() if name not in _OPEN)
+    yield "behind the gateway", ", ".join(providers), "answer the gateway alone"
+    certificate = sandbox.world.client_folder(members.YOUR_SYSTEM)
+    yield "your certificate", str(certificate), f"as {members.YOUR_SYSTEM}"
+    yield "passcode", PASSCODE, "of every synthetic account; SIMULATION"
