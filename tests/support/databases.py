@@ -20,6 +20,7 @@ from lienthong_core.database import sqlite_url
 from tests.support.line import Line
 
 IMAGE = "postgres:17-trixie"
+_DATA = "/var/lib/postgresql/data"
 NO_ENGINE = "left out: no container engine answers, so there is no PostgreSQL"
 
 
@@ -52,24 +53,31 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip(NO_ENGINE)
     # The reaper's image would have to be pulled; the context manager below stops the container as well.
     testcontainers_config.ryuk_disabled = True
-    with PostgresContainer(IMAGE, driver=None) as container:
+    # Nothing of it is to outlive the run, and a disk takes a minute to forget some hundred databases.
+    with PostgresContainer(IMAGE, driver=None).with_tmpfs_mount(_DATA) as container:
         yield container.get_connection_url(host="127.0.0.1")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
     """Give what makes a new, empty database and returns its address: once all in SQLite, once all in PostgreSQL."""
     if request.param == "sqlite":
-        return lambda: sqlite_url(tmp_path / f"{uuid.uuid4().hex}.sqlite")
+        yield lambda: sqlite_url(tmp_path / f"{uuid.uuid4().hex}.sqlite")
+        return
     server = request.getfixturevalue("postgresql_server")
+    made: list[sql.Identifier] = []
 
     def create() -> str:
         name = f"test_{uuid.uuid4().hex}"
+        made.append(sql.Identifier(name))
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(made[-1]))
         return f"{server.replace('postgresql://', 'postgresql+psycopg://').rsplit('/', 1)[0]}/{name}"
 
-    return create
+    yield create
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture
