@@ -13,7 +13,8 @@ from google.protobuf.descriptor_pb2 import (
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from lienthong.api.options.v1 import options_pb2
-from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
+from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, FieldPolicy, MethodPolicy, ProviderReason
+from lienthong_core.contracts import all_contracts
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.methods import MethodContract, load_contracts
 from lienthong_gateway.registration import Registration, System
@@ -75,11 +76,11 @@ def load(
     extensions: Iterable[FieldDescriptorProto] = (),
     syntax: str = "proto3",
     streams: tuple[bool, bool] = (False, False),
-    reasons: Iterable[ProviderReason] = (),
+    declared: Iterable[ProviderReason | Dataset] = (),
 ) -> MethodContract:
-    """Load a contract file with the service; `streams`: whether requests do, and whether answers do.
+    """Load a contract file with the service, beside all others; `streams`: whether requests do, and whether answers do.
 
-    `others` are further messages, `reasons` those that the file declares. Raises ContractFault.
+    `others` are further messages, `declared` the reasons and datasets of the file. Raises ContractFault.
     """
     numbers = repeated(plain_field("numbers", None, number=3))
     request = DescriptorProto(
@@ -99,10 +100,14 @@ def load(
         extension=extensions,
     )
     file.service.add(name="Faulty", method=[ask])
-    file.options.Extensions[options_pb2.provider_reason].extend(reasons)
+    for each in declared:
+        if isinstance(each, Dataset):
+            file.options.Extensions[options_pb2.dataset].append(each)
+        else:
+            file.options.Extensions[options_pb2.provider_reason].append(each)
     made = _pool().AddSerializedFile(file.SerializeToString())
     system = System(PROVIDER, "", "", (f"{package}.Faulty",))
-    return load_contracts(Registration.of([system], [], []), [made])[f"/{package}.Faulty/Ask"]
+    return load_contracts(Registration.of([system], [], []), [*all_contracts(), made])[f"/{package}.Faulty/Ask"]
 
 
 def _pool() -> DescriptorPool:

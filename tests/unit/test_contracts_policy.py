@@ -6,7 +6,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from lienthong.api.options.v1 import options_pb2
-from lienthong.api.options.v1.options_pb2 import AccessKind, FieldPolicy, MethodPolicy, ProviderReason
+from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, FieldPolicy, MethodPolicy, ProviderReason
 from lienthong.api.population.v1 import citizen_pb2, population_pb2
 from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, ListChangesRequest
 from lienthong.api.types.v1 import types_pb2
@@ -185,6 +185,32 @@ def test_a_dataset_that_no_contract_declares_is_a_fault() -> None:
         load("test.mistyped", WHOLE, answer)
 
 
+def test_a_contract_declares_datasets_of_its_own() -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", FieldPolicy(dataset="health.x_ray"))])
+    declared = Dataset(name="health.x_ray", title_vi="Ảnh chụp X-quang", title_en="X-ray pictures", sensitive=True)
+
+    contract = load("test.own", WHOLE, answer, declared=[declared])
+
+    assert contract.datasets == {"health.x_ray": declared}
+
+
+BAD_DATASETS = {
+    "capital letters": [Dataset(name="Health", title_vi="Một", title_en="One")],
+    "a comma": [Dataset(name="a,b", title_vi="Một", title_en="One")],
+    "not said in Vietnamese": [Dataset(name="one", title_en="One")],
+    "not said in English": [Dataset(name="one", title_vi="Một")],
+    "declared twice": [Dataset(name="one", title_vi="Một", title_en="One")] * 2,
+    "declared by another contract": [Dataset(name="identity.ethnicity", title_vi="Màu mắt", title_en="Colour of eyes")],
+}
+
+
+@pytest.mark.parametrize("datasets", BAD_DATASETS.values(), ids=BAD_DATASETS)
+def test_a_dataset_that_is_not_of_its_form_is_a_fault(datasets: list[Dataset]) -> None:
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
+    with pytest.raises(ContractFault, match="as a dataset"):
+        load("test.datasets", WHOLE, answer, declared=datasets)
+
+
 def test_a_field_within_a_labelled_one_may_belong_to_another_dataset() -> None:
     inner = DescriptorProto(
         name="Inner",
@@ -332,9 +358,11 @@ def test_two_methods_that_tell_all_numbers_of_a_citizen_are_a_fault_because_eith
     (get_citizen,) = (method for method in file.service[0].method if method.name == "GetCitizen")
     get_citizen.options.Extensions[options_pb2.method].tells_all_numbers = True
     system = System(members.POPULATION, "", "", ("lienthong.api.population.v1.PopulationService",))
+    files = [contract for contract in all_contracts() if contract.name != file.name]
+    files.append(pool.AddSerializedFile(file.SerializeToString()))
 
     with pytest.raises(ContractFault, match=r"GetCitizen and .*ListPersonalNumbers say .* one method may"):
-        load_contracts(Registration.of([system], [], []), [pool.AddSerializedFile(file.SerializeToString())])
+        load_contracts(Registration.of([system], [], []), files)
 
 
 def test_an_answer_may_name_several_of_whom_one_was_asked_for() -> None:
@@ -348,7 +376,7 @@ def test_a_contract_declares_the_reasons_of_its_services() -> None:
     declared = ProviderReason(name="NOBODY_THERE", advice="Nobody is there; knock again.")
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
 
-    contract = load("test.reasons", WHOLE, answer, reasons=[declared])
+    contract = load("test.reasons", WHOLE, answer, declared=[declared])
 
     assert contract.reasons == {"NOBODY_THERE": "Nobody is there; knock again."}
 
@@ -369,4 +397,4 @@ BAD_REASONS = {
 def test_a_reason_that_is_not_of_its_form_is_a_fault(reasons: list[ProviderReason]) -> None:
     answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC)])
     with pytest.raises(ContractFault, match="as a reason"):
-        load("test.reasons", WHOLE, answer, reasons=reasons)
+        load("test.reasons", WHOLE, answer, declared=reasons)

@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 
 from lienthong.api.options.v1 import options_pb2
 from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, MethodPolicy
-from lienthong_core.contracts import declared_datasets
 from lienthong_core.errors import GATEWAY_REASONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.field_paths import FieldPath
@@ -18,6 +17,7 @@ from lienthong_gateway.contract.field_rules import ContractFault, MessageRules, 
 from lienthong_gateway.registration import Registration
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+_DATASET = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 _KINDS = {AccessKind.ACCESS_KIND_READ, AccessKind.ACCESS_KIND_VERIFY, AccessKind.ACCESS_KIND_WRITE}
 _ACCOUNT_LEVELS = {1, 2}
@@ -68,10 +68,12 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
     """Return the methods of all registered providers, by path (`/package.Service/Method`), as `files` have them.
 
     Raises ContractFault if a service is in no contract or of two providers, a method has no whole policy, a field of
-    its response no dataset, or a reason no proper name or sentence, or if two methods tell a citizen's numbers.
+    its response no dataset, or a reason or dataset no proper name or sentence, or if two contracts declare one dataset
+    or two methods tell a citizen's numbers.
     """
+    files = tuple(files)
     services = {service.full_name: service for file in files for service in file.services_by_name.values()}
-    declared = declared_datasets()
+    declared = _datasets(files)
     contracts: dict[str, MethodContract] = {}
     provided: dict[str, SystemId] = {}
     for system in registration.systems.values():
@@ -119,6 +121,18 @@ def _contract(
         answer_subjects=_answer_subjects(method, policy, path, personal=bool(response.datasets)),
         reasons=reasons,
     )
+
+
+def _datasets(files: Iterable[FileDescriptor]) -> dict[str, Dataset]:
+    datasets: dict[str, Dataset] = {}
+    for file in files:
+        for declared in file.GetOptions().Extensions[options_pb2.dataset]:
+            is_said = _DATASET.fullmatch(declared.name) and declared.title_vi and declared.title_en
+            if not is_said or declared.name in datasets:
+                fault = "misnamed, without both its titles, or beside another of that name"
+                raise ContractFault(f"{file.name} declares {declared.name!r} as a dataset {fault}")
+            datasets[declared.name] = declared
+    return datasets
 
 
 def _reasons(file: FileDescriptor) -> dict[str, str]:
