@@ -122,9 +122,10 @@ def test_a_citizen_sees_her_own_whoever_shows_it_to_her(world: GatewayWorld) -> 
     assert [access.log_index for access in same if access.log_index < OLD] == [access.log_index for access in old]
 
 
-def moment(number: int) -> Timestamp:
+def moment(number: int, nanoseconds: int = 0) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(BEGIN + timedelta(minutes=number))
+    stamp.nanos += nanoseconds
     return stamp
 
 
@@ -139,6 +140,8 @@ FILTERS: list[tuple[pb.AccessFilter, Callable[[int], bool]]] = [
     (pb.AccessFilter(purpose="ekyc"), lambda _: True),
     (pb.AccessFilter(purpose="residence-confirmation"), lambda _: False),
     (pb.AccessFilter(time_from=moment(10), time_to=moment(20)), lambda n: 10 <= n < 20),
+    (pb.AccessFilter(time_from=moment(10, 1), time_to=moment(20, 1)), lambda n: 10 < n <= 20),
+    (pb.AccessFilter(time_from=moment(10), time_to=moment(10, 1)), lambda n: n == 10),
     (pb.AccessFilter(subject_number=f"{3:012}"), lambda n: n % 5 == 3),
     (pb.AccessFilter(subject_number=f"{3:012}", officer="officer-0"), lambda n: n % 15 == 3),
     (pb.AccessFilter(subject_number="001999999999"), lambda _: False),

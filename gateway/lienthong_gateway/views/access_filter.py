@@ -18,7 +18,10 @@ _ALIKE = ("consumer", "provider", "method", "officer", "reason", "purpose")
 
 @dataclass(frozen=True)
 class AccessFilter:
-    """What is wanted: values that leaves must have, and the time they must be of. Empty: everything."""
+    """What is wanted: values that leaves must have, and the time they must be of. Empty: everything.
+
+    Times are texts as in leaves, which order as the times do.
+    """
 
     values: Mapping[str, str]
     time_from: str
@@ -89,6 +92,8 @@ def _time(asked: pb.AccessFilter, name: str) -> str:
         return ""
     value: Timestamp = getattr(asked, name)
     try:
-        return time_text(value.ToDatetime(UTC))
+        text = time_text(value.ToDatetime(UTC))
+        # Leaves have whole microseconds: what begins after one is later than a leaf of that one.
+        return f"{text}{beyond:03}" if (beyond := value.nanos % 1_000) else text
     except ValueError:
         raise filter_invalid(f"{name} is not a time of the years 1 to 9999.") from None
