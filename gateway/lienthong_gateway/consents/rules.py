@@ -111,10 +111,9 @@ def check_terms(
     Refused: PERSONAL_NUMBER_INVALID, PROVIDER_UNKNOWN, DATASET_UNKNOWN, DATASET_NOT_NEEDED, ACCESS_RIGHT_MISSING.
     """
     check_personal_number(terms.subject_number)
-    if not any(str(system) == terms.provider for system in registration.systems):
-        raise not_found(
-            "PROVIDER_UNKNOWN", f"No system {terms.provider!r} is registered; see CatalogueService.ListSystems."
-        )
+    if not contracts:
+        message = f"No system {terms.provider!r} provides data; CatalogueService.ListSystems says which ones do."
+        raise not_found("PROVIDER_UNKNOWN", message)
     _check_datasets(terms, frozenset(name for each in contracts.values() for name in each.datasets), purpose)
     _check_readable(terms, contracts, registration, now)
 

@@ -120,7 +120,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERIOD_INVALID: _ErrorReason.ValueType  # 72
     """INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
     ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 73
-    """NOT_FOUND: no such provider is registered."""
+    """NOT_FOUND: no such provider is registered; CatalogueService.ListSystems says what each system provides."""
     ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 80
     """UNAVAILABLE: the provider cannot be reached; try again."""
     ERROR_REASON_PROVIDER_TIMEOUT: _ErrorReason.ValueType  # 81
@@ -340,7 +340,7 @@ ERROR_REASON_DATASET_NOT_NEEDED: ErrorReason.ValueType  # 71
 ERROR_REASON_PERIOD_INVALID: ErrorReason.ValueType  # 72
 """INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
 ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 73
-"""NOT_FOUND: no such provider is registered."""
+"""NOT_FOUND: no such provider is registered; CatalogueService.ListSystems says what each system provides."""
 ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 80
 """UNAVAILABLE: the provider cannot be reached; try again."""
 ERROR_REASON_PROVIDER_TIMEOUT: ErrorReason.ValueType  # 81
