@@ -144,3 +144,26 @@ def test_what_cannot_be_registered_is_refused_and_changes_nothing(
     assert unchanged.entries()[-2]["reason"] == reason
     rights = stub.ListAccessRights(pb.ListAccessRightsRequest(), timeout=TIMEOUT_S).access_rights
     assert len(rights) == len(members.ACCESS_RIGHTS)
+
+
+NAMED: dict[str, Call] = {
+    "access_right.legal_bases": lambda s: grant(s, legal_bases=[]),
+    "legal_ground.basis": lambda s: register_ground(s, basis=0),
+    "legal_ground.reference_forms": lambda s: register_ground(s, reference_forms=[]),
+    "last_day": lambda s: end_ground(s, "residence-registration", day(date(2026, 1, 1))),
+    "purpose.code": lambda s: register_purpose(s, code="a b"),
+    "title_vi": lambda s: register_purpose(s, title_vi=""),
+    "officer.officer_id": lambda s: admit(s, officer="Nguyễn Văn A"),
+}
+
+
+@pytest.mark.parametrize("field", NAMED)
+def test_a_refusal_names_a_field_as_the_contract_does(unchanged: GatewayWorld, field: str) -> None:
+    stub = administration(unchanged)
+    assert refusal_of(lambda: NAMED[field](stub)).message.startswith(f"{field} must ")
+
+
+def test_a_refusal_of_who_is_there_is_a_sentence(unchanged: GatewayWorld) -> None:
+    stub = administration(unchanged)
+    why = refusal_of(lambda: admit(stub, officer=members.OFFICER))
+    assert why.message.startswith("There is an officer ")

@@ -315,3 +315,8 @@ def test_what_may_not_be_asked_or_answered_is_refused(
 
     assert (why.reason, why.status) == (reason, status)
     assert shared.entries()[-2]["reason"] == reason
+
+
+def test_a_refusal_names_a_field_as_the_contract_does(shared: GatewayWorld) -> None:
+    why = refusal_of(lambda: submit(shared, controller="VN-SANDBOX/GOV/G77/nobody"))
+    assert why.message.startswith("controller must ")

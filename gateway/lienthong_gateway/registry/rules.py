@@ -66,7 +66,7 @@ def check_purpose(purpose: Purpose, facts: Facts) -> None:
     if unknown or not purpose.datasets:
         raise _datasets_unknown(unknown, facts.known_datasets)
     if purpose.code in facts.registration.purposes:
-        raise _registered_already(f"purpose {purpose.code}", "choose another code")
+        raise _registered_already(f"a purpose {purpose.code}", "choose another code")
 
 
 def check_legal_ground(ground: LegalGround, facts: Facts) -> None:
@@ -78,14 +78,14 @@ def check_legal_ground(ground: LegalGround, facts: Facts) -> None:
     if not ground.reference_forms or not ground.reference_forms <= REFERENCE_FORMS.keys():
         raise _malformed("legal_ground.reference_forms must name at least one form that a reference can have")
     if not ground.methods or not ground.purposes:
-        raise _malformed("a legal ground covers at least one method and one purpose")
+        raise _malformed("A legal ground covers at least one method and one purpose")
     for method in ground.methods:
         _contract(method, facts)
     for purpose in ground.purposes:
         _purpose(purpose, facts)
     _check_period(ground.period)
     if ground.code in facts.registration.legal_grounds:
-        raise _registered_already(f"legal ground {ground.code}", "choose another code")
+        raise _registered_already(f"a legal ground {ground.code}", "choose another code")
 
 
 def ended_ground(code: str, last_day: date | None, facts: Facts) -> LegalGround:
@@ -121,13 +121,13 @@ def granted_right(asked: AccessRight, facts: Facts) -> AccessRight:
     if not asked.legal_bases or not asked.legal_bases <= LEGAL_BASIS_WORDS.keys():
         raise _malformed("access_right.legal_bases must name at least one legal basis")
     if LegalBasis.LEGAL_BASIS_CONSENT in asked.legal_bases and not contract.readable_on_consent:
-        what = "consent covers reading one citizen's data, which the method does not; name other legal bases"
+        what = "Consent covers reading one citizen's data, which the method does not; name other legal bases"
         raise _malformed(what)
     _check_period(asked.period)
     known = facts.registration.access_rights.get((asked.consumer, asked.method, asked.purpose))
     if known is not None and known.withdrawn_at is None and not known.period.is_over(facts.now):
         raise _registered_already(
-            f"right of {asked.consumer} to call {asked.method} for {asked.purpose}", "withdraw it first"
+            f"a right of {asked.consumer} to call {asked.method} for {asked.purpose}", "withdraw it first"
         )
     return replace(asked, datasets=_granted_datasets(asked.datasets, contract, purpose))
 
@@ -147,7 +147,7 @@ def check_new_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
     if not _OFFICER.fullmatch(officer_id):
         raise _malformed("officer.officer_id must be 1 to 64 letters, digits, dots and hyphens, such as can-bo-0107")
     if (system, officer_id) in facts.registration.officers:
-        raise _registered_already(f"officer for {system} with that identifier", "choose another identifier")
+        raise _registered_already(f"an officer for {system} with that identifier", "choose another identifier")
 
 
 def check_dismissal(system: SystemId, officer_id: str, facts: Facts) -> None:
@@ -182,7 +182,7 @@ def _check_system(field: str, system: SystemId, facts: Facts) -> None:
 def _contract(method: str, facts: Facts) -> MethodContract:
     contract = facts.contracts.get(method)
     if contract is None:
-        raise _malformed("the method is none that a system provides; CatalogueService.ListMethods lists those that are")
+        raise _malformed("The method is none that a system provides; CatalogueService.ListMethods lists those that are")
     return contract
 
 
@@ -206,7 +206,7 @@ def _check_texts(**texts: str) -> None:
 
 def _check_period(period: Period) -> None:
     if period.last is not None and period.last < period.first:
-        raise _malformed("the last day must not be before the first")
+        raise _malformed("The last day must not be before the first")
 
 
 def _datasets_unknown(unknown: Iterable[str], known: Iterable[str]) -> Refusal:
@@ -218,9 +218,9 @@ def _datasets_unknown(unknown: Iterable[str], known: Iterable[str]) -> Refusal:
 
 
 def _registered_already(what: str, what_to_do: str) -> Refusal:
-    message = f"There is a {what} already; {what_to_do}."
+    message = f"There is {what} already; {what_to_do}."
     return precondition("REGISTERED_ALREADY", message)
 
 
 def _malformed(what: str) -> Refusal:
-    return invalid("REGISTRATION_INVALID", f"{what[0].upper()}{what[1:]}.")
+    return invalid("REGISTRATION_INVALID", f"{what}.")

@@ -10,7 +10,7 @@ def check_addressed(request: StoredRequest, registration: Registration, gateway:
     if request.controller == gateway:
         if request.is_restriction:
             raise request_invalid(
-                "a restriction at the gateway would stop nothing; controller must be the system that her data come "
+                "A restriction at the gateway would stop nothing; controller must be the system that her data come "
                 "from or go to"
             )
     elif not _holds_data(request.controller, registration):

@@ -185,7 +185,7 @@ def _text(field: str, text: str, least: int) -> str:
 
 def request_invalid(what: str) -> Refusal:
     """Return the refusal, RIGHTS_REQUEST_INVALID, of what is said; `what` says why, without a full stop."""
-    return invalid("RIGHTS_REQUEST_INVALID", f"{what[0].upper()}{what[1:]}.")
+    return invalid("RIGHTS_REQUEST_INVALID", f"{what}.")
 
 
 def _not_allowed(message: str) -> Refusal:
