@@ -167,3 +167,11 @@ def test_a_refusal_of_who_is_there_is_a_sentence(unchanged: GatewayWorld) -> Non
     stub = administration(unchanged)
     why = refusal_of(lambda: admit(stub, officer=members.OFFICER))
     assert why.message.startswith("There is an officer ")
+
+
+@pytest.mark.parametrize("officer", ["-01", ".01"])
+def test_an_officer_whose_identifier_begins_with_a_mark_is_refused_with_what_it_begins_with(
+    unchanged: GatewayWorld, officer: str
+) -> None:
+    stub = administration(unchanged)
+    assert "first a letter or a digit" in refusal_of(lambda: admit(stub, officer=officer)).message

@@ -145,7 +145,8 @@ def check_new_officer(system: SystemId, officer_id: str, facts: Facts) -> None:
     """Refuse an officer who cannot be admitted."""
     _check_system("officer.system_id", system, facts)
     if not _OFFICER.fullmatch(officer_id):
-        raise _malformed("officer.officer_id must be 1 to 64 letters, digits, dots and hyphens, such as can-bo-0107")
+        form = "1 to 64 letters, digits, dots and hyphens, first a letter or a digit, such as can-bo-0107"
+        raise _malformed(f"officer.officer_id must be {form}")
     if (system, officer_id) in facts.registration.officers:
         raise _registered_already(f"an officer for {system} with that identifier", "choose another identifier")
 

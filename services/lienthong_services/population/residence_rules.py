@@ -68,8 +68,8 @@ def check_new_residence(request: UpdateResidenceRequest) -> NewResidence:
         raise invalid("RESIDENCE_KIND_INVALID", message)
     if not _CASE_REFERENCE.fullmatch(request.case_reference):
         message = (
-            "case_reference names the dossier that the residence results from: 1 to 64 letters, digits, dots, "
-            "hyphens, underscores or slashes."
+            "case_reference names the dossier that the residence results from: 1 to 64 ASCII letters, digits, dots, "
+            "hyphens, underscores or slashes, first a letter or a digit."
         )
         raise invalid("CASE_REFERENCE_INVALID", message)
     from_date = date_text(request.from_date, "from_date")

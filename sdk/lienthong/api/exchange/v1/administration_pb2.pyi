@@ -375,7 +375,9 @@ class Officer(_message.Message):
     system_id: _builtins.str
     """The system."""
     officer_id: _builtins.str
-    """The officer's identifier there, as it stands in `x-road-userid`: 1 to 64 letters, digits, dots and hyphens."""
+    """The officer's identifier there, as it stands in `x-road-userid`: 1 to 64 ASCII letters, digits, dots and hyphens,
+    beginning with a letter or digit.
+    """
     def __init__(
         self,
         *,
