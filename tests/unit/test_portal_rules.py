@@ -195,12 +195,15 @@ def test_no_value_makes_the_form_fail_otherwise_than_by_refusing(values: dict[st
         assert all(len(value.text.splitlines()) == 1 for value in form.values())
 
 
-@pytest.mark.parametrize(("given_note", "kept"), [("", ""), (" Thiếu giấy\ntờ ", "Thiếu giấy\ntờ")])
+@pytest.mark.parametrize(
+    ("given_note", "kept"),
+    [("", ""), (" Thiếu giấy\ntờ ", "Thiếu giấy\ntờ"), ("1.\tGiấy\r\n2.\tẢnh", "1.\tGiấy\r\n2.\tẢnh")],
+)
 def test_a_note_is_trimmed_text(given_note: str, kept: str) -> None:
     assert check_note(given_note) == kept
 
 
-@pytest.mark.parametrize("note", ["x" * 2_001, "a\x00", "a\x1b[31m"])
+@pytest.mark.parametrize("note", ["x" * 2_001, "a\x00", "a\x1b[31m", "a\x85b", "a\u2028b"])
 def test_a_note_with_anything_but_text_is_refused(note: str) -> None:
     with pytest.raises(Refusal, match="NOTE_INVALID"):
         check_note(note)

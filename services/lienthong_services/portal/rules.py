@@ -25,6 +25,7 @@ The newest is not refused instead: then few requests a second would keep everybo
 """
 _MAX_VALUE_LENGTH = 500
 _MAX_NOTE_LENGTH = 2_000
+_LINES_AND_COLUMNS = str.maketrans("\n\r\t", "   ")
 _MOST_NAMED = 20
 _PAGE_SIZE = 50
 """Most dossiers on a page: with the notes of their histories they fit into one message."""
@@ -132,8 +133,12 @@ def check_cursor(cursor: str) -> int | None:
 def check_note(note: str) -> str:
     """Return an officer's or applicant's note, NFC; raises a refusal with reason NOTE_INVALID."""
     text = unicodedata.normalize("NFC", note.strip())
-    if len(text) > _MAX_NOTE_LENGTH or not _is_text(text.replace("\n", " ")):
-        raise invalid("NOTE_INVALID", f"A note is plain text of at most {_MAX_NOTE_LENGTH} characters.")
+    if len(text) > _MAX_NOTE_LENGTH or not _is_text(text.translate(_LINES_AND_COLUMNS)):
+        message = (
+            f"A note is plain text of at most {_MAX_NOTE_LENGTH} characters, without control characters but line "
+            "breaks and tabs."
+        )
+        raise invalid("NOTE_INVALID", message)
     return text
 
 

@@ -572,7 +572,9 @@ class MoveDossierRequest(_message.Message):
     state: Global___DossierState.ValueType
     """State to move to."""
     note: _builtins.str
-    """Note for the applicant; may be empty."""
+    """Note for the applicant; may be empty. Plain text of at most 2,000 characters: no control characters but tabs, line
+    feeds and carriage returns, and no U+2028 or U+2029.
+    """
     def __init__(
         self,
         *,
