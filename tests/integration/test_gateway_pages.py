@@ -124,6 +124,14 @@ def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: C
     assert set(Header) - {Header.AUTHORIZATION, Header.CONSUMER} <= sent | told
 
 
+def test_the_openapi_document_describes_every_header_of_a_refusal(auditor: Curl) -> None:
+    refused = auditor.post(GET_CITIZEN, b"{}")
+    told = {name for name in refused.headers if name.startswith("trailer-")}
+    described = auditor.get("/openapi.json").json["paths"][GET_CITIZEN]["post"]["responses"]["default"]["headers"]
+    assert {"trailer-lienthong-exchange-id", "trailer-lienthong-log-index"} <= told
+    assert told | {"retry-after"} <= {name.lower() for name in described}
+
+
 def test_the_openapi_document_describes_what_the_gateway_reads_of_calls_to_itself(nobody: Curl) -> None:
     paths = nobody.get("/openapi.json").json["paths"]
     operation = paths["/lienthong.api.exchange.v1.AdministrationService/AdmitOfficer"]["post"]

@@ -46,6 +46,10 @@ _TRAILERS = (
     (Header.DATASETS_RELEASED, "Datasets that were released, separated by commas."),
     (Header.DATASETS_WITHHELD, "Datasets that the provider answered and the gateway withheld."),
 )
+_RETRY_AFTER = {
+    "description": "Seconds to wait before the call is made again; only where a limit is reached.",
+    "schema": {"type": "integer", "minimum": 0},
+}
 _ERROR = {
     "type": "object",
     "description": "A refusal, as the Connect protocol writes it.",
@@ -108,6 +112,7 @@ def openapi_document(contracts: Mapping[str, MethodContract], types: Mapping[str
 def _operation(path: str, types: MethodTypes, contract: MethodContract | None, schemas: Schemas) -> dict[str, Any]:
     service, method = path.lstrip("/").split("/")
     headers = _EXCHANGE_HEADERS if contract else _LOCAL_HEADERS
+    trailers = {f"Trailer-{name}": _described(about) for name, about in _TRAILERS}
     operation: dict[str, Any] = {
         "operationId": f"{service}.{method}",
         "summary": re.sub("(?<!^)(?=[A-Z])", " ", method).capitalize(),
@@ -121,11 +126,12 @@ def _operation(path: str, types: MethodTypes, contract: MethodContract | None, s
         "responses": {
             "200": {
                 "description": "What was released.",
-                "headers": {f"Trailer-{name}": _described(about) for name, about in _TRAILERS},
+                "headers": trailers,
                 "content": _content(schemas.reference(types.response)),
             },
             "default": {
                 "description": "Refused; `code` and the reason in `details` say why.",
+                "headers": {**trailers, "Retry-After": _RETRY_AFTER},
                 "content": {
                     **_content({"$ref": "#/components/schemas/connect.error"}),
                     "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}},
