@@ -68,7 +68,7 @@ class _ConsentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConsentS
     CONSENT_STATE_REVOKED: _ConsentState.ValueType  # 2
     """Ended by the citizen or given up by the consumer."""
     CONSENT_STATE_EXPIRED: _ConsentState.ValueType  # 3
-    """Its period is over."""
+    """Its period is over, or has not begun by the gateway's clock."""
     CONSENT_STATE_PAUSED: _ConsentState.ValueType  # 4
     """Suspended by the citizen or her representative, who can resume it within its period."""
 
@@ -82,7 +82,7 @@ CONSENT_STATE_ACTIVE: ConsentState.ValueType  # 1
 CONSENT_STATE_REVOKED: ConsentState.ValueType  # 2
 """Ended by the citizen or given up by the consumer."""
 CONSENT_STATE_EXPIRED: ConsentState.ValueType  # 3
-"""Its period is over."""
+"""Its period is over, or has not begun by the gateway's clock."""
 CONSENT_STATE_PAUSED: ConsentState.ValueType  # 4
 """Suspended by the citizen or her representative, who can resume it within its period."""
 Global___ConsentState: _TypeAlias = ConsentState  # noqa: Y015

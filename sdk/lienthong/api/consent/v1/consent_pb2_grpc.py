@@ -161,7 +161,7 @@ class ConsentServiceServicer(object):
     def RevokeConsent(self, request, context):
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
         token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
-        whatever the clocks say; ending it twice changes nothing.
+        whatever the clocks say; ending it twice changes nothing. One whose period is over can be ended still.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

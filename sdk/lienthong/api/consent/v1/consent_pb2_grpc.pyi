@@ -77,7 +77,7 @@ class ConsentServiceStub:
     RevokeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
     token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
-    whatever the clocks say; ending it twice changes nothing.
+    whatever the clocks say; ending it twice changes nothing. One whose period is over can be ended still.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]
@@ -138,7 +138,7 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     RevokeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]  # type: ignore[assignment]
     """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
     token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
-    whatever the clocks say; ending it twice changes nothing.
+    whatever the clocks say; ending it twice changes nothing. One whose period is over can be ended still.
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsentRevisions: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentRevisionsRequest, _consent_pb2.ListConsentRevisionsResponse]  # type: ignore[assignment]
@@ -244,7 +244,7 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_consent_pb2.RevokeConsentResponse, _abc.Awaitable[_consent_pb2.RevokeConsentResponse]]:
         """Ends a consent. For the identity provider on the citizen's word, for a consumer that presents the citizen's
         token, or for a consumer that gives its own consent up. Every exchange decided after the answer sees it ended,
-        whatever the clocks say; ending it twice changes nothing.
+        whatever the clocks say; ending it twice changes nothing. One whose period is over can be ended still.
         Errors: NOT_FOUND CONSENT_UNKNOWN.
         """
 

@@ -84,7 +84,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LEGAL_REFERENCE_MISSING: _ErrorReason.ValueType  # 45
     """INVALID_ARGUMENT: a legal basis other than consent needs `lienthong-legal-reference`."""
     ERROR_REASON_OFFICER_MISSING: _ErrorReason.ValueType  # 46
-    """INVALID_ARGUMENT: a legal basis other than consent needs the officer who acts, in `x-road-userid`."""
+    """INVALID_ARGUMENT: the call needs the officer who acts, in `x-road-userid`: so does every legal basis other than consent,
+    every change of what is registered, every pruning, and every answer to a citizen's request about her data.
+    """
     ERROR_REASON_ACCOUNT_LEVEL_TOO_LOW: _ErrorReason.ValueType  # 47
     """PERMISSION_DENIED: the citizen has not authenticated with the account level the method needs."""
     ERROR_REASON_SUBJECT_MISMATCH: _ErrorReason.ValueType  # 48
@@ -114,9 +116,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_APPROVAL_INVALID: _ErrorReason.ValueType  # 69
     """INVALID_ARGUMENT: the signed decision is not the identity provider's, or is not about this request."""
     ERROR_REASON_DATASET_UNKNOWN: _ErrorReason.ValueType  # 70
-    """INVALID_ARGUMENT: the provider has no such dataset."""
+    """INVALID_ARGUMENT: the provider, or the method, has no such dataset, or none is named; the message lists those there are."""
     ERROR_REASON_DATASET_NOT_NEEDED: _ErrorReason.ValueType  # 71
-    """INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may not be asked for."""
+    """INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may be neither asked for nor granted."""
     ERROR_REASON_PERIOD_INVALID: _ErrorReason.ValueType  # 72
     """INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
     ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 73
@@ -304,7 +306,9 @@ ERROR_REASON_LEGAL_BASIS_NOT_ALLOWED: ErrorReason.ValueType  # 44
 ERROR_REASON_LEGAL_REFERENCE_MISSING: ErrorReason.ValueType  # 45
 """INVALID_ARGUMENT: a legal basis other than consent needs `lienthong-legal-reference`."""
 ERROR_REASON_OFFICER_MISSING: ErrorReason.ValueType  # 46
-"""INVALID_ARGUMENT: a legal basis other than consent needs the officer who acts, in `x-road-userid`."""
+"""INVALID_ARGUMENT: the call needs the officer who acts, in `x-road-userid`: so does every legal basis other than consent,
+every change of what is registered, every pruning, and every answer to a citizen's request about her data.
+"""
 ERROR_REASON_ACCOUNT_LEVEL_TOO_LOW: ErrorReason.ValueType  # 47
 """PERMISSION_DENIED: the citizen has not authenticated with the account level the method needs."""
 ERROR_REASON_SUBJECT_MISMATCH: ErrorReason.ValueType  # 48
@@ -334,9 +338,9 @@ ERROR_REASON_CONSENT_UNKNOWN: ErrorReason.ValueType  # 68
 ERROR_REASON_APPROVAL_INVALID: ErrorReason.ValueType  # 69
 """INVALID_ARGUMENT: the signed decision is not the identity provider's, or is not about this request."""
 ERROR_REASON_DATASET_UNKNOWN: ErrorReason.ValueType  # 70
-"""INVALID_ARGUMENT: the provider has no such dataset."""
+"""INVALID_ARGUMENT: the provider, or the method, has no such dataset, or none is named; the message lists those there are."""
 ERROR_REASON_DATASET_NOT_NEEDED: ErrorReason.ValueType  # 71
-"""INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may not be asked for."""
+"""INVALID_ARGUMENT: the purpose's registration does not need the dataset, so it may be neither asked for nor granted."""
 ERROR_REASON_PERIOD_INVALID: ErrorReason.ValueType  # 72
 """INVALID_ARGUMENT: a consent lasts whole seconds, more than zero and at most 366 days."""
 ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 73

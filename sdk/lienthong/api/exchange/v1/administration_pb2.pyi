@@ -128,7 +128,9 @@ class EndLegalGroundRequest(_message.Message):
     """Its code."""
     @_builtins.property
     def last_day(self) -> _types_pb2.PartialDate:
-        """Its last day (Vietnam's civil date), today or later; absent: it was in force yesterday for the last time."""
+        """Its last day (Vietnam's civil date), today or later, and within its days as they are registered; absent: it was in force
+        yesterday for the last time.
+        """
 
     def __init__(
         self,

@@ -124,13 +124,13 @@ class LegalGround(_message.Message):
     EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
     EFFECTIVE_UNTIL_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Its code, lower case with hyphens, such as `residence-registration`."""
+    """Its code, lower case with hyphens, such as `residence-registration`; at most 64 characters."""
     basis: Global___LegalBasis.ValueType
     """Which of the law's grounds it is; never consent."""
     law_vi: _builtins.str
-    """Article, clause and point (điều, khoản, điểm) in Vietnamese."""
+    """Article, clause and point (điều, khoản, điểm) in Vietnamese: a line of 1 to 500 characters."""
     law_en: _builtins.str
-    """Article, clause and point in English."""
+    """Article, clause and point in English: a line of 1 to 500 characters."""
     @_builtins.property
     def reference_forms(self) -> _containers.RepeatedScalarFieldContainer[Global___ReferenceForm.ValueType]:
         """Forms that the reference given at a call may have; at least one."""
@@ -183,11 +183,11 @@ class Purpose(_message.Message):
     TITLE_EN_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Code: of a procedure, such as `1.004222`, or lower case with hyphens, such as `ekyc`."""
+    """Code: of a procedure, such as `1.004222`, or lower case with hyphens, such as `ekyc`, of at most 64 characters."""
     title_vi: _builtins.str
-    """What it is, in Vietnamese."""
+    """What it is, in Vietnamese: a line of 1 to 500 characters."""
     title_en: _builtins.str
-    """What it is, in English."""
+    """What it is, in English: a line of 1 to 500 characters."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of all the datasets that it needs; nothing else may be granted or asked for under it."""

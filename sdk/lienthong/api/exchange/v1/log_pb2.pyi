@@ -36,7 +36,7 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     LOG_EVENT_REFUSAL: _LogEvent.ValueType  # 2
     """A call was refused, or its answer withheld."""
     LOG_EVENT_CONSENT: _LogEvent.ValueType  # 3
-    """A consent was asked for, given, denied or revoked."""
+    """A consent was asked for, approved in part, given, denied, paused, resumed or revoked."""
     LOG_EVENT_LOG_READ: _LogEvent.ValueType  # 4
     """The log was read."""
     LOG_EVENT_COSIGNATURE: _LogEvent.ValueType  # 16
@@ -62,7 +62,7 @@ LOG_EVENT_EXCHANGE: LogEvent.ValueType  # 1
 LOG_EVENT_REFUSAL: LogEvent.ValueType  # 2
 """A call was refused, or its answer withheld."""
 LOG_EVENT_CONSENT: LogEvent.ValueType  # 3
-"""A consent was asked for, given, denied or revoked."""
+"""A consent was asked for, approved in part, given, denied, paused, resumed or revoked."""
 LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
 """The log was read."""
 LOG_EVENT_COSIGNATURE: LogEvent.ValueType  # 16
@@ -139,17 +139,21 @@ class Access(_message.Message):
     exchange_id: _builtins.str
     """The gateway's identifier of the exchange."""
     consumer: _builtins.str
-    """System that asked."""
+    """System that asked. Of a consent, the one it is for, whoever gave or ended it; of an access right or an officer, the
+    one whose it is.
+    """
     consumer_name: _builtins.str
     """Name of the agency that asked, in Vietnamese; empty if it is not registered."""
     provider: _builtins.str
-    """System that answered or would have; empty if none was reached."""
+    """System that answered or would have; empty if none was reached. Of a citizen's request about her data, the one that it
+    is addressed to.
+    """
     method: _builtins.str
     """Full name of the gRPC method, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`; empty if nobody
     has the method that was called.
     """
     officer: _builtins.str
-    """Officer that the consumer named; empty if none."""
+    """Officer that the caller named; empty if none."""
     purpose: _builtins.str
     """Purpose code."""
     purpose_title_vi: _builtins.str
@@ -157,12 +161,15 @@ class Access(_message.Message):
     legal_basis: _catalogue_pb2.LegalBasis.ValueType
     """Legal basis of the exchange."""
     legal_reference: _builtins.str
-    """Reference that was given for the legal basis, such as a dossier code; empty for consent."""
+    """Reference that was given for the legal basis, such as a dossier code; empty for consent. Of a citizen's request about
+    her data, its id; of a legal ground that was registered or ended, its code.
+    """
     consent_id: _builtins.str
     """The consent relied on; empty if another basis was."""
     reason: _builtins.str
-    """Stable reason of a refusal; empty for an exchange. For a consent event, what happened, such as `CONSENT_GIVEN`. For a
-    reading of the log, which of the filter's fields were set, such as `FILTER consumer purpose`.
+    """Stable reason of a refusal. Of a consent, of what is registered, of a citizen's request about her data and of a pruning,
+    what happened, such as `CONSENT_GIVEN`, `ACCESS_RIGHT_GRANTED` or `VIEW_SUBMITTED`. Of a reading of the log, which of the
+    filter's fields were set, such as `FILTER consumer purpose`. Empty otherwise.
     """
     represented_party: _builtins.str
     """Whom the system acted for, as it said: class and code, such as `GOV/G09`; empty if for its own member."""

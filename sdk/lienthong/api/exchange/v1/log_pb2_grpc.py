@@ -102,7 +102,8 @@ class ExchangeLogServiceServicer(object):
         still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
         caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-        PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID, PERSONAL_NUMBER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED
+        PROVIDER_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

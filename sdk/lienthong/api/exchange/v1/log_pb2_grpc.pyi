@@ -46,7 +46,8 @@ class ExchangeLogServiceStub:
     still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
     caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-    PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID, PERSONAL_NUMBER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED
+    PROVIDER_TIMEOUT.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]
     """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
@@ -110,7 +111,8 @@ class ExchangeLogServiceAsyncStub(ExchangeLogServiceStub):
     still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
     caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
     Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-    PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
+    PAGE_SIZE_INVALID, LOG_FILTER_INVALID, PERSONAL_NUMBER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED
+    PROVIDER_TIMEOUT.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_log_pb2.ListEntriesRequest, _log_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists entries as they were hashed, oldest first; of those that were pruned only the hashes. For auditors. A page ends
@@ -177,7 +179,8 @@ class ExchangeLogServiceServicer(metaclass=_abc_1.ABCMeta):
         still have a cursor: 10,000 entries are looked at for each, so that a filter that fits nothing does not keep the
         caller waiting. It ends with the access whose entry takes it beyond 2 MiB, if not before.
         Errors: UNAUTHENTICATED TOKEN_MISSING; PERMISSION_DENIED SCOPE_MISSING; INVALID_ARGUMENT CURSOR_INVALID,
-        PAGE_SIZE_INVALID, LOG_FILTER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED PROVIDER_TIMEOUT.
+        PAGE_SIZE_INVALID, LOG_FILTER_INVALID, PERSONAL_NUMBER_INVALID; UNAVAILABLE PROVIDER_UNAVAILABLE; DEADLINE_EXCEEDED
+        PROVIDER_TIMEOUT.
         """
 
     @_abc_1.abstractmethod

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class IdentityServiceStub(object):
-    """E-identity accounts, for agencies. Reached through the gateway only.
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
     """
 
     def __init__(self, channel):
@@ -53,7 +54,8 @@ class IdentityServiceStub(object):
 
 
 class IdentityServiceServicer(object):
-    """E-identity accounts, for agencies. Reached through the gateway only.
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
     """
 
     def GetAccount(self, request, context):
@@ -74,7 +76,7 @@ class IdentityServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UnlockAccount(self, request, context):
-        """Unlocks a locked account.
+        """Unlocks a locked account: it is as it was before it was locked. One that is not locked stays as it is.
         Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
         REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
         """
@@ -109,7 +111,8 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService(object):
-    """E-identity accounts, for agencies. Reached through the gateway only.
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
     """
 
     @staticmethod

@@ -29,7 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IdentityServiceStub:
-    """E-identity accounts, for agencies. Reached through the gateway only."""
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -45,14 +47,16 @@ class IdentityServiceStub:
     REASON_INVALID.
     """
     UnlockAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]
-    """Unlocks a locked account.
+    """Unlocks a locked account: it is as it was before it was locked. One that is not locked stays as it is.
     Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
     REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
     """
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
-    """E-identity accounts, for agencies. Reached through the gateway only."""
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetAccountRequest, _identity_pb2.GetAccountResponse]  # type: ignore[assignment]
@@ -65,13 +69,15 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     REASON_INVALID.
     """
     UnlockAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.UnlockAccountRequest, _identity_pb2.UnlockAccountResponse]  # type: ignore[assignment]
-    """Unlocks a locked account.
+    """Unlocks a locked account: it is as it was before it was locked. One that is not locked stays as it is.
     Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
     REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
     """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
-    """E-identity accounts, for agencies. Reached through the gateway only."""
+    """E-identity accounts, for agencies. Reached through the gateway only. Every method refuses a personal number that is not
+    twelve digits: INVALID_ARGUMENT with reason PERSONAL_NUMBER_INVALID. A number that was replaced finds no account.
+    """
 
     @_abc_1.abstractmethod
     def GetAccount(
@@ -100,7 +106,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.UnlockAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.UnlockAccountResponse, _abc.Awaitable[_identity_pb2.UnlockAccountResponse]]:
-        """Unlocks a locked account.
+        """Unlocks a locked account: it is as it was before it was locked. One that is not locked stays as it is.
         Errors: NOT_FOUND with reason ACCOUNT_UNKNOWN; INVALID_ARGUMENT with reason REASON_MISSING or
         REASON_INVALID; FAILED_PRECONDITION with reason HOLDER_DECEASED, of an account locked on its holder's death.
         """

@@ -120,8 +120,8 @@ class PopulationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateResidence(self, request, context):
-        """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
-        nothing and answers as the first did.
+        """Registers a new residence and closes the one before it. Repeating a call about the same citizen with the same
+        `case_reference` changes nothing and answers as the first did, whatever else it asks for.
         A permanent residence at another address than her household's makes the citizen head of a household of her own.
         Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
         CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.

@@ -59,8 +59,8 @@ class PopulationServiceStub:
     Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
     """
     UpdateResidence: _grpc.UnaryUnaryMultiCallable[_population_pb2.UpdateResidenceRequest, _population_pb2.UpdateResidenceResponse]
-    """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
-    nothing and answers as the first did.
+    """Registers a new residence and closes the one before it. Repeating a call about the same citizen with the same
+    `case_reference` changes nothing and answers as the first did, whatever else it asks for.
     A permanent residence at another address than her household's makes the citizen head of a household of her own.
     Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
     CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
@@ -100,8 +100,8 @@ class PopulationServiceAsyncStub(PopulationServiceStub):
     Errors: NOT_FOUND with reason CITIZEN_UNKNOWN for the first citizen; INVALID_ARGUMENT RELATIONSHIP_INVALID.
     """
     UpdateResidence: _aio.UnaryUnaryMultiCallable[_population_pb2.UpdateResidenceRequest, _population_pb2.UpdateResidenceResponse]  # type: ignore[assignment]
-    """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
-    nothing and answers as the first did.
+    """Registers a new residence and closes the one before it. Repeating a call about the same citizen with the same
+    `case_reference` changes nothing and answers as the first did, whatever else it asks for.
     A permanent residence at another address than her household's makes the citizen head of a household of her own.
     Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
     CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.
@@ -174,8 +174,8 @@ class PopulationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _population_pb2.UpdateResidenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_population_pb2.UpdateResidenceResponse, _abc.Awaitable[_population_pb2.UpdateResidenceResponse]]:
-        """Registers a new residence and closes the one before it. Repeating a call with the same `case_reference` changes
-        nothing and answers as the first did.
+        """Registers a new residence and closes the one before it. Repeating a call about the same citizen with the same
+        `case_reference` changes nothing and answers as the first did, whatever else it asks for.
         A permanent residence at another address than her household's makes the citizen head of a household of her own.
         Errors: NOT_FOUND CITIZEN_UNKNOWN; INVALID_ARGUMENT RESIDENCE_KIND_INVALID, ADDRESS_INVALID, DATE_INVALID,
         CASE_REFERENCE_INVALID; FAILED_PRECONDITION CITIZEN_DECEASED, RESIDENCE_OUT_OF_ORDER.

@@ -568,7 +568,7 @@ class MoveDossierRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """National dossier code."""
+    """Identifier of the dossier or its national code."""
     state: Global___DossierState.ValueType
     """State to move to."""
     note: _builtins.str

@@ -195,7 +195,9 @@ class SubmitRequest(_message.Message):
     kind: Global___RightsRequestKind.ValueType
     """What is asked for."""
     controller: _builtins.str
-    """The system that holds the data: one that provides them, one that has or had a right to read them, or the gateway."""
+    """The system that holds the data: one that provides them, one that has or had a right to read them, or, but for a
+    restriction, which would stop nothing there, the gateway.
+    """
     detail: _builtins.str
     """What exactly, in her words; at most 2,000 characters, and needed for a correction."""
     def __init__(
