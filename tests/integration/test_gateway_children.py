@@ -149,6 +149,7 @@ def test_either_may_deny_and_that_closes_the_request(world: GatewayWorld) -> Non
         world.decide(request.consent_request_id, approves(world, request))
         denied = world.decide(request.consent_request_id, denies(world, request, decision="denied"))
         assert denied.consent_request.state == DENIED
+        assert denied.consent_request == fetched(world, request), "who had approved is told still"
         assert not fetched(world, request).missing
         last = json.loads(revisions(world, request)[-1].document)
         assert (last["changed_by"]["capacity"] == "representative") == (denies is by_mother)

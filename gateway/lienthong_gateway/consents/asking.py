@@ -107,7 +107,7 @@ class AskingAnswers:
         signer = Signer(self._provider.issuer, self._provider.audience, key)
         approval = read_approval(request.decision, signer, stored, now)
         if not approval.approved:
-            return await self._denied(call, stored, approval)
+            return await self._denied(call, stored, before, approval)
         kept = [known for known in before if not approval.replaces(known)]
         approved = [known.capacity for known in kept]
         if approval.capacity in approved:
@@ -144,7 +144,9 @@ class AskingAnswers:
             consent_request=request_message(closed, approvals, now), consent=consent_message(given, approvals, now)
         )
 
-    async def _denied(self, call: LocalCall, request: StoredRequest, denial: Approval) -> pb.RecordDecisionResponse:
+    async def _denied(
+        self, call: LocalCall, request: StoredRequest, approvals: Sequence[Approval], denial: Approval
+    ) -> pb.RecordDecisionResponse:
         actor, now = actor_of(call, denial.capacity), self._records.now()
 
         def change(connection: Connection) -> Revision:
@@ -152,7 +154,7 @@ class AskingAnswers:
 
         await self._records.record(call, request.terms, "CONSENT_DENIED", change)
         closed = replace(request, state=_STATE.CONSENT_REQUEST_STATE_DENIED)
-        return pb.RecordDecisionResponse(consent_request=request_message(closed, (), now))
+        return pb.RecordDecisionResponse(consent_request=request_message(closed, approvals, now))
 
     def _asked(self, call: LocalCall, request: pb.RequestConsentRequest) -> Terms:
         purpose = self._registration.value.checked_purpose(request.purpose)
