@@ -29,7 +29,7 @@ from lienthong_services.portal.rules import (
 from lienthong_services.portal.states import Mover
 from lienthong_services.portal.store import PortalStore, digest
 
-_SCHEME = "Bearer "
+_SCHEME = "bearer"
 _OFFICER_LENGTH = 64
 
 
@@ -122,9 +122,9 @@ class PortalServicer(PortalServiceServicer):
     def _session(self, context: grpc.ServicerContext) -> CitizenSession:
         if calling_system(context) in self._officer_systems:
             raise denied("CALLER_NOT_ALLOWED", "Only the portal's own app calls on a citizen's behalf.")
-        header = CallHeaders(context.invocation_metadata()).single(Header.AUTHORIZATION)
-        if not header.startswith(_SCHEME):
+        scheme, _, session = CallHeaders(context.invocation_metadata()).single(Header.AUTHORIZATION).partition(" ")
+        if scheme.lower() != _SCHEME:
             message = "Send the citizen's portal session in `authorization: Bearer`; logging in at /login gives one."
             raise unauthenticated("SESSION_MISSING", message)
-        found = self._store.session(digest(header.removeprefix(_SCHEME)))
+        found = self._store.session(digest(session))
         return check_session(found, self._clock.now())

@@ -193,6 +193,7 @@ def test_a_note_that_is_no_text_is_refused(stored: PortalWorld, note: str) -> No
         ((), "SESSION_MISSING"),
         ((("authorization", "Basic abc"),), "SESSION_MISSING"),
         ((("authorization", "Bearer invented"),), "SESSION_INVALID"),
+        ((("authorization", "bearer invented"),), "SESSION_INVALID"),
     ],
 )
 def test_a_citizens_call_needs_a_session(
