@@ -115,7 +115,7 @@ class _Guard(grpc.ServerInterceptor):
     def _check_caller(self, context: grpc.ServicerContext) -> None:
         caller = calling_system(context)
         if not self._allowed(caller):
-            message = f"{caller} may not call this service directly; call it through the gateway."
+            message = f"{caller} may not call this service directly; ListMethods lists what it may through the gateway."
             raise denied("CALLER_NOT_ALLOWED", message)
 
 

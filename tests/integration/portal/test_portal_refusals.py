@@ -262,9 +262,10 @@ def test_a_citizens_app_does_not_act_for_officers(world: PortalWorld) -> None:
         lan.app.MoveDossier(request, metadata=((str(Header.OFFICER), OFFICER),), timeout=TIMEOUT_S)
 
 
-def test_other_systems_are_not_let_in(world: PortalWorld) -> None:
-    with refused("CALLER_NOT_ALLOWED", DENIED):
+def test_other_systems_are_not_let_in_and_not_told_to_go_where_the_portal_is_not(world: PortalWorld) -> None:
+    with refused("CALLER_NOT_ALLOWED", DENIED) as why:
         list_dossiers(world, members.SHOP)
+    assert "call it through the gateway" not in why[0].message
 
 
 def test_a_large_form_is_refused(world: PortalWorld) -> None:
