@@ -53,8 +53,8 @@ class HoldingAnswers:
             include_represented=request.include_represented,
         )
         now, page = self._records.now(), found[:size]
-        cursor = page[-1][0].place.cursor if len(found) > size else ""
-        consents = [consent_message(consent, approvals, now) for consent, approvals in page]
+        cursor = page[-1].place.cursor if len(found) > size else ""
+        consents = [consent_message(listed.consent, listed.approvals, now) for listed in page]
         return pb.ListConsentsResponse(consents=consents, next_cursor=cursor)
 
     async def _pause_consent(self, call: LocalCall, request: pb.PauseConsentRequest) -> pb.PauseConsentResponse:

@@ -20,7 +20,7 @@ from lienthong_gateway.consents.states import Change, capacity_name
 from lienthong_gateway.log.leaf import time_text
 
 DOCUMENT_VERSION = 1
-_REVISIONS = cast("Table", ConsentRevisionRow.__table__)  # type: ignore[attr-defined]
+REVISIONS = cast("Table", ConsentRevisionRow.__table__)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def go_on(
 
 def newest(connection: Connection, record_id: str) -> Revision:
     """Return the last revision of a request or a consent that there is."""
-    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id).order_by(_REVISIONS.c.revision.desc())
+    query = select(REVISIONS).where(REVISIONS.c.record_id == record_id).order_by(REVISIONS.c.revision.desc())
     return _revision(connection.execute(query.limit(1)).one())
 
 
@@ -76,8 +76,8 @@ def read_revisions(connection: Connection, record_id: str, after: int = 0, limit
 
     Those after the one of number `after`, which may be larger than a revision's can be; at most `limit`, None: all.
     """
-    later = _REVISIONS.c.revision > literal(after, BigInteger)
-    query = select(_REVISIONS).where(_REVISIONS.c.record_id == record_id, later).order_by(_REVISIONS.c.revision)
+    later = REVISIONS.c.revision > literal(after, BigInteger)
+    query = select(REVISIONS).where(REVISIONS.c.record_id == record_id, later).order_by(REVISIONS.c.revision)
     return [_revision(row) for row in connection.execute(query.limit(limit))]
 
 
@@ -112,7 +112,7 @@ def _add(
     digest = hashlib.sha256(document).hexdigest()
     revision = Revision(record_id, number, digest_before, digest, str(change), now, document)
     connection.execute(
-        insert(_REVISIONS).values(
+        insert(REVISIONS).values(
             record_id=record_id,
             revision=number,
             digest_before=digest_before,

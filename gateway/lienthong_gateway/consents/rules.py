@@ -19,7 +19,6 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import UseLimit
-from lienthong_gateway.paging import Place
 from lienthong_gateway.registration import Purpose, Registration
 
 REQUEST_LIFETIME = timedelta(minutes=30)
@@ -62,11 +61,6 @@ class StoredConsent:
     """In which capacity it was paused, where a reader is told."""
     uses_taken: int = 0
     """How often it has been used in the length of time that counts; 0 where the number is not limited."""
-
-    @property
-    def place(self) -> Place:
-        """Where it is in lists of consents."""
-        return Place(self.approved_at, self.consent_id)
 
     @property
     def purpose(self) -> str:

@@ -16,7 +16,7 @@ from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
-from lienthong_gateway.consents.revisions import Revision, newest, read_revisions
+from lienthong_gateway.consents.revisions import REVISIONS, Revision, newest, read_revisions
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
 from lienthong_gateway.consents.states import SubjectAge, capacity_named
 from lienthong_gateway.consents.terms import Terms
@@ -42,6 +42,14 @@ class Parties(NamedTuple):
     subject: str
     consumer: str
     provider: str
+
+
+class Listed(NamedTuple):
+    """A consent in a list, who approved it, and where in the list it is."""
+
+    consent: StoredConsent
+    approvals: Sequence[Approval]
+    place: Place
 
 
 class ConsentStore:
@@ -74,25 +82,33 @@ class ConsentStore:
 
     def consents_of(
         self, personal_number: str, consumer: str | None, after: Place | None, limit: int, *, include_represented: bool
-    ) -> Sequence[tuple[StoredConsent, list[Approval]]]:
+    ) -> Sequence[Listed]:
         """Return the newest consents that a citizen gave, if asked with those she gave for children.
 
         Only those to one consumer, and only those after a place in the list, if given.
         """
+        # Statements are signed in whole seconds, and who consents twice in one has a newest consent all the same.
+        given_at = REVISIONS.c.changed_at
+        given = and_(REVISIONS.c.record_id == CONSENTS.c.consent_id, REVISIONS.c.revision == 1)
         whose = CONSENTS.c.subject_number == personal_number
         if include_represented:
-            given = select(APPROVALS.c.consent_request_id).where(APPROVALS.c.approved_by == personal_number)
-            whose = or_(whose, CONSENTS.c.consent_request_id.in_(given))
-        query = select(CONSENTS).where(whose).order_by(CONSENTS.c.approved_at.desc(), CONSENTS.c.consent_id)
+            approved = select(APPROVALS.c.consent_request_id).where(APPROVALS.c.approved_by == personal_number)
+            whose = or_(whose, CONSENTS.c.consent_request_id.in_(approved))
+        query = select(CONSENTS, given_at.label("given_at")).join(REVISIONS, given).where(whose)
+        query = query.order_by(given_at.desc(), CONSENTS.c.consent_id)
         if consumer is not None:
             query = query.where(CONSENTS.c.consumer == consumer)
         if after is not None:
-            same_time = and_(CONSENTS.c.approved_at == after.time, CONSENTS.c.consent_id > after.id)
-            query = query.where(or_(CONSENTS.c.approved_at < after.time, same_time))
+            same_time = and_(given_at == after.time, CONSENTS.c.consent_id > after.id)
+            query = query.where(or_(given_at < after.time, same_time))
         with self._engine.connect() as connection:
-            consents = [_with_pause(connection, _consent(row)) for row in connection.execute(query.limit(limit)).all()]
-            approvals = _approvals(connection, [consent.consent_request_id for consent in consents])
-        return [(consent, approvals[consent.consent_request_id]) for consent in consents]
+            rows = connection.execute(query.limit(limit)).all()
+            consents = [_with_pause(connection, _consent(row)) for row in rows]
+            approvals = _approvals(connection, [row.consent_request_id for row in rows])
+        return [
+            Listed(consent, approvals[consent.consent_request_id], Place(row.given_at, consent.consent_id))
+            for row, consent in zip(rows, consents, strict=True)
+        ]
 
     def revisions_of(self, record_id: str, after: int, limit: int) -> list[Revision]:
         """Return at most `limit` revisions of a request or a consent after the one of a number, oldest first."""

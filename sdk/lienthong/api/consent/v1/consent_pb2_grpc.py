@@ -129,8 +129,8 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListConsents(self, request, context):
-        """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own. Pages are
-        made of what the caller may see, so only the last can be shorter than was asked for.
+        """Lists a citizen's consents, the one that was given last first: to the identity provider all of them, to a consumer its
+        own. Pages are made of what the caller may see, so only the last can be shorter than was asked for.
         Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

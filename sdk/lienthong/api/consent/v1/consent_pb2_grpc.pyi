@@ -57,8 +57,8 @@ class ConsentServiceStub:
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]
-    """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own. Pages are
-    made of what the caller may see, so only the last can be shorter than was asked for.
+    """Lists a citizen's consents, the one that was given last first: to the identity provider all of them, to a consumer its
+    own. Pages are made of what the caller may see, so only the last can be shorter than was asked for.
     Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     PauseConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]
@@ -118,8 +118,8 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     Errors: NOT_FOUND CONSENT_UNKNOWN.
     """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]  # type: ignore[assignment]
-    """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own. Pages are
-    made of what the caller may see, so only the last can be shorter than was asked for.
+    """Lists a citizen's consents, the one that was given last first: to the identity provider all of them, to a consumer its
+    own. Pages are made of what the caller may see, so only the last can be shorter than was asked for.
     Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, CURSOR_INVALID, PAGE_SIZE_INVALID.
     """
     PauseConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.PauseConsentRequest, _consent_pb2.PauseConsentResponse]  # type: ignore[assignment]
@@ -206,8 +206,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_pb2.ListConsentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.ListConsentsResponse, _abc.Awaitable[_consent_pb2.ListConsentsResponse]]:
-        """Lists a citizen's consents, newest first: to the identity provider all of them, to a consumer its own. Pages are
-        made of what the caller may see, so only the last can be shorter than was asked for.
+        """Lists a citizen's consents, the one that was given last first: to the identity provider all of them, to a consumer its
+        own. Pages are made of what the caller may see, so only the last can be shorter than was asked for.
         Errors: INVALID_ARGUMENT PERSONAL_NUMBER_INVALID, CURSOR_INVALID, PAGE_SIZE_INVALID.
         """
 
