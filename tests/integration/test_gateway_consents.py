@@ -142,6 +142,12 @@ def test_what_may_not_be_asked_for_is_refused_and_not_stored(
     assert events(shared_world) == before
 
 
+def test_whoever_asks_for_no_dataset_is_told_to_name_one_and_which_there_are(shared_world: GatewayWorld) -> None:
+    why = refusal_of(lambda: service(shared_world).RequestConsent(asked(datasets=[]), timeout=TIMEOUT_S))
+    assert why.message.startswith("Name at least one dataset; ")
+    assert "identity.basic" in why.message
+
+
 def test_a_request_is_for_its_consumer_and_the_identity_provider_alone(world: GatewayWorld) -> None:
     request = pb.FetchConsentRequestRequest(consent_request_id=world.request_consent().consent_request_id)
 

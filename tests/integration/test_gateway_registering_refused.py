@@ -175,3 +175,12 @@ def test_an_officer_whose_identifier_begins_with_a_mark_is_refused_with_what_it_
 ) -> None:
     stub = administration(unchanged)
     assert "first a letter or a digit" in refusal_of(lambda: admit(stub, officer=officer)).message
+
+
+def test_whoever_registers_a_purpose_for_no_dataset_is_told_to_name_one_and_which_there_are(
+    unchanged: GatewayWorld,
+) -> None:
+    stub = administration(unchanged)
+    why = refusal_of(lambda: register_purpose(stub, datasets=[]))
+    assert why.message.startswith("Name at least one dataset; ")
+    assert "identity.basic" in why.message

@@ -138,8 +138,9 @@ def _check_datasets(terms: Terms, provider_datasets: frozenset[str], purpose: Pu
     unknown = terms.datasets - provider_datasets
     if unknown or not terms.datasets:
         known = ", ".join(sorted(provider_datasets))
-        message = f"{terms.provider} has no dataset {', '.join(sorted(unknown))!r}; it has: {known}. Name at least one."
-        raise invalid("DATASET_UNKNOWN", message)
+        named = ", ".join(sorted(unknown))
+        what = f"{terms.provider} has no dataset {named!r}; it has" if named else "Name at least one dataset; there are"
+        raise invalid("DATASET_UNKNOWN", f"{what}: {known}.")
     superfluous = terms.datasets - purpose.datasets
     if superfluous:
         message = (

@@ -211,11 +211,9 @@ def _check_period(period: Period) -> None:
 
 
 def _datasets_unknown(unknown: Iterable[str], known: Iterable[str]) -> Refusal:
-    message = (
-        f"There is no dataset {', '.join(sorted(unknown))!r} to be had; there are: {', '.join(sorted(known))}. Name at "
-        "least one."
-    )
-    return invalid("DATASET_UNKNOWN", message)
+    named = ", ".join(sorted(unknown))
+    what = f"There is no dataset {named!r} to be had" if named else "Name at least one dataset"
+    return invalid("DATASET_UNKNOWN", f"{what}; there are: {', '.join(sorted(known))}.")
 
 
 def _registered_already(what: str, what_to_do: str) -> Refusal:
