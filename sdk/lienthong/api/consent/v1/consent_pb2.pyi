@@ -171,7 +171,7 @@ class ConsentTerms(_message.Message):
 
     @_builtins.property
     def valid_for(self) -> _duration_pb2.Duration:
-        """How long the consent lasts once given; whole seconds."""
+        """How long the consent lasts from `Consent.approved_at` on; whole seconds."""
 
     @_builtins.property
     def uses_per(self) -> _duration_pb2.Duration:
@@ -359,11 +359,11 @@ class Consent(_message.Message):
 
     @_builtins.property
     def approved_at(self) -> _timestamp_pb2.Timestamp:
-        """When the last approval that it needed was given."""
+        """When the last approval that it needed was given: the whole second that was signed, so up to one before it counts."""
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """When it ends by itself."""
+        """When it ends by itself: `valid_for` after `approved_at`."""
 
     @_builtins.property
     def revoked_at(self) -> _timestamp_pb2.Timestamp:

@@ -3,7 +3,7 @@
 isort:skip_file
 Why the gateway refuses. Every error carries `google.rpc.ErrorInfo` with domain `lienthong` and one of these
 reasons (without the prefix), or a provider's own reason, which the provider's contract declares.
-`ErrorInfo.metadata["origin"]` is `gateway` or the system that answered.
+`ErrorInfo.metadata["origin"]` of a call through the gateway is `gateway` or the system that answered.
 """
 
 from google.protobuf import descriptor as _descriptor
