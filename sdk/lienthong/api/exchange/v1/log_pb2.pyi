@@ -361,7 +361,7 @@ class ListEntriesRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     start: _builtins.int
-    """First index wanted, from 0."""
+    """First index wanted; below 0: from the beginning."""
     page_size: _builtins.int
     """Most entries to return, 1 to 1,000; 0: 100."""
     def __init__(
@@ -441,7 +441,7 @@ class ListCheckpointsRequest(_message.Message):
     START_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     start_size: _builtins.int
-    """Smallest tree size wanted."""
+    """Smallest tree size wanted; below 0: from the beginning."""
     page_size: _builtins.int
     """Most checkpoints to return, 1 to 1,000; 0: 100."""
     def __init__(
