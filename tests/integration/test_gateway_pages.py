@@ -19,6 +19,7 @@ from tests.support.curl import Curl
 from tests.support.gateway_world import GatewayWorld, gateway_world
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,7 @@ def test_metrics_are_for_registered_systems(world: GatewayWorld, nobody: Curl, t
     refused = nobody.get("/metrics")
     assert (refused.status, refused.json["reason"]) == (401, "CERTIFICATE_MISSING")
     assert refused.headers["content-type"] == "application/problem+json"
-    stranger = world.curl(tmp_path, SystemId(INSTANCE, "COM", "NOBODY", "nothing")).get("/metrics")
+    stranger = world.curl(tmp_path, STRANGER).get("/metrics")
     assert (stranger.status, stranger.json["reason"]) == (401, "SYSTEM_UNKNOWN")
     answer = world.curl(tmp_path, members.BANK).get("/metrics")
     assert answer.status == 200
@@ -228,3 +229,22 @@ def test_entries_are_for_auditors_and_their_reading_is_recorded(
     assert b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves) == hashes
     read = world.entries()[-2]
     assert (read["event"], read["method"], read["consumer"]) == ("LOG_READ", path, str(members.AUDITOR))
+
+
+@pytest.mark.parametrize(
+    ("system", "path", "status", "reason"),
+    [
+        (members.BANK, "/tile/entries/000.p/2", "PERMISSION_DENIED", "CALLER_NOT_ALLOWED"),
+        (STRANGER, "/tile/entries/000.p/2", "UNAUTHENTICATED", "SYSTEM_UNKNOWN"),
+        (members.AUDITOR, "/tile/entries/999", "NOT_FOUND", "TILE_UNKNOWN"),
+    ],
+)
+def test_the_log_says_which_system_was_refused_its_entries(
+    world: GatewayWorld, tmp_path: Path, system: SystemId, path: str, status: str, reason: str
+) -> None:
+    assert world.curl(tmp_path, system).get(path).json["reason"] == reason
+
+    *_, refused, _read = world.entries()
+
+    assert (refused["event"], refused["decision"], refused["status"]) == ("REFUSAL", "REFUSED", status)
+    assert (refused["reason"], refused["method"], refused["consumer"]) == (reason, path, str(system))

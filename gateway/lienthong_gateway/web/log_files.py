@@ -1,7 +1,7 @@
 """The log as C2SP `tlog-tiles` over HTTP, for monitors (https://c2sp.org/tlog-tiles).
 
-The checkpoint and the tiles hold hashes only and are open to anybody. The entries are for auditors; reading them is
-recorded first.
+The checkpoint and the tiles hold hashes only and are open to anybody. The entries are for auditors; a system's reading
+of them is recorded first, and so is its refusal.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_core.clock import Clock
-from lienthong_core.errors import unauthenticated
+from lienthong_core.errors import Refusal, unauthenticated
 from lienthong_core.metadata import CallHeaders
+from lienthong_core.peer import named_system
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.leaf import Entry
@@ -70,10 +71,15 @@ class LogFiles:
             raise unauthenticated(
                 "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
             )
-        system = self._identifier.identify(peer, CallHeaders()).system
-        self._registration.value.check_auditor(system)
-        entries = await asyncio.to_thread(self._source.read, path)
-        trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(system))
-        reading = Entry(self._clock.now(), LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
-        await self._writer.write(Job(reading))
+        trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(named_system(peer) or ""))
+        try:
+            self._registration.value.check_auditor(self._identifier.identify(peer, CallHeaders()).system)
+            entries = await asyncio.to_thread(self._source.read, path)
+        except Refusal as refusal:
+            await self._record(LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
+            raise
+        await self._record(LogEvent.LOG_EVENT_LOG_READ, trace, "OK")
         return Response(entries, media_type=_BYTES)
+
+    async def _record(self, event: LogEvent.ValueType, trace: Trace, status: str, reason: str = "") -> None:
+        await self._writer.write(Job(Entry(self._clock.now(), event, trace, status, reason)))

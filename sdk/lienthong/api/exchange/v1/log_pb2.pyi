@@ -34,7 +34,7 @@ class _LogEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogEvent.Val
     LOG_EVENT_EXCHANGE: _LogEvent.ValueType  # 1
     """Data were released to a consumer, or a change of a register was made."""
     LOG_EVENT_REFUSAL: _LogEvent.ValueType  # 2
-    """A call was refused, or its answer withheld."""
+    """A call was refused, or its answer withheld; or a system was refused the bundles of entries over HTTP."""
     LOG_EVENT_CONSENT: _LogEvent.ValueType  # 3
     """A consent was asked for, approved in part, given, denied, paused, resumed or revoked."""
     LOG_EVENT_LOG_READ: _LogEvent.ValueType  # 4
@@ -60,7 +60,7 @@ LOG_EVENT_UNSPECIFIED: LogEvent.ValueType  # 0
 LOG_EVENT_EXCHANGE: LogEvent.ValueType  # 1
 """Data were released to a consumer, or a change of a register was made."""
 LOG_EVENT_REFUSAL: LogEvent.ValueType  # 2
-"""A call was refused, or its answer withheld."""
+"""A call was refused, or its answer withheld; or a system was refused the bundles of entries over HTTP."""
 LOG_EVENT_CONSENT: LogEvent.ValueType  # 3
 """A consent was asked for, approved in part, given, denied, paused, resumed or revoked."""
 LOG_EVENT_LOG_READ: LogEvent.ValueType  # 4
