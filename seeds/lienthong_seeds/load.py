@@ -1,6 +1,7 @@
 """Storing the synthetic population in the databases of the population register and the identity provider."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, insert, literal, select
 
@@ -24,12 +25,12 @@ def load_population(engine: Engine, population: Population, progress: Progress |
     """
     with engine.begin() as connection:
         loader = _Loader(connection, PopulationTable.metadata, progress)
-        loader.insert("citizen", population.citizens, same={"updated_at": population.made_at})
+        loader.insert("citizen", population.citizens)
         loader.insert("formernumber", population.former_numbers)
         loader.insert("household", population.households)
         loader.insert("residence", population.residences, given_by_database="residence_id")
         loader.insert("administrativeunit", population.administrative_units)
-        loader.register_changes(len(population.citizens))
+        loader.register_changes(len(population.citizens), population.made_at)
 
 
 def load_accounts(engine: Engine, population: Population, passcode_hash: str, progress: Progress | None = None) -> None:
@@ -74,10 +75,11 @@ class _Loader:
             self._connection.exec_driver_sql(statement, batch)
             self._report(len(batch))
 
-    def register_changes(self, citizens: int) -> None:
+    def register_changes(self, citizens: int, made_at: datetime) -> None:
         """Insert the first change of each citizen, in the order of the citizens."""
         citizen, change = self._metadata.tables["citizen"], self._metadata.tables["change"]
-        registered = select(citizen.c.citizen_id, literal(",".join(registered_datasets())), citizen.c.updated_at)
+        datasets, changed_at = literal(",".join(registered_datasets())), literal(made_at, change.c.changed_at.type)
+        registered = select(citizen.c.citizen_id, datasets, changed_at)
         columns = ["citizen_id", "datasets", "changed_at"]
         for start in range(0, citizens, _BATCH):
             batch = registered.where(citizen.c.citizen_id.between(start + 1, start + _BATCH))

@@ -119,7 +119,7 @@ def _before_lock(person: Person) -> AccountState.ValueType:
 
 
 def citizen_row(citizen_id: int, person: Person, household_number: str, relation: str) -> Row:
-    """Return a person as a row of the table `citizen`, without `updated_at`."""
+    """Return a person as a row of the table `citizen`."""
     origin = person.origin
     return (
         citizen_id,

@@ -15,8 +15,15 @@ from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.identity.v1.identity_pb2 import GetAccountRequest, LockAccountRequest, UnlockAccountRequest
 from lienthong.api.identity.v1.identity_pb2_grpc import IdentityServiceStub
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse, VerifyCitizenRequest
+from lienthong.api.population.v1.citizen_pb2 import RESIDENCE_KIND_TEMPORARY
+from lienthong.api.population.v1.population_pb2 import (
+    GetCitizenRequest,
+    GetCitizenResponse,
+    UpdateResidenceRequest,
+    VerifyCitizenRequest,
+)
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
+from lienthong.api.types.v1.types_pb2 import Address, PartialDate
 from lienthong.client import CallContext, explain
 from lienthong_sandbox import CitizenSession, LoginRefused, Sandbox, SystemClient
 from lienthong_sandbox.locks import FolderInUseError
@@ -127,6 +134,24 @@ def test_a_test_asserts_what_the_gateway_logged(vn: Sandbox) -> None:
     assert entry["consumer"] == "VN-SANDBOX/COM/BANK01/ekyc"
     assert entry["datasets_released"] == ["identity.basic"]
     assert "residence" in entry["datasets_withheld"]
+
+
+def test_what_is_released_does_not_tell_that_something_changed_which_is_not(vn: Sandbox) -> None:
+    bank, agency = vn.system("ekyc"), vn.system("your-system")
+    citizen = bank.login("giang-a-pao")
+    citizen.consent("ekyc", ["identity.basic"])
+    before = read(bank, citizen)
+    move = UpdateResidenceRequest(
+        personal_number=citizen.personal_number,
+        kind=RESIDENCE_KIND_TEMPORARY,
+        address=Address(province_code="01", commune_code="00008", detail="Số 5"),
+        from_date=PartialDate(year=2025, month=8, day=1),
+        case_reference="G01.99-20261121-0000099",
+    )
+    metadata = CallContext("integration-test", "", "state_19_1_c", "TEST-1", "officer-1").metadata()
+    PopulationServiceStub(agency.channel).UpdateResidence(move, metadata=metadata, timeout=DEADLINE_S)
+
+    assert read(bank, citizen) == before
 
 
 def test_a_revoked_consent_is_refused_from_the_next_call_on(vn: Sandbox) -> None:

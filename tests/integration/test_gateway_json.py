@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsResponse
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2 import (
+    Change,
+    GetCitizenRequest,
+    GetCitizenResponse,
+    ListChangesResponse,
+)
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Header, Receipt
 from lienthong_core.certificates import Authority
@@ -29,6 +35,7 @@ from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gatewa
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
 VERIFY_CITIZEN = "/lienthong.api.population.v1.PopulationService/VerifyCitizen"
+LIST_CHANGES = "/lienthong.api.population.v1.PopulationService/ListChanges"
 LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
 OWN = {"after_checkpoint", "time", "exchange_id", "step_us", "trace_id", "request_digest", "response_digest"}
@@ -310,15 +317,13 @@ def test_a_call_ends_when_its_callers_time_is_over(world: GatewayWorld, portal: 
 
 
 def test_an_answer_that_json_cannot_say_is_recorded_as_refused_and_not_as_released(
-    world: GatewayWorld, portal: Curl
+    world: GatewayWorld, tmp_path: Path
 ) -> None:
-    before_all_time = GetCitizenResponse(citizen=citizen())
-    before_all_time.citizen.updated_at.seconds = -62135596801
-    world.population.answer("GetCitizen", before_all_time)
-    try:
-        answer = portal.call(GET_CITIZEN, {"personalNumber": LAN}, consented(world))
-    finally:
-        world.population.answer("GetCitizen", GetCitizenResponse(citizen=citizen()))
+    before_all_time = Change(personal_number=LAN, changed_at=Timestamp(seconds=-62135596801))
+    world.population.answer("ListChanges", ListChangesResponse(changes=[before_all_time]))
+    headers = CallContext("integration-test", "", "state_19_1_c", "TEST-1", "officer-1").metadata()
+
+    answer = world.curl(tmp_path, members.YOUR_SYSTEM).call(LIST_CHANGES, {}, list(headers))
 
     assert (answer.status, answer.error_info.reason) == (500, "PROVIDER_ANSWER_INVALID")
     entry = world.entries()[int(answer.error_info.metadata["log_index"])]

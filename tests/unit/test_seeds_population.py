@@ -47,7 +47,7 @@ def records(population: Population, table: str, *, left_out: str = "") -> list[R
 
 
 def citizens(population: Population) -> list[Record]:
-    return records(population, "citizen", left_out="updated_at")
+    return records(population, "citizen")
 
 
 def by_number(population: Population) -> dict[str, Record]:

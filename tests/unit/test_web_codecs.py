@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
@@ -35,6 +36,7 @@ from tests.support.messages import messages
 
 NO_OBJECT: st.SearchStrategy[object] = st.sampled_from(["", "1", "2000-01-01T00:00:00Z", 0, 1.5, True, None, [], {}])
 TYPES = MethodTypes(pb.GetCitizenResponse, pb.GetCitizenResponse)
+ANSWERS = messages(pb.GetCitizenResponse) | messages(pb.ListChangesResponse)
 
 
 class Validator(Protocol):
@@ -44,37 +46,40 @@ class Validator(Protocol):
 
 
 @cache
-def validator() -> Validator:
-    """Return what checks a citizen's record in JSON against its schema."""
+def validator(answer: str = "GetCitizenResponse") -> Validator:
+    """Return what checks an answer in JSON against its schema."""
     schemas = Schemas(declared_datasets())
-    reference = schemas.reference(pb.GetCitizenResponse)
+    reference = schemas.reference(getattr(pb, answer))
     return cast("Validator", OAS31Validator({"components": {"schemas": schemas.components}, **reference}))
 
 
-@given(messages(pb.GetCitizenResponse))
-def test_a_message_comes_back_from_json_as_it_went(message: pb.GetCitizenResponse) -> None:
-    assert pb.GetCitizenResponse.FromString(JsonCodec().request(TYPES, body_of(message))) == message
+@given(ANSWERS)
+def test_a_message_comes_back_from_json_as_it_went(message: Message) -> None:
+    assert message.FromString(JsonCodec().request(types_of(message), body_of(message))) == message
 
 
-@given(messages(pb.GetCitizenResponse))
-def test_every_answer_is_of_the_form_that_the_openapi_document_gives(message: pb.GetCitizenResponse) -> None:
+@given(ANSWERS)
+def test_every_answer_is_of_the_form_that_the_openapi_document_gives(message: Message) -> None:
     body = json.loads(body_of(message))
-    assert validator().is_valid(body), body
+    assert validator(message.DESCRIPTOR.name).is_valid(body), body
+
+
+def types_of(message: Message) -> MethodTypes:
+    return MethodTypes(type(message), type(message))
 
 
 def body_of(message: Message) -> bytes:
     """Return the message in JSON; the example is left out if its time is none that JSON can say."""
     try:
-        return JsonCodec().answer(TYPES, message.SerializeToString())
+        return JsonCodec().answer(types_of(message), message.SerializeToString())
     except Refusal:
         reject()
 
 
 def test_an_answer_that_json_cannot_say_is_refused() -> None:
-    before_all_time = pb.GetCitizenResponse()
-    before_all_time.citizen.updated_at.seconds = -62135596801
+    before_all_time = pb.ListChangesResponse(changes=[pb.Change(changed_at=Timestamp(seconds=-62135596801))])
     with pytest.raises(Refusal) as caught:
-        JsonCodec().answer(TYPES, before_all_time.SerializeToString())
+        JsonCodec().answer(types_of(before_all_time), before_all_time.SerializeToString())
     assert caught.value.reason == "PROVIDER_ANSWER_INVALID"
 
 

@@ -70,7 +70,6 @@ class Citizen(PopulationTable, table=True):
     representative_nationality: str = Field(default="VN", max_length=2)
     life_status: int
     life_status_date: str = Field(default="", max_length=10)
-    updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class FormerNumber(PopulationTable, table=True):

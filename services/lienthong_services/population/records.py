@@ -49,7 +49,6 @@ def citizen_message(record: CitizenRecord) -> Citizen:
         blood_group=row.blood_group,
         life_status=row.life_status,
         life_status_date=partial_date(row.life_status_date) if row.life_status_date else None,
-        updated_at=timestamp(row.updated_at),
     )
     _add_residences(message, record.residences)
     return message

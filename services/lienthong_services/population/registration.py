@@ -144,7 +144,6 @@ def _record_changes(connection: Connection, first: int, datasets: Mapping[int, s
         for number, (citizen_id, names) in enumerate(datasets.items(), start=first)
     ]
     connection.execute(insert(CHANGE), rows)
-    connection.execute(update(CITIZEN).where(CITIZEN.c.citizen_id.in_(datasets)).values(updated_at=now))
 
 
 def _next_number(connection: Connection, column: Column[Any]) -> int:

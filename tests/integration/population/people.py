@@ -74,7 +74,6 @@ def _citizen(
         "marital_status": MARITAL_STATUS_SINGLE,
         "blood_group": BLOOD_GROUP_O,
         "life_status": LIFE_STATUS_ALIVE,
-        "updated_at": REGISTERED_AT,
         **more,
     }
     return Citizen(

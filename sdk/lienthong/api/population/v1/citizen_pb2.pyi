@@ -6,7 +6,6 @@ The records of the national population database (Law 26/2023/QH15 Art. 9)."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from lienthong.api.types.v1 import types_pb2 as _types_pb2
@@ -202,7 +201,6 @@ class Citizen(_message.Message):
     BLOOD_GROUP_FIELD_NUMBER: _builtins.int
     LIFE_STATUS_FIELD_NUMBER: _builtins.int
     LIFE_STATUS_DATE_FIELD_NUMBER: _builtins.int
-    UPDATED_AT_FIELD_NUMBER: _builtins.int
     personal_number: _builtins.str
     """Current personal number, 12 digits."""
     other_name: _builtins.str
@@ -285,10 +283,6 @@ class Citizen(_message.Message):
     def life_status_date(self) -> _types_pb2.PartialDate:
         """Date of death, or since when declared missing; unset for the living."""
 
-    @_builtins.property
-    def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When the record was last changed."""
-
     def __init__(
         self,
         *,
@@ -319,11 +313,10 @@ class Citizen(_message.Message):
         blood_group: Global___BloodGroup.ValueType = ...,
         life_status: Global___LifeStatus.ValueType = ...,
         life_status_date: _types_pb2.PartialDate | None = ...,
-        updated_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "birth_registration_place", b"birth_registration_place", "current_residence", b"current_residence", "father", b"father", "life_status_date", b"life_status_date", "mother", b"mother", "name", b"name", "permanent_residence", b"permanent_residence", "place_of_origin", b"place_of_origin", "representative", b"representative", "spouse", b"spouse", "temporary_residence", b"temporary_residence", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "birth_registration_place", b"birth_registration_place", "current_residence", b"current_residence", "father", b"father", "life_status_date", b"life_status_date", "mother", b"mother", "name", b"name", "permanent_residence", b"permanent_residence", "place_of_origin", b"place_of_origin", "representative", b"representative", "spouse", b"spouse", "temporary_residence", b"temporary_residence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "birth_registration_place", b"birth_registration_place", "blood_group", b"blood_group", "current_residence", b"current_residence", "ethnicity", b"ethnicity", "father", b"father", "former_numbers", b"former_numbers", "former_residences", b"former_residences", "household_number", b"household_number", "legacy_card_number", b"legacy_card_number", "life_status", b"life_status", "life_status_date", b"life_status_date", "marital_status", b"marital_status", "mother", b"mother", "name", b"name", "nationality", b"nationality", "other_name", b"other_name", "permanent_residence", b"permanent_residence", "personal_number", b"personal_number", "place_of_origin", b"place_of_origin", "relation_to_head", b"relation_to_head", "religion", b"religion", "representative", b"representative", "residence_card_number", b"residence_card_number", "sex", b"sex", "spouse", b"spouse", "temporary_residence", b"temporary_residence", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "birth_registration_place", b"birth_registration_place", "blood_group", b"blood_group", "current_residence", b"current_residence", "ethnicity", b"ethnicity", "father", b"father", "former_numbers", b"former_numbers", "former_residences", b"former_residences", "household_number", b"household_number", "legacy_card_number", b"legacy_card_number", "life_status", b"life_status", "life_status_date", b"life_status_date", "marital_status", b"marital_status", "mother", b"mother", "name", b"name", "nationality", b"nationality", "other_name", b"other_name", "permanent_residence", b"permanent_residence", "personal_number", b"personal_number", "place_of_origin", b"place_of_origin", "relation_to_head", b"relation_to_head", "religion", b"religion", "representative", b"representative", "residence_card_number", b"residence_card_number", "sex", b"sex", "spouse", b"spouse", "temporary_residence", b"temporary_residence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
