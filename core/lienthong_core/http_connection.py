@@ -92,6 +92,19 @@ class QuietProtocol(H11Protocol):
         super().resume_writing()
         _cancel(self._untaken)
 
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, so much at first of a head that its limit is seen: h11 looks at it where some is missing.
+
+        Without that, how much is taken would depend on how the network cuts it.
+        """
+        if self.conn.their_state is h11.IDLE:
+            before, _ = self.conn.trailing_data
+            room = LARGEST_HEAD + 1 - len(before)
+            super().data_received(data[:room])
+            data = data[room:]
+        if data and not self.transport.is_closing():
+            super().data_received(data)
+
     def handle_events(self) -> None:
         """Read what has come; if that is a request, wait for its body."""
         before = self.cycle

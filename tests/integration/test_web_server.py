@@ -288,9 +288,10 @@ def test_what_follows_a_body_of_two_lengths_is_no_request(port: int, authority: 
     [
         (b"nonsense\r\n\r\n", 400, "not HTTP/1.1"),
         (b"GET / HTTP/1.1\r\nhost: web\r\nh: " + b"1" * (65 << 10), 431, "more than the 65536 bytes"),
+        (b"GET / HTTP/1.1\r\nhost: web\r\nh: %b\r\n\r\n" % (b"1" * (65 << 10)), 431, "more than the 65536 bytes"),
         (b"POST / HTTP/1.1\r\nhost: web\r\ntransfer-encoding: gzip, chunked\r\n\r\n", 501, "chunked alone"),
     ],
-    ids=["nonsense", "a head without an end", "a compressed transfer"],
+    ids=["nonsense", "a head without an end", "a head that comes whole", "a compressed transfer"],
 )
 def test_what_cannot_be_read_as_a_request_is_told_why(
     port: int, authority: Authority, sent: bytes, status: int, told: str
