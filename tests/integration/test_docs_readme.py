@@ -62,3 +62,13 @@ def test_the_command_for_curl_names_where_the_provider_describes_itself(vn: Sand
 def test_the_secret_is_where_the_readme_says(vn: Sandbox) -> None:
     (path,) = re.findall(r"`world/(\S+client_secret)`", README.read_text(encoding="utf-8"))
     assert (vn.world.folder / path).read_text(encoding="utf-8").strip() == vn.world.client_secret(members.YOUR_SYSTEM)
+
+
+def test_the_redirect_uri_of_the_readme_is_registered_for_its_client(vn: Sandbox) -> None:
+    (come_back,) = re.findall(r"the redirect URI is\s`(\S+)`", README.read_text(encoding="utf-8"))
+    asked = {"client_id": members.YOUR_SYSTEM.subsystem, "redirect_uri": come_back, "response_type": "code"}
+    trusted = ssl.create_default_context(cafile=vn.world.folder / "clients" / "your-system" / "ca.crt")
+    answer = httpx2.get(
+        f"{vn.endpoints.identity_url}/authorize", params=asked, verify=trusted, timeout=10, trust_env=False
+    )
+    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, come_back)
