@@ -37,7 +37,7 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: Annotated[str, AfterValidator(collector_address)] = ""
     """Where the gateway's traces go over HTTP, such as `http://collector:4318/v1/traces`; empty: none are made."""
     calls_in_flight: Annotated[int, Field(ge=1)] = Limits.calls_in_flight
-    """How many calls the gateway works on at once; further ones are refused with a hint (docs/limits.md)."""
+    """How many calls may be under way at the gateway; further ones are refused with a hint (docs/limits.md)."""
     rate_per_second: Annotated[float, Field(gt=0, le=_MOST_PER_SECOND)] = Limits.rate.per_second
     """How many calls a second one system may make at the gateway in the long run; twice as many at once."""
 

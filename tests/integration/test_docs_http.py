@@ -12,6 +12,7 @@ from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.web.codecs import JsonCodec
 from lienthong_sandbox import Sandbox
+from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES
 from tests.support.curl import curl_program
 from tests.support.documents import ROOT, blocks, table_rows, text_of
 
@@ -55,6 +56,10 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert said["A request"] == f"{MAX_MESSAGE_BYTES >> 20} MiB, and {MOST_FIELDS:,} fields; as JSON {of_json}"
     assert said["Time for the TLS handshake of an HTTP connection"] == f"{limits.body_s:g} s"
     assert said["Time for an HTTP request's body to arrive"] == f"{limits.body_s:g} s"
+
+    minutes = int(LOGIN_LOCK.total_seconds()) // 60
+    locked = ["Wrong passcodes for one personal number in a row", f"{MAX_FAILURES}"]
+    assert [*locked, f"status 429; nobody logs in with it for {minutes} minutes"] in table_rows(LIMITS)
 
 
 def test_every_metric_that_is_named_exists() -> None:
