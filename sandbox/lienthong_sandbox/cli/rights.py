@@ -46,7 +46,7 @@ def list_rights(
     gateway: Gateway = None,
     certificate: Certificate = None,
 ) -> None:
-    """List access rights, those withdrawn or over as well: a table.
+    """List access rights, those withdrawn or over as well unless they were granted anew: a table.
 
     In a pipe each is a line: consumer, method, purpose, bases, datasets, first day, last day, state, split by tabs.
     """

@@ -146,7 +146,8 @@ class AdministrationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListAccessRights(self, request, context):
-        """Lists the access rights, those withdrawn or over as well. By consumer, method and purpose.
+        """Lists the access rights, those withdrawn or over as well, unless they were granted anew: of one consumer, method
+        and purpose there is one right, and what it was before is in the exchange log. By consumer, method and purpose.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

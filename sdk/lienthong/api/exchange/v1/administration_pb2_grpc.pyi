@@ -61,7 +61,9 @@ class AdministrationServiceStub:
     Errors: NOT_FOUND NOT_REGISTERED.
     """
     ListAccessRights: _grpc.UnaryUnaryMultiCallable[_administration_pb2.ListAccessRightsRequest, _administration_pb2.ListAccessRightsResponse]
-    """Lists the access rights, those withdrawn or over as well. By consumer, method and purpose."""
+    """Lists the access rights, those withdrawn or over as well, unless they were granted anew: of one consumer, method
+    and purpose there is one right, and what it was before is in the exchange log. By consumer, method and purpose.
+    """
     AdmitOfficer: _grpc.UnaryUnaryMultiCallable[_administration_pb2.AdmitOfficerRequest, _administration_pb2.AdmitOfficerResponse]
     """Registers an officer as acting for a system.
     Errors: FAILED_PRECONDITION REGISTERED_ALREADY.
@@ -106,7 +108,9 @@ class AdministrationServiceAsyncStub(AdministrationServiceStub):
     Errors: NOT_FOUND NOT_REGISTERED.
     """
     ListAccessRights: _aio.UnaryUnaryMultiCallable[_administration_pb2.ListAccessRightsRequest, _administration_pb2.ListAccessRightsResponse]  # type: ignore[assignment]
-    """Lists the access rights, those withdrawn or over as well. By consumer, method and purpose."""
+    """Lists the access rights, those withdrawn or over as well, unless they were granted anew: of one consumer, method
+    and purpose there is one right, and what it was before is in the exchange log. By consumer, method and purpose.
+    """
     AdmitOfficer: _aio.UnaryUnaryMultiCallable[_administration_pb2.AdmitOfficerRequest, _administration_pb2.AdmitOfficerResponse]  # type: ignore[assignment]
     """Registers an officer as acting for a system.
     Errors: FAILED_PRECONDITION REGISTERED_ALREADY.
@@ -190,7 +194,9 @@ class AdministrationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _administration_pb2.ListAccessRightsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_administration_pb2.ListAccessRightsResponse, _abc.Awaitable[_administration_pb2.ListAccessRightsResponse]]:
-        """Lists the access rights, those withdrawn or over as well. By consumer, method and purpose."""
+        """Lists the access rights, those withdrawn or over as well, unless they were granted anew: of one consumer, method
+        and purpose there is one right, and what it was before is in the exchange log. By consumer, method and purpose.
+        """
 
     @_abc_1.abstractmethod
     def AdmitOfficer(
