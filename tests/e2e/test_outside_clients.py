@@ -43,6 +43,12 @@ def test_buf_curl_lists_the_services_by_reflection(vn: Sandbox) -> None:
     } <= set(listed.stdout.split())
 
 
+def test_a_generic_client_finds_reflection_at_once_and_leaves_no_refusal_in_the_log(vn: Sandbox) -> None:
+    before = len(vn.log())
+    assert buf_curl(vn, "--list-services", f"https://{vn.endpoints.gateway}").returncode == 0
+    assert "REFUSAL" not in {entry["event"] for entry in vn.log()[before:]}
+
+
 def test_buf_curl_calls_a_provider_through_the_gateway_with_a_client_certificate(vn: Sandbox) -> None:
     headers = [part for header in HEADERS for part in ("-H", header)]
     request = {"personalNumber": "099190000001", "fullName": "NGUYEN THI MAI", "birthDate": {"year": 1990}}

@@ -6,7 +6,7 @@ from typing import cast
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.failures import keep_header_values_out_of_logs
@@ -14,6 +14,12 @@ from lienthong_core.rpc import SERVER_OPTIONS
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
 from lienthong_gateway.rpc.calls import EveryMethod
+
+_REFLECTION = "grpc.reflection.v1.ServerReflection"
+"""The present name of the service that grpcio-reflection serves under its former one, with the same messages.
+
+Generic clients ask for it first, and each would leave an entry of the log that says there is no such method.
+"""
 
 
 async def serve_grpc(
@@ -32,7 +38,7 @@ async def serve_grpc(
     listed = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflected = reflection.aio.ReflectionServicer(listed)
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, services)  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
-    server.add_generic_rpc_handlers((EveryMethod(pipeline, limits),))
+    server.add_generic_rpc_handlers((_by_present_name(reflected), EveryMethod(pipeline, limits)))
     try:
         server.add_secure_port(address, tls.server_credentials())
     except RuntimeError as error:
@@ -41,6 +47,15 @@ async def serve_grpc(
     for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server
+
+
+def _by_present_name(reflected: reflection.aio.ReflectionServicer) -> grpc.GenericRpcHandler:
+    handler = grpc.stream_stream_rpc_method_handler(
+        reflected.ServerReflectionInfo,  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        reflection_pb2.ServerReflectionRequest.FromString,
+        reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(_REFLECTION, {"ServerReflectionInfo": handler})
 
 
 class _FoundByName:
