@@ -149,8 +149,8 @@ class Access(_message.Message):
     is addressed to.
     """
     method: _builtins.str
-    """Full name of the gRPC method, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`; empty if nobody
-    has the method that was called.
+    """Full name of the gRPC method, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`, or the path of the
+    log's entries over HTTP, such as `/tile/entries/000`; empty if nobody has the method that was called.
     """
     officer: _builtins.str
     """Officer that the caller named; empty if none."""
