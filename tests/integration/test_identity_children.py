@@ -259,13 +259,16 @@ def test_a_representative_sees_and_ends_a_childs_consent_as_such(world: Identity
     assert world.consents.capacities == [REPRESENTATIVE]
 
 
-def test_she_pauses_and_resumes_a_consent(world: IdentityWorld) -> None:
-    consent = world.consents.give("c-1", world.consents.ask().terms)
+@pytest.mark.parametrize(("subject", "capacity"), [(MAI, SUBJECT), (CHILD, REPRESENTATIVE)])
+def test_she_pauses_and_resumes_a_consent_as_whoever_she_is_to_the_subject(
+    world: IdentityWorld, subject: str, capacity: consent_pb2.Capacity.ValueType
+) -> None:
+    consent = world.consents.give("c-1", world.consents.ask(subject_number=subject).terms, approved_by=MAI)
     browser, page = at_the_account_page(world)
 
     page.action = "/account/pause"
     page = browser.submit(page)
-    assert consent.state == consent_pb2.CONSENT_STATE_PAUSED
+    assert (consent.state, consent.paused_as) == (consent_pb2.CONSENT_STATE_PAUSED, capacity)
     assert "Paused" in page.response.text
     assert 'action="/account/resume"' in page.response.text
     assert 'action="/account/pause"' not in page.response.text

@@ -158,6 +158,8 @@ class ConsentService(ConsentServiceServicer):
         self, request: messages.ResumeConsentRequest, context: grpc.ServicerContext
     ) -> messages.ResumeConsentResponse:
         consent = self._consent(request.consent_id)
+        if consent.paused_as not in (messages.CAPACITY_UNSPECIFIED, request.capacity):
+            raise denied("CONSENT_PAUSED", "Somebody else has paused it; revoke it.")
         consent.state, consent.paused_as = messages.CONSENT_STATE_ACTIVE, messages.CAPACITY_UNSPECIFIED
         return messages.ResumeConsentResponse(consent=consent)
 
