@@ -96,7 +96,10 @@ def test_the_client_is_told_of_no_consent_until_both_have_approved(world: Identi
     assert "Your legal representative approves as well" in page.response.text
     answer = child.submit(page, decision="approve").answer
     assert world.portal.exchange(answer["code"]).json()["authorization_details"][0]["consent_id"]
-    assert [decision["approves_as"] for decision in world.consents.decisions] == ["representative", "subject"]
+    assert [(decision["approves_as"], decision["acr"]) for decision in world.consents.decisions] == [
+        ("representative", "2"),
+        ("subject", "1"),
+    ]
     assert request.state == consent_pb2.CONSENT_REQUEST_STATE_APPROVED
 
 

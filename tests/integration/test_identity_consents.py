@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -14,6 +15,8 @@ from tests.support.consents import REQUEST_ID
 from tests.support.identity import GATEWAY, LEVEL_ONE, MAI, PORTAL, IdentityWorld, identity_world
 
 ASKED = f'[{{"type":"lienthong_consent","consent_request_id":"{REQUEST_ID}"}}]'
+READING = timedelta(minutes=5)
+"""How long she takes before she answers."""
 
 
 @pytest.fixture
@@ -64,12 +67,16 @@ def test_sensitive_datasets_are_marked_and_no_others(world: IdentityWorld) -> No
 
 
 def test_an_approval_is_signed_recorded_and_told_to_the_client(world: IdentityWorld) -> None:
-    world.consents.ask()
+    terms = world.consents.ask(uses=3, purpose_reference="H26.1-7").terms
+    terms.uses_per.FromSeconds(600)
+    terms.retention.FromSeconds(86_400)
     browser, page = asked(world)
+    logged_in = int(world.clock.now().timestamp())
+    world.clock.advance(READING)
     page = browser.submit(page, decision="approve")
     decision = world.consents.decisions[0]
-    now = int(world.clock.now().timestamp())
-    assert now - 60 <= decision.pop("auth_time") <= decision.pop("iat") <= now
+    assert logged_in - 60 <= decision.pop("auth_time") <= logged_in
+    assert 0 <= int(world.clock.now().timestamp()) - decision.pop("iat") < 60
     assert decision.pop("jti")
     assert decision == {
         "iss": world.issuer,
@@ -87,11 +94,11 @@ def test_an_approval_is_signed_recorded_and_told_to_the_client(world: IdentityWo
         "purpose": "1.004222",
         "purpose_title_vi": "Đăng ký thường trú",
         "purpose_title_en": "Registering permanent residence",
-        "purpose_reference": "",
+        "purpose_reference": "H26.1-7",
         "valid_for": 3600,
-        "uses": 0,
-        "uses_per": 0,
-        "retention": 0,
+        "uses": 3,
+        "uses_per": 600,
+        "retention": 86_400,
         "legal_text_version": "2026-01-01",
         "legal_text_digest": "d1" * 32,
         "simulation": True,
