@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.browser import TIMEOUT_S, answer_of
+from tests.support.consents import REQUEST_ID
 from tests.support.identity import (
     BANK_SECRET,
     CALLBACK,
@@ -19,6 +20,8 @@ from tests.support.identity import (
     Relying,
     identity_world,
 )
+
+CONSENT = f'{{"type":"lienthong_consent","consent_request_id":"{REQUEST_ID}"}}'
 
 
 @pytest.fixture
@@ -212,6 +215,8 @@ def test_nobody_is_redirected_to_an_address_that_is_not_registered(
         ({"authorization_details": "[]"}, "invalid_authorization_details"),
         ({"authorization_details": "[" * 5000}, "invalid_authorization_details"),
         ({"authorization_details": '[{"type":"other"}]'}, "invalid_authorization_details"),
+        ({"authorization_details": f"[{CONSENT},{CONSENT}]"}, "invalid_authorization_details"),
+        ({"authorization_details": f'[{CONSENT[:-1]},"datasets":[]}}]'}, "invalid_authorization_details"),
     ],
 )
 def test_a_request_that_does_not_fit_goes_back_to_the_client_with_its_state(
