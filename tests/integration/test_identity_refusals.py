@@ -46,8 +46,11 @@ def test_a_code_works_once_and_its_second_use_ends_what_it_gave(world: IdentityW
     code = page.answer["code"]
     body = world.portal.exchange(code).json()
     world.clock.advance(timedelta(seconds=seconds))
+    world.browser().get(world.portal.authorize())
+    token = f"Bearer {body['access_token']}"
+    assert world.portal.get("/userinfo", Authorization=token).status_code == 200
     assert refused(world, code) == "invalid_grant"
-    userinfo = world.portal.get("/userinfo", Authorization=f"Bearer {body['access_token']}")
+    userinfo = world.portal.get("/userinfo", Authorization=token)
     assert userinfo.status_code == 401
     assert 'error="invalid_token"' in userinfo.headers["www-authenticate"]
 
@@ -90,7 +93,11 @@ def test_a_code_is_of_no_use_to_another_client(world: IdentityWorld) -> None:
     _, page = world.signed_in()
     bank = Relying(world.issuer, world.trust, "bank", BANK_SECRET)
     assert bank.exchange(page.answer["code"]).json()["error"] == "invalid_grant"
-    assert world.portal.exchange(page.answer["code"]).status_code == 200
+    tokens = world.portal.exchange(page.answer["code"])
+    assert tokens.status_code == 200
+
+    assert bank.exchange(page.answer["code"]).json()["error"] == "invalid_grant"
+    assert world.portal.get("/userinfo", Authorization=f"Bearer {tokens.json()['access_token']}").status_code == 200
 
 
 @pytest.mark.parametrize(("client", "secret"), [("portal", "wrong"), ("nobody", PORTAL_SECRET), ("portal", "")])
