@@ -126,6 +126,15 @@ def test_a_code_for_an_account_that_was_locked_meanwhile_is_refused(world: Ident
     assert refused(world, page.answer["code"]) == "invalid_grant"
 
 
+def test_a_token_tells_nothing_of_an_account_that_was_locked_meanwhile(world: IdentityWorld) -> None:
+    token = f"Bearer {world.tokens()['access_token']}"
+    assert world.portal.get("/userinfo", Authorization=token).status_code == 200
+    world.store.lock_account(MAI, "lost her phone", world.clock.now())
+    answer = world.portal.get("/userinfo", Authorization=token)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+    assert MAI not in answer.text
+
+
 def announced(size: int) -> bytes:
     return bytes(size)
 
