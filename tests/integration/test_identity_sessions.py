@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import jwt
 import pytest
 from sqlalchemy.orm import Session
 
@@ -85,6 +86,17 @@ def test_a_login_that_is_older_than_max_age_is_made_again(world: IdentityWorld) 
     world.clock.advance(timedelta(seconds=100))
     assert "code" in browser.get(world.portal.authorize(max_age="200")).answer
     assert browser.get(world.portal.authorize(max_age="100")).path == "/login"
+
+
+def test_a_client_is_told_of_the_login_that_was_made_not_of_the_one_that_was_spared(world: IdentityWorld) -> None:
+    browser, page = world.signed_in()
+    at_login = world.portal.exchange(page.answer["code"]).json()
+    world.clock.advance(timedelta(minutes=10))
+    later = world.portal.exchange(browser.get(world.portal.authorize()).answer["code"]).json()
+    for name in ("access_token", "id_token"):
+        before, after = (jwt.decode(body[name], options={"verify_signature": False}) for body in (at_login, later))
+        assert after["auth_time"] == before["auth_time"]
+        assert after["iat"] - before["iat"] >= 600
 
 
 def test_a_session_ends_by_the_sandbox_clock(world: IdentityWorld) -> None:
