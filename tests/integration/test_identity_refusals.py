@@ -264,7 +264,9 @@ def test_a_state_that_is_no_printable_ascii_is_refused_and_not_repeated(world: I
     assert "state" not in answer
 
 
-def test_denying_the_login_goes_back_to_the_client(world: IdentityWorld) -> None:
+def test_denying_the_login_goes_back_to_the_client_and_ends_it(world: IdentityWorld) -> None:
     browser = world.browser()
-    page = browser.submit(browser.log_in(browser.get(world.portal.authorize())), decision="deny")
+    asked = browser.log_in(browser.get(world.portal.authorize()))
+    page = browser.submit(asked, decision="deny")
     assert (page.answer["error"], page.answer["state"]) == ("access_denied", "st-1")
+    assert browser.submit(asked, decision="approve").response.status_code == 400

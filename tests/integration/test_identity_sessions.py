@@ -116,6 +116,15 @@ def test_prompt_none_shows_no_page(world: IdentityWorld) -> None:
     )
 
 
+def test_a_client_that_asks_again_and_again_without_pages_ends_no_login_under_way(world: IdentityWorld) -> None:
+    browser = world.browser()
+    page = browser.get(world.portal.authorize())
+    for _ in range(MOST_INTERACTIONS):
+        world.clock.advance(timedelta(seconds=1))
+        assert browser.get(world.portal.authorize(prompt="none")).answer["error"] == "login_required"
+    assert browser.log_in(page).path == "/approve"
+
+
 def test_the_session_changes_at_login_and_the_old_cookie_is_worth_nothing(world: IdentityWorld) -> None:
     browser = world.browser()
     login = browser.get(world.portal.authorize())
@@ -288,6 +297,12 @@ def test_an_account_that_is_not_active_cannot_log_in(world: IdentityWorld, numbe
     assert why in page.response.text
     page = browser.log_in(login, number, "000000")
     assert why not in page.response.text
+
+
+def test_a_number_is_taken_with_the_spaces_that_people_read_it_with(world: IdentityWorld) -> None:
+    browser = world.browser()
+    spaced = f"{MAI[:3]} {MAI[3:6]} {MAI[6:9]} {MAI[9:]}"
+    assert browser.log_in(browser.get(world.portal.authorize()), spaced).path == "/approve"
 
 
 @pytest.mark.parametrize("number", ["", "12345", "٠٩٩١٩٠٠٠٠٠٠١", "0991900000011", "' OR 1=1 --"])

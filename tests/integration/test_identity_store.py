@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from lienthong.api.identity.v1.identity_pb2 import AccountKind, AccountState
 from lienthong_core.database import open_database
 from lienthong_services.identity.model import (
     SCHEMA_VERSION,
+    Account,
     AuthorizationCode,
     BrowserSession,
     IdentityTable,
@@ -58,6 +62,20 @@ def code(digest: str) -> AuthorizationCode:
     )
 
 
+def an_account() -> Account:
+    return Account(
+        personal_number=NUMBER,
+        subject="subject",
+        kind=AccountKind.ACCOUNT_KIND_CITIZEN,
+        level=2,
+        state=AccountState.ACCOUNT_STATE_ACTIVE,
+        state_changed_at=datetime.fromtimestamp(NOW, UTC),
+        full_name="Nguyễn Thị Mai",
+        birth_date="1990-05-17",
+        passcode_hash="",
+    )
+
+
 def an_interaction(store: IdentityStore) -> str:
     store.open_session(BrowserSession(session_digest="session", csrf_token="token", expires_at=NOW + 60), NOW)
     store.start_interaction(
@@ -98,6 +116,20 @@ def test_a_code_is_exchanged_once_however_many_ask(store: IdentityStore) -> None
 def test_an_interaction_gives_one_code_however_often_its_form_is_sent(store: IdentityStore) -> None:
     way = an_interaction(store)
     assert at_once(lambda index: store.finish_interaction(way, code(f"digest-{index}"))) == 1
+
+
+def test_a_login_that_ends_after_its_account_was_locked_opens_no_session(store: IdentityStore, engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(an_account())
+    way = an_interaction(store)
+    before = store.browser_session("session", NOW)
+    assert before is not None
+    store.lock_account(NUMBER, "her phone was stolen", datetime.fromtimestamp(NOW, UTC))
+    after = BrowserSession(session_digest="new", csrf_token="token", personal_number=NUMBER, expires_at=NOW + 60)
+
+    store.log_in(before, after, way)
+
+    assert store.browser_session("new", NOW) is None
 
 
 def test_what_is_over_is_forgotten_when_somebody_new_comes(store: IdentityStore) -> None:
