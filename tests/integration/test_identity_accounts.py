@@ -112,6 +112,10 @@ def test_a_call_that_cannot_be_answered_says_why(
 
 
 def test_only_the_gateway_may_call(world: IdentityWorld) -> None:
-    with calling(world, PORTAL) as stub, pytest.raises(grpc.RpcError) as failed:
-        reading(MAI)(stub)
-    assert explain(failed.value).reason == "CALLER_NOT_ALLOWED"
+    for call in (reading(MAI), locking(MAI, "theft"), unlocking(LOCKED, "found")):
+        with calling(world, PORTAL) as stub, pytest.raises(grpc.RpcError) as failed:
+            call(stub)
+        assert explain(failed.value).reason == "CALLER_NOT_ALLOWED"
+    with calling(world) as stub:
+        assert reading(MAI)(stub).state == messages.ACCOUNT_STATE_ACTIVE
+        assert reading(LOCKED)(stub).state == messages.ACCOUNT_STATE_LOCKED
