@@ -14,6 +14,7 @@ from tests.support.identity import (
     BANK_SECRET,
     CALLBACK,
     MAI,
+    OTHER_CALLBACK,
     PORTAL_SECRET,
     VERIFIER,
     IdentityWorld,
@@ -63,6 +64,7 @@ def test_a_bogus_code_is_refused(world: IdentityWorld) -> None:
     ("changes", "error"),
     [
         ({"redirect_uri": CALLBACK + "/"}, "invalid_grant"),
+        ({"redirect_uri": OTHER_CALLBACK}, "invalid_grant"),
         ({"redirect_uri": None}, "invalid_request"),
         ({"code_verifier": None}, "invalid_request"),
         ({"code_verifier": "w" * 43}, "invalid_grant"),

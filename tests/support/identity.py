@@ -42,6 +42,8 @@ MAI, LEVEL_ONE, LOCKED, INACTIVE, NOBODY = (f"09919000000{digit}" for digit in (
 CHILD, SMALL_CHILD = "099318000005", "099324000006"
 """Eight years old and two, in November 2026; both with an account of their own."""
 CALLBACK = "https://localhost:9/callback"
+OTHER_CALLBACK = "https://localhost:9/another"
+"""Another address of the portal."""
 AFTERWARDS = "https://localhost:9/logged-out?from=identity"
 """Where the portal has citizens sent who logged out; no other client has such an address."""
 PORTAL_SECRET, BANK_SECRET = "portal-secret", "bank-secret"
@@ -232,6 +234,8 @@ def _fill(server: IdentityServer, portal: TlsIdentity, bank: TlsIdentity) -> Non
     bank_name = ("Ngân hàng Thử nghiệm", "Test bank")
     secret = secret_digest(PORTAL_SECRET)
     store.add_client(
-        make_client("portal", str(PORTAL), portal_name, secret, portal.thumbprint, [CALLBACK], [AFTERWARDS])
+        make_client(
+            "portal", str(PORTAL), portal_name, secret, portal.thumbprint, [CALLBACK, OTHER_CALLBACK], [AFTERWARDS]
+        )
     )
     store.add_client(make_client("bank", str(BANK), bank_name, secret_digest(BANK_SECRET), bank.thumbprint, [CALLBACK]))
