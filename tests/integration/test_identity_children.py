@@ -10,7 +10,13 @@ import pytest
 
 from lienthong.api.consent.v1 import consent_pb2
 from lienthong.api.population.v1.citizen_pb2 import Citizen
-from lienthong.api.population.v1.population_pb2 import GetCitizenResponse, VerifyRelationshipResponse
+from lienthong.api.population.v1.population_pb2 import (
+    GetCitizenRequest,
+    GetCitizenResponse,
+    Relationship,
+    VerifyRelationshipRequest,
+    VerifyRelationshipResponse,
+)
 from lienthong.api.types.v1.types_pb2 import PartialDate, PersonName
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import not_found, unavailable
@@ -137,7 +143,9 @@ def test_a_child_under_seven_cannot_answer_herself(world: IdentityWorld) -> None
     assert not world.register.calls
 
 
-def test_the_register_is_asked_for_the_registered_purpose_on_its_legal_basis(world: IdentityWorld) -> None:
+def test_the_register_is_asked_who_represents_her_for_the_registered_purpose_on_its_legal_basis(
+    world: IdentityWorld,
+) -> None:
     world.consents.ask(subject_number=CHILD)
     born(world, 2018, 5, 20)
     visit(world)
@@ -148,6 +156,10 @@ def test_the_register_is_asked_for_the_registered_purpose_on_its_legal_basis(wor
         assert call.metadata["lienthong-legal-basis"] == "state_19_1_c"
         assert call.metadata["lienthong-legal-reference"] == f"consent-request/{REQUEST_ID}"
         assert call.metadata["x-road-userid"] == register.OFFICER
+    assert VerifyRelationshipRequest.FromString(world.register.calls[0].request) == VerifyRelationshipRequest(
+        personal_number=CHILD, related_personal_number=MAI, relationship=Relationship.RELATIONSHIP_REPRESENTATIVE
+    )
+    assert GetCitizenRequest.FromString(world.register.calls[1].request).personal_number == CHILD
 
 
 def test_who_is_no_representative_learns_nothing_about_the_child(world: IdentityWorld) -> None:
