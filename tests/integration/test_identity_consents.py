@@ -60,6 +60,16 @@ def test_the_page_shows_what_the_gateway_says_is_asked_for(world: IdentityWorld)
         assert shown in text
 
 
+def test_what_a_consumer_wrote_is_shown_as_text_on_both_pages(world: IdentityWorld) -> None:
+    terms = world.consents.ask(purpose_title_vi="<i>Đăng ký</i>", purpose_title_en="<i>Registering</i>").terms
+    page = asked(world)[1]
+    world.consents.give("c-1", terms)
+    for text in (page.response.text, signed_in_to_the_account_page(world)[1].response.text):
+        assert "<i>" not in text
+        assert "&lt;i&gt;Đăng ký&lt;/i&gt;" in text
+        assert "&lt;i&gt;Registering&lt;/i&gt;" in text
+
+
 def test_sensitive_datasets_are_marked_and_no_others(world: IdentityWorld) -> None:
     world.consents.ask()
     items = asked(world)[1].response.text.split("<li>")[1:]

@@ -176,13 +176,13 @@ def test_a_form_that_cannot_be_read_is_answered_with_a_page(world: IdentityWorld
     assert browser.log_in(page).path == "/approve"
 
 
-def test_a_form_leads_to_the_provider_and_to_its_client_alone(world: IdentityWorld) -> None:
+def test_a_page_runs_no_script_and_its_form_leads_to_the_provider_and_to_its_client_alone(world: IdentityWorld) -> None:
+    everywhere = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
     browser = world.browser()
     login = browser.get(world.portal.authorize())
     for page in (login, browser.log_in(login)):
-        assert page.response.headers["content-security-policy"].endswith("form-action 'self' https://localhost:9")
-    account = browser.get("/account")
-    assert account.response.headers["content-security-policy"].endswith("form-action 'self'")
+        assert page.response.headers["content-security-policy"] == f"{everywhere} https://localhost:9"
+    assert browser.get("/account").response.headers["content-security-policy"] == everywhere
 
 
 def test_no_step_can_be_left_out(world: IdentityWorld) -> None:
@@ -303,6 +303,13 @@ def test_a_number_is_taken_with_the_spaces_that_people_read_it_with(world: Ident
     browser = world.browser()
     spaced = f"{MAI[:3]} {MAI[3:6]} {MAI[6:9]} {MAI[9:]}"
     assert browser.log_in(browser.get(world.portal.authorize()), spaced).path == "/approve"
+
+
+def test_what_somebody_typed_is_shown_as_text(world: IdentityWorld) -> None:
+    browser = world.browser()
+    text = browser.log_in(browser.get(world.portal.authorize()), '"><i>0991</i>').response.text
+    assert "<i>" not in text
+    assert 'value="&#34;&gt;&lt;i&gt;0991&lt;/i&gt;"' in text
 
 
 @pytest.mark.parametrize("number", ["", "12345", "٠٩٩١٩٠٠٠٠٠٠١", "0991900000011", "' OR 1=1 --"])
