@@ -16,7 +16,7 @@ from lienthong_services.identity.rules import (
     MOST_UNKNOWN_BROWSERS,
 )
 from tests.support.browser import Page
-from tests.support.identity import INACTIVE, LOCKED, MAI, NOBODY, IdentityWorld, identity_world
+from tests.support.identity import INACTIVE, LEVEL_ONE, LOCKED, MAI, NOBODY, IdentityWorld, identity_world
 
 
 @pytest.fixture
@@ -136,6 +136,15 @@ def test_the_session_changes_at_login_and_the_old_cookie_is_worth_nothing(world:
     assert thief.get(f"/approve?interaction={approve.fields['interaction']}").response.status_code == 400
 
 
+def test_a_new_login_ends_the_session_of_the_one_before(world: IdentityWorld) -> None:
+    browser, _ = world.signed_in()
+    before = dict(browser.http.cookies)
+    assert browser.log_in(browser.get(world.portal.authorize(prompt="login")), LEVEL_ONE).path == "/approve"
+    thief = world.browser()
+    thief.http.cookies.update(before)
+    assert thief.get("/account").path == "/login"
+
+
 def test_the_cookie_is_out_of_reach_for_scripts_other_sites_and_plain_http(world: IdentityWorld) -> None:
     response = world.browser().http.get(world.portal.authorize())
     cookie = response.headers["set-cookie"]
@@ -227,6 +236,8 @@ def test_only_so_many_browsers_are_remembered_that_nobody_has_logged_in_with_and
     world: IdentityWorld,
 ) -> None:
     logged_in, _ = world.signed_in()
+    # Her session is over before theirs would be.
+    world.clock.advance(timedelta(minutes=25))
     earlier = world.browser()
     begun = earlier.get(world.portal.authorize())
     later = int(world.clock.now().timestamp()) + int(INTERACTION_LIFETIME.total_seconds())
