@@ -133,6 +133,20 @@ def test_an_approval_whose_answer_was_lost_counts_while_the_other_is_missing(wor
     assert list(world.consents.requests[REQUEST_ID].approved_as) == [REPRESENTATIVE]
 
 
+def test_an_approval_whose_answer_was_lost_does_not_count_once_the_other_has_denied(world: IdentityWorld) -> None:
+    request = world.consents.ask(subject_number=CHILD)
+    browser, page = visit(world, CHILD)
+    world.consents.loses_answers = True
+    assert browser.submit(page, decision="approve").response.status_code == 503
+    world.consents.loses_answers = False
+    request.state = consent_pb2.CONSENT_REQUEST_STATE_DENIED
+
+    told = browser.submit(page, decision="approve")
+
+    assert told.response.status_code == HTTPStatus.FORBIDDEN
+    assert list(request.approved_as) == [SUBJECT]
+
+
 def test_a_child_under_seven_cannot_answer_herself(world: IdentityWorld) -> None:
     world.consents.ask(subject_number=SMALL_CHILD)
 

@@ -128,6 +128,16 @@ def test_an_approval_is_signed_recorded_and_told_to_the_client(world: IdentityWo
     assert claims_of(body["access_token"])["authorization_details"] == details
 
 
+def test_what_is_signed_is_what_she_saw(world: IdentityWorld) -> None:
+    terms = world.consents.ask(uses=1).terms
+    browser, page = asked(world)
+    assert "once" in page.response.text
+    terms.uses, terms.purpose = 99, "another"
+    browser.submit(page, decision="approve")
+    (decision,) = world.consents.decisions
+    assert (decision["uses"], decision["purpose"]) == (1, "1.004222")
+
+
 def test_a_denial_is_signed_recorded_and_told_to_the_client(world: IdentityWorld) -> None:
     request = world.consents.ask()
     browser, page = asked(world)
@@ -209,6 +219,20 @@ def test_a_request_that_is_closed_cannot_be_answered(world: IdentityWorld, state
     request = world.consents.ask()
     request.state = consent_pb2.ConsentRequestState.Value(f"CONSENT_REQUEST_STATE_{state}")
     assert way_back(asked(world)[1])["error"] == ["invalid_authorization_details"]
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+def test_a_request_that_is_over_before_it_is_answered_is_told_to_her_and_the_client(
+    world: IdentityWorld, decision: str
+) -> None:
+    request = world.consents.ask()
+    browser, page = asked(world)
+    request.state = consent_pb2.CONSENT_REQUEST_STATE_EXPIRED
+    page = browser.submit(page, decision=decision)
+    assert page.response.status_code == 403
+    assert "was answered or is over" in page.response.text
+    assert way_back(page)["error"] == ["invalid_authorization_details"]
+    assert not world.consents.decisions
 
 
 def test_a_request_that_nobody_made_cannot_be_answered(world: IdentityWorld) -> None:

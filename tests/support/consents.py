@@ -74,6 +74,8 @@ class ConsentService(ConsentServiceServicer):
         self, request: messages.RecordDecisionRequest, context: grpc.ServicerContext
     ) -> messages.RecordDecisionResponse:
         asked = self._request(request.consent_request_id)
+        if asked.state == messages.CONSENT_REQUEST_STATE_EXPIRED:
+            raise precondition("CONSENT_REQUEST_EXPIRED", "The request was not answered in time.")
         if asked.state != messages.CONSENT_REQUEST_STATE_PENDING:
             raise precondition("CONSENT_REQUEST_CLOSED", "The request was answered already.")
         decision: dict[str, Any] = jwt.decode(
