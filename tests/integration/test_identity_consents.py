@@ -310,6 +310,22 @@ def test_no_consent_ends_without_the_csrf_field_or_a_login(world: IdentityWorld)
     assert consent.state == consent_pb2.CONSENT_STATE_ACTIVE
 
 
+@pytest.mark.parametrize("action", ["revoke", "pause", "resume"])
+def test_who_has_not_logged_in_changes_nothing_with_the_csrf_field_of_a_page_of_hers(
+    world: IdentityWorld, action: str
+) -> None:
+    # Of a citizen whose data were erased there is no number left, and of who has not logged in there is none yet.
+    consent = world.consents.give("c-1", world.consents.ask(subject_number="").terms)
+    paused, active = consent_pb2.CONSENT_STATE_PAUSED, consent_pb2.CONSENT_STATE_ACTIVE
+    consent.state = before = paused if action == "resume" else active
+    browser = world.browser()
+    page = browser.get("/account")
+    page.action = f"/account/{action}"
+    assert browser.submit(page, consent_id="c-1").response.status_code == 400
+    assert browser.get("/account/receipt?consent_id=c-1").path == "/login"
+    assert consent.state == before
+
+
 def test_the_account_page_says_when_the_gateway_does_not_answer(world: IdentityWorld) -> None:
     world.consents.down = True
     browser = world.browser()
