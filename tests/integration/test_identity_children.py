@@ -240,6 +240,14 @@ def test_she_can_try_again_when_the_register_does_not_answer(world: IdentityWorl
     assert "You decide for a child" in browser.get(str(page.response.url)).response.text
 
 
+def test_she_is_told_in_time_when_the_register_never_answers(world: IdentityWorld) -> None:
+    world.consents.ask(subject_number=CHILD)
+    with world.register.hanging("VerifyRelationship"):
+        page = visit(world)[1]
+    assert page.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Try again" in page.response.text
+
+
 def test_a_birthday_while_the_page_is_open_changes_who_decides(world: IdentityWorld) -> None:
     request = world.consents.ask(subject_number=SMALL_CHILD)
     born(world, 2024, 6, 1)
