@@ -2,12 +2,16 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
@@ -97,6 +101,27 @@ def test_the_clients_own_deadline_is_its_own_status(authority: Authority) -> Non
 def test_grpc_itself_refuses_a_message_above_its_limit(authority: Authority, address: str) -> None:
     above = outcome(channel(address, authority.issue(CLIENT)), request=bytes(2 * MIB + 1))
     assert above == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CONNECTION_FAILED")
+
+
+def test_a_reason_that_somebody_else_on_the_way_gives_is_none_of_the_sandbox(authority: Authority) -> None:
+    info = error_details_pb2.ErrorInfo(reason="CONSENT_MISSING", domain="proxy.test")
+    packed = any_pb2.Any()
+    packed.Pack(info)
+    refused = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message="No.", details=[packed])
+
+    def refuse(_request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.abort_with_status(rpc_status.to_status(refused))
+
+    service, name = METHOD.removeprefix("/").split("/")
+    handlers = grpc.method_handlers_generic_handler(service, {name: grpc.unary_unary_rpc_method_handler(refuse)})
+    with ThreadPoolExecutor(1) as pool:
+        server = grpc.server(pool, handlers=[handlers])
+        port = server.add_secure_port("127.0.0.1:0", authority.issue(SERVER).server_credentials())
+        server.start()
+        try:
+            assert outcome(channel(f"127.0.0.1:{port}", authority.issue(CLIENT))) == NO_CONNECTION
+        finally:
+            server.stop(None).wait(10)
 
 
 def test_a_client_reads_an_answer_above_its_limit_once_it_is_told_to(tmp_path: Path) -> None:
