@@ -19,6 +19,7 @@ from lienthong_services.identity.model import (
     IdentityTable,
     Interaction,
     LoginAttempts,
+    ScopeApproval,
 )
 from lienthong_services.identity.rules import LOGIN_LOCK, MAX_FAILURES
 from lienthong_services.identity.store import IdentityStore
@@ -130,6 +131,17 @@ def test_a_login_that_ends_after_its_account_was_locked_opens_no_session(store: 
     store.log_in(before, after, way)
 
     assert store.browser_session("new", NOW) is None
+
+
+def test_what_hangs_on_a_session_ends_with_it(store: IdentityStore, engine: Engine) -> None:
+    an_interaction(store)
+    store.approve_client("session", "portal", "openid")
+
+    store.end_session("session")
+
+    with engine.connect() as connection:
+        kept = [connection.execute(select(table)).all() for table in (Interaction, ScopeApproval)]
+    assert kept == [[], []]
 
 
 def test_what_is_over_is_forgotten_when_somebody_new_comes(store: IdentityStore) -> None:
