@@ -145,6 +145,26 @@ def test_a_new_login_ends_the_session_of_the_one_before(world: IdentityWorld) ->
     assert thief.get("/account").path == "/login"
 
 
+def test_what_ends_for_one_citizen_ends_for_nobody_else(world: IdentityWorld) -> None:
+    other = world.browser()
+    other.citizen = LEVEL_ONE
+    page = other.submit(other.log_in(other.get(world.portal.authorize())), decision="approve")
+    token = world.portal.exchange(page.answer["code"]).json()["access_token"]
+    under_way = other.get(world.portal.authorize(client_id="bank"))
+
+    browser, page = world.signed_in()
+    for _ in range(2):
+        world.portal.exchange(page.answer["code"])
+    denied = browser.submit(browser.get(world.portal.authorize(client_id="bank")), decision="deny")
+    assert denied.answer["error"] == "access_denied"
+    assert browser.submit(browser.get("/account")).path == "/logged-out"
+    world.store.lock_account(MAI, "lost her phone", world.clock.now())
+
+    assert world.portal.get("/userinfo", Authorization=f"Bearer {token}").status_code == 200
+    assert other.get("/account").path == "/account"
+    assert "code" in other.submit(under_way, decision="approve").answer
+
+
 def test_the_cookie_is_out_of_reach_for_scripts_other_sites_and_plain_http(world: IdentityWorld) -> None:
     response = world.browser().http.get(world.portal.authorize())
     cookie = response.headers["set-cookie"]
@@ -297,6 +317,18 @@ def test_a_login_starts_the_count_of_wrong_passcodes_anew(world: IdentityWorld) 
         for _ in range(MAX_FAILURES - 1):
             page = browser.log_in(page, passcode="000000")
         assert browser.log_in(page).path == "/approve"
+
+
+def test_who_logs_in_neither_shares_nor_forgives_the_wrong_passcodes_of_others(world: IdentityWorld) -> None:
+    def attempt(number: str, passcode: str) -> int:
+        browser = world.browser()
+        return browser.log_in(browser.get(world.portal.authorize()), number, passcode).response.status_code
+
+    assert [attempt(MAI, "000000") for _ in range(4)] == [403] * 4
+    assert attempt(LEVEL_ONE, "000000") == 403
+    assert attempt(MAI, "000000") == 403
+    assert attempt(LEVEL_ONE, "135790") == 200
+    assert attempt(MAI, "135790") == 429
 
 
 @pytest.mark.parametrize(("number", "why"), [(LOCKED, "is locked"), (INACTIVE, "has not been activated")])
