@@ -211,7 +211,9 @@ def test_no_answer_can_be_framed_sniffed_stored_or_read_by_other_sites(world: Id
     response = world.portal.get(path, Origin="https://elsewhere.test")
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
     assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert response.headers["x-frame-options"] == "DENY"
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
     assert not [name for name in response.headers if name.startswith("access-control-")]
 
