@@ -146,6 +146,10 @@ def test_a_chain_that_was_altered_anywhere_is_found(engine: Engine) -> None:
     assert "not the one its digest" in chain_fault([good[0], other, *good[2:]])
     forged = ConsentRevision(revision=2, document=other.document, digest=hashlib.sha256(other.document).hexdigest())
     assert chain_fault([good[0], forged, *good[2:]]) == "revision 3 does not follow revision 2"
+    other_number = good[1].document.replace(b'"revision":2', b'"revision":7')
+    assert other_number != good[1].document
+    of_seven = ConsentRevision(revision=2, document=other_number, digest=hashlib.sha256(other_number).hexdigest())
+    assert chain_fault([good[0], of_seven]) == "revision 2 does not follow revision 1"
 
 
 @pytest.mark.parametrize(
