@@ -138,6 +138,26 @@ def test_what_is_signed_is_what_she_saw(world: IdentityWorld) -> None:
     assert (decision["uses"], decision["purpose"]) == (1, "1.004222")
 
 
+def test_citizens_who_have_their_pages_open_at_once_each_sign_what_they_were_asked(world: IdentityWorld) -> None:
+    another = REQUEST_ID.replace("6a1f", "7b2e")
+    world.consents.ask()
+    world.consents.ask(another, subject_number=LEVEL_ONE, purpose="another")
+    browser, page = asked(world)
+    other = world.browser()
+    other.citizen = LEVEL_ONE
+    address = world.portal.authorize(authorization_details=ASKED.replace(REQUEST_ID, another))
+    others_page = other.submit(other.log_in(other.get(address)), decision="approve")
+
+    browser.submit(page, decision="approve")
+    other.submit(others_page, decision="approve")
+
+    signed = ("consent_request_id", "subject_number", "approved_by", "purpose")
+    assert [tuple(decision[name] for name in signed) for decision in world.consents.decisions] == [
+        (REQUEST_ID, MAI, MAI, "1.004222"),
+        (another, LEVEL_ONE, LEVEL_ONE, "another"),
+    ]
+
+
 def test_a_denial_is_signed_recorded_and_told_to_the_client(world: IdentityWorld) -> None:
     request = world.consents.ask()
     browser, page = asked(world)
