@@ -9,8 +9,9 @@ from shutil import copyfile
 import pytest
 import typer
 from rich.console import Console
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey, VerifierKey
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_sandbox import Sandbox
 from lienthong_sandbox.cli import app
@@ -27,6 +28,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Sandbox(citizens=100, data=folder):
         pass
     return folder
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["log", *arguments])
+
+
+def altered_world(world: Path, folder: Path, statement: str) -> None:
+    (folder / "gateway").mkdir()
+    copyfile(world / "gateway" / "log.vkey", folder / "gateway" / "log.vkey")
+    altered(world / "gateway" / "gateway.sqlite", folder / "gateway", statement)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +111,8 @@ def test_a_checkpoint_that_an_export_holds_is_not_said_to_be_kept(world: Path, t
 def test_what_somebody_stored_is_quoted_and_does_not_reach_the_terminal_raw(
     world: Path, tmp_path: Path, statement: str, said: str
 ) -> None:
-    folder = tmp_path / "gateway"
-    folder.mkdir()
-    copyfile(world / "gateway" / "log.vkey", folder / "log.vkey")
-    altered(world / "gateway" / "gateway.sqlite", folder, statement)
-    done = CliRunner().invoke(app, ["log", "verify", "--data", str(tmp_path)])
+    altered_world(world, tmp_path, statement)
+    done = run("verify", "--data", str(tmp_path))
     assert (done.exit_code, said in done.output) == (1, True)
     assert ("\x1b" in done.output, len(done.output) < 1_200) == (False, True)
 
@@ -115,6 +123,38 @@ def test_a_file_is_named_as_it_was_named(world: Path, tmp_path: Path, monkeypatc
         name, *more = command.split()
         done = CliRunner().invoke(app, ["log", name, "--data", str(world), *more])
         assert f"in {more[1]}." in done.output
+
+
+def test_what_was_verified_exported_and_kept_is_told_in_the_numbers_and_with_the_root_that_were_signed(
+    world: Path, tmp_path: Path
+) -> None:
+    seen, out, key = tmp_path / "seen.txt", tmp_path / "range.jsonl", world / "gateway" / "log.vkey"
+    verified = run("verify", "--data", str(world), "--save", str(seen))
+    signed = VerifierKey.parse(key.read_text(encoding="utf-8")).open(seen.read_text(encoding="utf-8"))
+    exported = run("export", "--data", str(world), "--from", "1", "--to", "2", "--out", str(out))
+    proved = run("verify", "--export", str(out), "--key", str(key))
+    assert f"{signed.size} entries and 2 checkpoints verified." in verified.output
+    assert f"The checkpoint of {signed.size} entries is in" in verified.output
+    assert "Entries 1 to 2 are in" in exported.output
+    assert f"2 entries verified, 1 to 2 of {signed.size}." in proved.output
+    for done in (verified, proved):
+        assert f"root {signed.root.hex()}\n" in done.output
+
+
+def test_a_log_is_held_to_the_key_and_to_the_checkpoint_that_somebody_kept_of_it(world: Path, tmp_path: Path) -> None:
+    other, kept = tmp_path / "other.vkey", tmp_path / "kept.txt"
+    other.write_text(str(CheckpointKey.create().verifier), encoding="utf-8")
+    forked = CheckpointKey.load(world / "gateway" / "checkpoint.pem").sign(Checkpoint(3, bytes(32)))
+    kept.write_text(forked, encoding="utf-8")
+    with Sandbox(data=world) as sandbox:
+        running = ("--gateway", sandbox.endpoints.gateway, "--certificate", f"{world}/clients/auditor")
+        for place in (("--data", str(world)), running):
+            unsigned = run("verify", *place, "--key", str(other))
+            assert (unsigned.exit_code, "no valid signature" in unsigned.output) == (1, True)
+            parted = run("verify", *place, "--checkpoint", str(kept), "--save", str(kept))
+            assert (parted.exit_code, f"{FaultKind.FORK}: " in parted.output) == (1, True), parted.output
+            assert "continues the checkpoint" not in parted.output
+    assert kept.read_text(encoding="utf-8") == forked
 
 
 def test_growth_that_is_verified_says_what_was_not_read_again(lienthong: str, world: Path, tmp_path: Path) -> None:
