@@ -240,6 +240,7 @@ def test_the_witness_of_the_page_cosigns_twice_and_refuses_another_history(lient
         command = [vn.endpoints.gateway if word == "127.0.0.1:7440" else word for word in cosign]
         refused = run_here(command)
     assert refused.returncode == 1
+    assert refused.stderr.startswith("Not cosigned: ")
     assert "does not continue the checkpoint of 3" in refused.stderr
 
 

@@ -6,17 +6,22 @@ from io import StringIO
 from pathlib import Path
 from shutil import copyfile
 
+import grpc
 import pytest
 import typer
 from rich.console import Console
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from lienthong.api.exchange.v1 import log_pb2 as pb
+from lienthong_core.database import sqlite_url, writing
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointKey, VerifierKey
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_sandbox import Sandbox
 from lienthong_sandbox.cli import app
 from lienthong_sandbox.cli.log_report import tell_verification
-from tests.support.log import altered
+from tests.support.log import altered, filled
+from tests.support.log_double import LogDouble, serving
 
 DEADLINE_S = 40.0
 WITNESS = "--gateway 127.0.0.1:1 --certificate {world}/clients/auditor --key {world}/gateway/log.vkey --name w --seen s"
@@ -57,6 +62,8 @@ def altered_world(world: Path, folder: Path, statement: str) -> None:
         ("verify --data {world} --save {world}", "Not saved: {world}: Is a directory"),
         ("verify --data {world} --key {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("verify --data {world} --checkpoint {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
+        ("verify --export {world}/ca/ca.crt --key {world}/gateway/log.vkey", "Not verified: the first line is "),
+        ("verify --gateway 127.0.0.1:1 --certificate {world}/clients/auditor", "Not verified: "),
         ("witness-key --name w --out {world}", "Not made: {world}: "),
         (f"witness {WITNESS} --witness-key {{world}}/gateway/log.vkey", "log.vkey does not hold a private key in PEM"),
     ],
@@ -155,6 +162,44 @@ def test_a_log_is_held_to_the_key_and_to_the_checkpoint_that_somebody_kept_of_it
             assert (parted.exit_code, f"{FaultKind.FORK}: " in parted.output) == (1, True), parted.output
             assert "continues the checkpoint" not in parted.output
     assert kept.read_text(encoding="utf-8") == forked
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM schema_version", "UPDATE schema_version SET version = 999"])
+def test_a_folder_whose_log_cannot_be_read_is_told_without_a_traceback(
+    world: Path, tmp_path: Path, statement: str
+) -> None:
+    altered_world(world, tmp_path, statement)
+    done = run("verify", "--data", str(tmp_path))
+    assert (done.exit_code, done.output.startswith("Not verified: ")) == (1, True), done.output
+
+
+class Pruning(LogDouble):
+    """Shows a log of which more is pruned each time."""
+
+    pruned = 0
+
+    def GetCheckpoint(  # noqa: N802 (gRPC's name)
+        self, request: pb.GetCheckpointRequest, context: grpc.ServicerContext
+    ) -> pb.GetCheckpointResponse:
+        """Show the newest checkpoint."""
+        self.pruned += 1
+        shown = super().GetCheckpoint(request, context)
+        return pb.GetCheckpointResponse(
+            checkpoint=shown.checkpoint, verifier_key=shown.verifier_key, minimum_index=self.pruned * 256
+        )
+
+
+def test_a_gateway_that_prunes_while_it_is_verified_is_told_from_one_that_lost_entries(tmp_path: Path) -> None:
+    key = CheckpointKey.create()
+    log = filled(sqlite_url(tmp_path / "log.sqlite"), 60, key)
+    with writing(log) as connection:
+        connection.execute(text("DELETE FROM log_entry WHERE log_index < 10"))
+    for double, said in ((LogDouble, f"{FaultKind.ENTRY_MISSING}: "), (Pruning, "Not verified: Entry 0 is missing")):
+        with serving(double(key.verifier, log, log, 60), tmp_path / "auditor") as address:
+            done = run("verify", "--gateway", address, "--certificate", f"{tmp_path}/auditor")
+        assert (done.exit_code, said in done.output) == (1, True), done.output
+        assert ("verify it again" in done.output) is (double is Pruning)
+    log.dispose()
 
 
 def test_growth_that_is_verified_says_what_was_not_read_again(lienthong: str, world: Path, tmp_path: Path) -> None:
