@@ -3,15 +3,18 @@
 import json
 import sqlite3
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from lienthong_core.database import open_database, sqlite_url
+from lienthong_core.working_days import VIETNAM
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.leaf import Entry
@@ -22,7 +25,7 @@ DEADLINE_S = 60.0
 OLD = 5_300
 """Entries of June, after those that a world begins with: more than are pruned at once, and no whole number of tiles."""
 FIRST = 1_000
-"""How many of them are of the 1st; the next are of the 5th."""
+"""How many of them are of the 1st; the next are of the first moment of the 5th in Vietnam, still the 4th in UTC."""
 LATE = 4_500
 """From which on they are of the 6th."""
 
@@ -42,7 +45,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 def made(number: int) -> Entry:
     day = 1 if number < FIRST else 5 if number < LATE else 6
-    return replace(entry(number), time=datetime(2026, 6, day, tzinfo=UTC))
+    return replace(entry(number), time=datetime(2026, 6, day, tzinfo=VIETNAM))
 
 
 def ran(lienthong: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -52,7 +55,7 @@ def ran(lienthong: str, folder: Path, *arguments: str) -> "subprocess.CompletedP
 
 def test_old_entries_move_to_a_file_and_both_verify(lienthong: str, sandbox: Sandbox, tmp_path: Path) -> None:
     prune = ("prune", "--data", "world", "--before")
-    first = ran(lienthong, tmp_path, *prune, "2026-06-02", "--out", "june-1.jsonl")
+    first = ran(lienthong, tmp_path, *prune, "2026-06-05", "--out", "june-1.jsonl")
     assert first.returncode == 0, first.stderr
     assert "Entries 0 to 767 are in june-1.jsonl" in first.stdout
     again = ran(lienthong, tmp_path, *prune, "2026-06-15", "--out", "june.jsonl")
@@ -67,13 +70,16 @@ def test_old_entries_move_to_a_file_and_both_verify(lienthong: str, sandbox: San
     auditor = ("--gateway", sandbox.endpoints.gateway, "--certificate", "world/clients/auditor")
     running = ran(lienthong, tmp_path, "verify", *auditor, "--key", "world/gateway/log.vkey")
     assert (running.returncode, "before entry 5120 were pruned" in running.stdout) == (0, True), running.stdout
-    assert [entry["event"] for entry in sandbox.log()].count("PRUNING") == 1 + 2
+    prunings = [json.loads(entry["registered"]) for entry in sandbox.log() if entry["event"] == "PRUNING"]
+    files = [sha256((tmp_path / file).read_bytes()).digest() for file in ("june-1.jsonl", "june.jsonl", "june.jsonl")]
+    assert [b64decode(pruned["archive_digest"]) for pruned in prunings] == files
 
 
 def test_what_cannot_be_pruned_stays_and_it_is_said_why(lienthong: str, sandbox: Sandbox, tmp_path: Path) -> None:
     prune = ("prune", "--data", "world")
     nothing = ran(lienthong, tmp_path, *prune, "--before", "2026-05-01", "--out", "a.jsonl")
     assert (nothing.returncode, "Nothing is pruned" in nothing.stdout) == (0, True), nothing.stderr
+    assert not (tmp_path / "a.jsonl").exists()
     (tmp_path / "kept.jsonl").write_text("all that is left of other entries", encoding="utf-8")
     there = ran(lienthong, tmp_path, *prune, "--before", "2026-06-10", "--out", "kept.jsonl")
     assert (there.returncode, "kept.jsonl exists already" in there.stderr) == (1, True)
