@@ -25,10 +25,11 @@ Rights = Callable[..., "subprocess.CompletedProcess[str]"]
 def rights(vn: Sandbox, lienthong: str) -> Rights:
     folder = vn.world.client_folder(members.ADMINISTRATION)
 
-    def run(*arguments: str, certificate: Path = folder) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str, certificate: Path = folder, terminal: bool = False) -> "subprocess.CompletedProcess[str]":
         place = ("--gateway", vn.endpoints.gateway, "--certificate", str(certificate))
         command = [lienthong, "rights", *arguments, *place]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        shown = {**os.environ, "TTY_COMPATIBLE": "1", "COLUMNS": "120"} if terminal else None
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=shown)
 
     return run
 
@@ -59,6 +60,38 @@ def test_a_right_is_granted_used_withdrawn_and_listed_on_the_command_line(vn: Sa
     cells = line.split("\t")
     assert cells[:5] == [*RIGHT, "consent", "identity.basic"]
     assert cells[6:] == ["2099-12-31", "withdrawn"]
+
+
+def test_a_right_is_granted_as_it_was_asked_for_and_by_the_officer_who_was_named(rights: Rights) -> None:
+    system = str(members.YOUR_SYSTEM)
+    right = (system, GET_CITIZEN, members.EKYC.code)
+    asked = "--basis consent --basis contract_19_1_d --dataset identity.basic --dataset residence --from 2090-01-31"
+    days = ("2090-01-31", "2099-12-31")
+    cells = (*right, "consent,contract_19_1_d", "identity.basic,residence", *days)
+    grant = ("grant", *right, *asked.split(), "--until", days[1])
+    for refused in (rights(*grant, "--officer", "nobody"), rights("withdraw", *right, "--officer", "nobody")):
+        assert (refused.returncode, refused.stderr.startswith("OFFICER_NOT_ALLOWED:")) == (1, True), refused.stderr
+    granted = rights(*grant)
+    assert granted.stdout.splitlines() == ["\t".join((*cells, "granted"))], granted.stderr
+    assert "from 2090-01-31 to 2099-12-31" in rights("list", "--consumer", system, terminal=True).stdout
+    of_method = rights("list", "--method", GET_CITIZEN).stdout.splitlines()
+    assert "\t".join((*cells, "granted")) in of_method
+    assert {line.split("\t")[1] for line in of_method} == {GET_CITIZEN}
+    assert rights("withdraw", *right).stdout.splitlines() == ["\t".join((*cells, "withdrawn"))]
+    table = rights("list", "--method", GET_CITIZEN, "--consumer", system, terminal=True).stdout
+    assert ("withdrawn" in table, "from 2090" in table) == (True, False)
+
+
+def test_what_is_named_on_the_command_line_goes_before_what_the_folder_says(vn: Sandbox, lienthong: str) -> None:
+    vn.endpoints.save(vn.world.folder)
+    command = [lienthong, "rights", "list", "--data", str(vn.world.folder)]
+    shop = str(vn.world.client_folder(members.SHOP))
+    for named, said in (
+        (("--gateway", "127.0.0.1:1"), "CONNECTION_FAILED:"),
+        (("--certificate", shop), "CALLER_NOT_ALLOWED:"),
+    ):
+        done = subprocess.run([*command, *named], capture_output=True, text=True, check=False, timeout=30)
+        assert (done.returncode, done.stderr.startswith(said)) == (1, True), done.stderr
 
 
 def test_a_worlds_folder_alone_leads_to_its_gateway(vn: Sandbox, lienthong: str) -> None:
@@ -111,10 +144,11 @@ def test_a_folder_that_does_not_say_where_the_gateway_is_is_named(lienthong: str
         (("grant", *RIGHT, "--basis", "because", "--data", "nowhere"), 2, "because"),
         (("grant", *RIGHT, "--basis", "consent", "--from", "tomorrow", "--data", "nowhere"), 2, "tomorrow"),
         (("withdraw", *RIGHT, "--officer", "Nguyễn Văn Quản", "--gateway", "localhost:1"), 2, "--officer"),
+        (("withdraw", *RIGHT, "--officer", "quan-tri-0001\n", "--gateway", "localhost:1"), 2, "--officer"),
         (("list",), 2, "--data"),
         (("list", "--data", "nowhere"), 1, "endpoints.json"),
     ],
-    ids=["no basis", "no date", "no header", "no gateway", "no such folder"],
+    ids=["no basis", "no date", "no header", "no printable header", "no gateway", "no such folder"],
 )
 def test_a_mistake_on_the_command_line_is_told_without_a_traceback(
     lienthong: str, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
