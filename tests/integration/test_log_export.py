@@ -118,6 +118,19 @@ def test_a_log_whose_file_is_damaged_is_not_exported(tmp_path: Path) -> None:
     log.close()
 
 
+def test_what_may_have_been_written_while_it_was_exported_is_not_called_damage(tmp_path: Path) -> None:
+    file = tmp_path / "log.sqlite"
+    filled(sqlite_url(file), SIZE, KEY).dispose()
+    log = StoredLog(file)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DELETE FROM log_entry WHERE log_index = 5")
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with pytest.raises(DatabaseUnreadable, match="wrote to it meanwhile; do it again"):
+        log.export(0, 9, tmp_path / "range.jsonl", KEY.verifier)
+    log.close()
+
+
 def with_header(**changes: object) -> Callable[[list[bytes]], list[bytes]]:
     def change(lines: list[bytes]) -> list[bytes]:
         header: dict[str, Any] = json.loads(lines[0])
