@@ -108,6 +108,25 @@ def test_a_proof_that_proves_nothing_is_told_from_another_history(histories: His
     assert found(fault(double, tmp_path, checkpoint(histories.one, 20))) == (FaultKind.PROOF_INVALID, 0, 19)
 
 
+class Leafless(LogDouble):
+    """Lists one entry as if it had been pruned, between others that were not."""
+
+    def ListEntries(  # noqa: N802 (gRPC's name)
+        self, request: pb.ListEntriesRequest, context: grpc.ServicerContext
+    ) -> pb.ListEntriesResponse:
+        """List entries."""
+        listed = super().ListEntries(request, context)
+        for listed_entry in listed.entries:
+            if listed_entry.log_index == 25:
+                listed_entry.ClearField("leaf")
+        return listed
+
+
+def test_an_entry_without_its_leaf_after_one_that_has_it_was_not_pruned(histories: Histories, tmp_path: Path) -> None:
+    double = Leafless(KEY.verifier, histories.one, histories.one, SIZE)
+    assert found(fault(double, tmp_path)) == (FaultKind.ENTRY_ALTERED, 25, 25)
+
+
 class Repeating(LogDouble):
     """Lists the same page of checkpoints, whatever is asked, and leaves whoever asks for ever."""
 
