@@ -91,6 +91,11 @@ def test_a_list_that_begins_with_another_checkpoint_of_the_size_that_was_kept_is
     assert found(fault(double, tmp_path, checkpoint(histories.one, 40))) == (FaultKind.FORK, 0, 39)
 
 
+def test_a_single_entry_that_was_kept_is_history_enough_to_be_held_to(histories: Histories, tmp_path: Path) -> None:
+    double = LogDouble(KEY.verifier, histories.one, histories.one, SIZE)
+    assert found(fault(double, tmp_path, Checkpoint(1, bytes(32)))) == (FaultKind.FORK, 0, 0)
+
+
 class Misproving(LogDouble):
     """Proves nothing."""
 
