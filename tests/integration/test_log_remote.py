@@ -151,3 +151,15 @@ class Repeating(LogDouble):
 def test_a_gateway_that_repeats_its_checkpoints_is_not_asked_for_ever(histories: Histories, tmp_path: Path) -> None:
     double = Repeating(KEY.verifier, histories.one, histories.one, SIZE)
     assert found(fault(double, tmp_path)) == (FaultKind.CHECKPOINT_INVALID, 20, 20)
+
+
+def test_a_gateway_with_more_checkpoints_than_a_page_holds_is_read_to_its_end(tmp_path: Path) -> None:
+    log = filled(sqlite_url(tmp_path / "log.sqlite"), 1_001, KEY, batch=1)
+    with (
+        serving(LogDouble(KEY.verifier, log, log, 1_001), tmp_path) as address,
+        channel_at(address, tmp_path) as channel,
+    ):
+        verification = verify_gateway(channel, KEY.verifier)
+    # The empty log has one, too.
+    assert (verification.fault, verification.checkpoints) == (None, 1 + 1_001)
+    log.dispose()
