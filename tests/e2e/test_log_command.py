@@ -50,6 +50,7 @@ def altered_world(world: Path, folder: Path, statement: str) -> None:
     [
         ("verify --data {world} --save nowhere/seen.txt", "Not saved: nowhere/seen.txt: No such file or directory"),
         ("verify --data {world} --checkpoint nowhere.txt", "Not verified: nowhere.txt: No such file"),
+        ("verify --data nowhere", "nowhere/gateway/gateway.sqlite does not exist; name the folder that was given to"),
         ("verify --data {world} --key {world}/ca/ca.key", "Not verified: what was named is not a verifier key"),
         ("verify --gateway 127.0.0.1:1 --certificate [/nowhere]", "Not verified: [/nowhere]/"),
         ("export --data {world} --from 3 --to 2 --out range.jsonl", "from 0 on; 3 to 2 is no range of them"),
@@ -63,7 +64,7 @@ def altered_world(world: Path, folder: Path, statement: str) -> None:
         ("verify --data {world} --key {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("verify --data {world} --checkpoint {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
         ("verify --export {world}/ca/ca.crt --key {world}/gateway/log.vkey", "Not verified: the first line is "),
-        ("verify --gateway 127.0.0.1:1 --certificate {world}/clients/auditor", "Not verified: "),
+        ("verify --gateway 127.0.0.1:1 --certificate {world}/clients/auditor", "Not verified: failed to connect"),
         ("witness-key --name w --out {world}", "Not made: {world}: "),
         (f"witness {WITNESS} --witness-key {{world}}/gateway/log.vkey", "log.vkey does not hold a private key in PEM"),
     ],
