@@ -15,6 +15,8 @@ from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.options.v1 import options_pb2
+from lienthong.api.population.v1 import citizen_pb2
 from lienthong.api.population.v1 import population_pb2 as pb
 from lienthong.api.population.v1.citizen_pb2 import Citizen, FormerNumber, Household, HouseholdMember, Residence
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
@@ -26,6 +28,7 @@ from tests.support.citizens import LAN, MAI, citizen
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of, trailing_metadata
 
 DOSSIER = "H26.1-20261121-0000001"
+WHOLE = {declared.name for declared in citizen_pb2.DESCRIPTOR.GetOptions().Extensions[options_pb2.dataset]}
 BY_LAW = CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER, officer=members.OFFICER)
 
 
@@ -63,7 +66,21 @@ def test_a_consented_read_returns_the_consented_fields_and_no_others(world: Gate
         nationality=whole.nationality,
     )
     assert receipt.datasets_released == ("identity.basic",)
-    assert receipt.datasets_withheld == ("family", "health.blood_group", "identity.ethnicity", "residence")
+    assert set(receipt.datasets_withheld) == WHOLE - {"identity.basic"}
+
+
+def test_a_consumer_is_not_told_by_what_is_withheld_that_a_citizen_has_moved(world: GatewayWorld) -> None:
+    world.consent(datasets=["identity.basic"])
+    stayed = world.read()
+    moved = citizen()
+    moved.former_residences.add(address=Address(detail="Số 3"))
+    world.population.answer("GetCitizen", pb.GetCitizenResponse(citizen=moved))
+
+    answer, receipt = world.read()
+
+    assert (answer, receipt.datasets_withheld) == (stayed[0], stayed[1].datasets_withheld)
+    of_moving = world.entries()[receipt.log_index]
+    assert of_moving["datasets_withheld"] == world.entries()[stayed[1].log_index]["datasets_withheld"]
 
 
 def test_the_receipt_leads_to_the_entry_of_the_log(world: GatewayWorld) -> None:

@@ -23,17 +23,17 @@ def minimise(contract: MethodContract, answer: Message, granted: AbstractSet[str
     return Released(
         message=answer.SerializeToString(),
         datasets=tuple(sorted(granted & contract.datasets.keys())),
-        withheld=tuple(sorted(sieve.withheld)),
+        # Whether the provider holds any of them or not: who has former residences has moved.
+        withheld=tuple(sorted(contract.datasets.keys() - granted)),
         fields=tuple(sorted(sieve.fields)),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Sieve:
-    """Walks one message; remembers which fields stayed and which datasets did not."""
+    """Walks one message; remembers which fields stayed."""
 
     granted: AbstractSet[str]
-    withheld: set[str] = field(default_factory=set[str])
     fields: set[str] = field(default_factory=set[str])
 
     def reduce(self, message: Message, rules: MessageRules, above: str) -> None:
@@ -46,7 +46,6 @@ class _Sieve:
                 message.ClearExtension(descriptor)  # type: ignore[arg-type]
             elif rule.dataset and rule.dataset not in self.granted:
                 message.ClearField(rule.name)
-                self.withheld.add(rule.dataset)
             else:
                 path = above + rule.name
                 if rule.dataset:

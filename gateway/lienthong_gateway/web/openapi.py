@@ -44,7 +44,7 @@ _TRAILERS = (
     (Header.REQUEST_HASH, "SHA-256 of the request in binary form, hex."),
     (Header.DIGEST_KEY, "Key, hex, with which the log's digests of this request and answer can be made again."),
     (Header.DATASETS_RELEASED, "Datasets that were released, separated by commas."),
-    (Header.DATASETS_WITHHELD, "Datasets that the provider answered and the gateway withheld."),
+    (Header.DATASETS_WITHHELD, "The other datasets that the method can answer, held by the provider or not."),
 )
 _RETRY_AFTER = {
     "description": "Seconds to wait before the call is made again; only where a limit is reached.",

@@ -36,7 +36,7 @@ class Header(StrEnum):
     DATASETS_RELEASED = "lienthong-datasets-released"
     """In every answer: comma-separated names of the datasets that were released, those that hold nothing included."""
     DATASETS_WITHHELD = "lienthong-datasets-withheld"
-    """In every answer: comma-separated names of the datasets that the provider answered and the gateway withheld."""
+    """In every answer: comma-separated names of the others that the method can answer, held by the provider or not."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_RELEASED: _Outcome.ValueType  # 1
     """It was released."""
     OUTCOME_WITHHELD: _Outcome.ValueType  # 2
-    """The provider answered it, and the gateway withheld it."""
+    """The method can answer it, and it was not granted."""
     OUTCOME_REFUSED: _Outcome.ValueType  # 3
     """The call was refused."""
 
@@ -102,7 +102,7 @@ OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
 OUTCOME_RELEASED: Outcome.ValueType  # 1
 """It was released."""
 OUTCOME_WITHHELD: Outcome.ValueType  # 2
-"""The provider answered it, and the gateway withheld it."""
+"""The method can answer it, and it was not granted."""
 OUTCOME_REFUSED: Outcome.ValueType  # 3
 """The call was refused."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
@@ -183,7 +183,7 @@ class Access(_message.Message):
 
     @_builtins.property
     def datasets_withheld(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Datasets that the provider answered and the gateway withheld."""
+        """Datasets that the method can answer and that were not granted. Whether the provider holds any of them is not told."""
 
     @_builtins.property
     def fields_released(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

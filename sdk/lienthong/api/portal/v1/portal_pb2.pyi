@@ -467,7 +467,7 @@ class ExchangeReceipt(_message.Message):
 
     @_builtins.property
     def datasets_withheld(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Datasets that were withheld."""
+        """Datasets that were withheld, whether the provider holds any of them or not."""
 
     def __init__(
         self,
