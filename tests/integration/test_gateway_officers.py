@@ -79,3 +79,22 @@ def test_a_call_to_the_gateway_in_the_name_of_a_registered_officer_is_recorded_w
 
     (reading,) = (entry for entry in world.entries() if entry["event"] == "LOG_READ" and entry["officer"])
     assert (reading["consumer"], reading["officer"]) == (str(members.AUDITOR), "thanh-tra-01")
+
+
+def test_what_happens_to_a_consent_is_recorded_with_the_officer_who_acts_and_the_trace_he_acts_in(
+    world: GatewayWorld,
+) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    revoke = consent_pb2.RevokeConsentRequest(consent_id=world.consent().consent_id)
+    stub = ConsentServiceStub(world.channel(members.PORTAL))
+    metadata = ((Header.OFFICER, members.OFFICER), ("traceparent", f"00-{trace_id}-00f067aa0ba902b7-01"))
+
+    stub.RevokeConsent(revoke, metadata=metadata, timeout=TIMEOUT_S)
+
+    *given, revoked = (entry for entry in world.entries() if entry["event"] == "CONSENT")
+    assert (revoked["reason"], revoked["officer"], revoked["trace_id"]) == (
+        "CONSENT_REVOKED",
+        members.OFFICER,
+        trace_id,
+    )
+    assert all(entry["trace_id"] and not entry["officer"] for entry in given)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -17,7 +17,6 @@ from lienthong_gateway.consents.revisions import Actor, Revision
 from lienthong_gateway.consents.rules import StoredConsent, StoredRequest, may_see
 from lienthong_gateway.consents.store import ConsentStore
 from lienthong_gateway.consents.terms import Terms
-from lienthong_gateway.exchange import Trace
 from lienthong_gateway.local import LocalCall
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.head import Touches
@@ -77,17 +76,14 @@ class ConsentRecords:
 
         `consent_id`: the consent that it makes or changes; empty if it is about a request alone.
         """
-        trace = Trace(
-            exchange_id=call.trace.exchange_id,
-            method=call.trace.method,
+        trace = replace(
+            call.trace,
             consumer=terms.consumer,
             provider=terms.provider,
-            message_id=call.trace.message_id,
             subject=terms.subject_number,
             purpose=terms.purpose,
             legal_basis="consent",
             consent_id=consent_id,
-            digests=call.trace.digests,
         )
 
         def make(connection: Connection) -> None:
