@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext
@@ -13,6 +14,7 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
+from lienthong_gateway.registration import HEADER_OF_BASIS
 from lienthong_seeds import members
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
 
@@ -141,3 +143,21 @@ def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_system
     assert (str(members.PORTAL), PURPOSE) in rights(members.PORTAL)
     assert {consumer for consumer, _ in rights(members.BANK)} == {str(members.BANK)}
     assert rights(members.SHOP) == []
+
+
+def test_the_catalogue_says_in_words_what_a_method_may_rest_on_to_those_as_well_who_may_not_call_it(
+    world: GatewayWorld,
+) -> None:
+    stub = CatalogueServiceStub(world.channel(members.SHOP))
+    methods = stub.ListMethods(catalogue_pb2.ListMethodsRequest(), timeout=TIMEOUT_S).methods
+    (method,) = [method for method in methods if method.method == GET_CITIZEN]
+
+    bases = {basis.header_value: basis for basis in method.bases}
+
+    assert not method.allowed_calls
+    rights = [right for right in members.ACCESS_RIGHTS if right.method == GET_CITIZEN]
+    assert set(bases) == {HEADER_OF_BASIS[basis] for right in rights for basis in right.legal_bases}
+    assert "19(1)(c)" in bases["state_19_1_c"].title_en
+    grounded = {purpose for ground in bases["state_19_1_c"].grounds for purpose in ground.purposes}
+    assert grounded >= {right.purpose for right in rights if LegalBasis.LEGAL_BASIS_STATE_BODY in right.legal_bases}
+    assert (bases["consent"].reference_en, len(bases["consent"].grounds)) == ("", 0)

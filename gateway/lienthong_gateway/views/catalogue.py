@@ -1,15 +1,16 @@
 """CatalogueService: who takes part, what can be called, and what the caller may call, with which headers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from lienthong.api.exchange.v1 import catalogue_pb2 as pb
+from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong_core.clock import Clock
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.local import Answerer, LocalCall
-from lienthong_gateway.registration import LEGAL_BASIS_HEADERS, AccessRight, Registration, System
+from lienthong_gateway.registration import HEADER_OF_BASIS, AccessRight, Registration, System
 from lienthong_gateway.registry.current import CurrentRegistration
 from lienthong_gateway.registry.messages import access_right_message, legal_ground_message, purpose_message
 from lienthong_gateway.registry.words import LEGAL_BASIS_WORDS, describe
@@ -65,35 +66,41 @@ class _Shown:
             datasets=contract.datasets.values(),
             allowed_calls=[self._allowed(right) for right in rights if right.consumer == self._caller],
             purposes=[purpose_message(self._registration.purposes[code]) for code in codes],
+            bases=self._bases(rights),
         )
 
     def _allowed(self, right: AccessRight) -> pb.AllowedCall:
         return pb.AllowedCall(
             access_right=access_right_message(right, self._registration.purposes[right.purpose]),
-            bases=[self._basis(right, header) for header in LEGAL_BASIS_HEADERS if _rests_on(right, header)],
+            bases=self._bases([right]),
         )
 
-    def _basis(self, right: AccessRight, header: str) -> pb.BasisInWords:
-        basis = LEGAL_BASIS_HEADERS[header]
+    def _bases(self, rights: Sequence[AccessRight]) -> list[pb.BasisInWords]:
+        """Return what calls may rest on that one of some rights allows."""
+        found = [
+            (basis, {(right.method, right.purpose) for right in rights if basis in right.legal_bases})
+            for basis in HEADER_OF_BASIS
+        ]
+        return [self._basis(basis, calls) for basis, calls in found if calls]
+
+    def _basis(self, basis: LegalBasis.ValueType, calls: Collection[tuple[str, str]]) -> pb.BasisInWords:
+        """Return a basis in words, for calls of some methods and purposes."""
         grounds = [
             ground
             for _, ground in sorted(self._registration.legal_grounds.items())
-            if ground.covers(basis, right.method, right.purpose) and ground.period.holds(self._now)
+            if ground.period.holds(self._now)
+            and any(ground.covers(basis, method, purpose) for method, purpose in calls)
         ]
         reference = describe(frozenset(form for ground in grounds for form in ground.reference_forms))
         return pb.BasisInWords(
             basis=basis,
-            header_value=header,
+            header_value=HEADER_OF_BASIS[basis],
             title_vi=LEGAL_BASIS_WORDS[basis].vi,
             title_en=LEGAL_BASIS_WORDS[basis].en,
             reference_vi=reference.vi,
             reference_en=reference.en,
             grounds=[legal_ground_message(ground) for ground in grounds],
         )
-
-
-def _rests_on(right: AccessRight, header: str) -> bool:
-    return LEGAL_BASIS_HEADERS[header] in right.legal_bases
 
 
 def _system(system: System) -> pb.System:

@@ -27,17 +27,17 @@ from lienthong.api.options.v1 import options_pb2 as lienthong_dot_api_dot_option
 from lienthong.api.types.v1 import types_pb2 as lienthong_dot_api_dot_types_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lienthong/api/exchange/v1/catalogue.proto\x12\x19lienthong.api.exchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&lienthong/api/options/v1/options.proto\x1a\"lienthong/api/types/v1/types.proto\"\xd2\x02\n\x0bLegalGround\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x34\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x0e\n\x06law_vi\x18\x03 \x01(\t\x12\x0e\n\x06law_en\x18\x04 \x01(\t\x12\x41\n\x0freference_forms\x18\x05 \x03(\x0e\x32(.lienthong.api.exchange.v1.ReferenceForm\x12\x0f\n\x07methods\x18\x06 \x03(\t\x12\x10\n\x08purposes\x18\x07 \x03(\t\x12;\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x08 \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12<\n\x0f\x65\x66\x66\x65\x63tive_until\x18\t \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\"M\n\x07Purpose\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08title_vi\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tasets\x18\x04 \x03(\t\"_\n\x06System\x12\x11\n\tsystem_id\x18\x01 \x01(\t\x12\x0f\n\x07name_vi\x18\x02 \x01(\t\x12\x0f\n\x07name_en\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t\x12\x0e\n\x06member\x18\x05 \x01(\t\"\xc5\x02\n\x06Method\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08title_vi\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\x34\n\x06\x61\x63\x63\x65ss\x18\x05 \x01(\x0e\x32$.lienthong.api.options.v1.AccessKind\x12\x15\n\raccount_level\x18\x06 \x01(\x05\x12\x33\n\x08\x64\x61tasets\x18\x07 \x03(\x0b\x32!.lienthong.api.options.v1.Dataset\x12=\n\rallowed_calls\x18\x08 \x03(\x0b\x32&.lienthong.api.exchange.v1.AllowedCall\x12\x34\n\x08purposes\x18\t \x03(\x0b\x32\".lienthong.api.exchange.v1.Purpose\"\x83\x01\n\x0b\x41llowedCall\x12<\n\x0c\x61\x63\x63\x65ss_right\x18\x01 \x01(\x0b\x32&.lienthong.api.exchange.v1.AccessRight\x12\x36\n\x05\x62\x61ses\x18\x02 \x03(\x0b\x32\'.lienthong.api.exchange.v1.BasisInWords\"\xe3\x01\n\x0c\x42\x61sisInWords\x12\x34\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x14\n\x0cheader_value\x18\x02 \x01(\t\x12\x10\n\x08title_vi\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\x14\n\x0creference_vi\x18\x05 \x01(\t\x12\x14\n\x0creference_en\x18\x06 \x01(\t\x12\x37\n\x07grounds\x18\x07 \x03(\x0b\x32&.lienthong.api.exchange.v1.LegalGround\"\xe7\x02\n\x0b\x41\x63\x63\x65ssRight\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x18\n\x10purpose_title_vi\x18\x04 \x01(\t\x12:\n\x0blegal_bases\x18\x05 \x03(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x10\n\x08\x64\x61tasets\x18\x06 \x03(\t\x12\x18\n\x10purpose_title_en\x18\x07 \x01(\t\x12\x37\n\nvalid_from\x18\x08 \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12\x38\n\x0bvalid_until\x18\t \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12\x30\n\x0cwithdrawn_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12ListSystemsRequest\"I\n\x13ListSystemsResponse\x12\x32\n\x07systems\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.System\"\x14\n\x12ListMethodsRequest\"I\n\x13ListMethodsResponse\x12\x32\n\x07methods\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.Method*\xc8\x01\n\nLegalBasis\x12\x1b\n\x17LEGAL_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13LEGAL_BASIS_CONSENT\x10\x01\x12\x19\n\x15LEGAL_BASIS_EMERGENCY\x10\x02\x12\x18\n\x14LEGAL_BASIS_SECURITY\x10\x03\x12\x1a\n\x16LEGAL_BASIS_STATE_BODY\x10\x04\x12\x18\n\x14LEGAL_BASIS_CONTRACT\x10\x05\x12\x19\n\x15LEGAL_BASIS_OTHER_LAW\x10\x06*\x84\x02\n\rReferenceForm\x12\x1e\n\x1aREFERENCE_FORM_UNSPECIFIED\x10\x00\x12\x1a\n\x16REFERENCE_FORM_DOSSIER\x10\x01\x12\x1b\n\x17REFERENCE_FORM_DECISION\x10\x02\x12\x1e\n\x1aREFERENCE_FORM_LEGISLATION\x10\x03\x12\x1b\n\x17REFERENCE_FORM_CONTRACT\x10\x04\x12\x1b\n\x17REFERENCE_FORM_INCIDENT\x10\x05\x12\x1c\n\x18REFERENCE_FORM_TEST_CASE\x10\x06\x12\"\n\x1eREFERENCE_FORM_CONSENT_REQUEST\x10\x07\x32\xee\x01\n\x10\x43\x61talogueService\x12l\n\x0bListSystems\x12-.lienthong.api.exchange.v1.ListSystemsRequest\x1a..lienthong.api.exchange.v1.ListSystemsResponse\x12l\n\x0bListMethods\x12-.lienthong.api.exchange.v1.ListMethodsRequest\x1a..lienthong.api.exchange.v1.ListMethodsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lienthong/api/exchange/v1/catalogue.proto\x12\x19lienthong.api.exchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&lienthong/api/options/v1/options.proto\x1a\"lienthong/api/types/v1/types.proto\"\xd2\x02\n\x0bLegalGround\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x34\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x0e\n\x06law_vi\x18\x03 \x01(\t\x12\x0e\n\x06law_en\x18\x04 \x01(\t\x12\x41\n\x0freference_forms\x18\x05 \x03(\x0e\x32(.lienthong.api.exchange.v1.ReferenceForm\x12\x0f\n\x07methods\x18\x06 \x03(\t\x12\x10\n\x08purposes\x18\x07 \x03(\t\x12;\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x08 \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12<\n\x0f\x65\x66\x66\x65\x63tive_until\x18\t \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\"M\n\x07Purpose\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08title_vi\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tasets\x18\x04 \x03(\t\"_\n\x06System\x12\x11\n\tsystem_id\x18\x01 \x01(\t\x12\x0f\n\x07name_vi\x18\x02 \x01(\t\x12\x0f\n\x07name_en\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t\x12\x0e\n\x06member\x18\x05 \x01(\t\"\xfd\x02\n\x06Method\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08title_vi\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\x34\n\x06\x61\x63\x63\x65ss\x18\x05 \x01(\x0e\x32$.lienthong.api.options.v1.AccessKind\x12\x15\n\raccount_level\x18\x06 \x01(\x05\x12\x33\n\x08\x64\x61tasets\x18\x07 \x03(\x0b\x32!.lienthong.api.options.v1.Dataset\x12=\n\rallowed_calls\x18\x08 \x03(\x0b\x32&.lienthong.api.exchange.v1.AllowedCall\x12\x34\n\x08purposes\x18\t \x03(\x0b\x32\".lienthong.api.exchange.v1.Purpose\x12\x36\n\x05\x62\x61ses\x18\n \x03(\x0b\x32\'.lienthong.api.exchange.v1.BasisInWords\"\x83\x01\n\x0b\x41llowedCall\x12<\n\x0c\x61\x63\x63\x65ss_right\x18\x01 \x01(\x0b\x32&.lienthong.api.exchange.v1.AccessRight\x12\x36\n\x05\x62\x61ses\x18\x02 \x03(\x0b\x32\'.lienthong.api.exchange.v1.BasisInWords\"\xe3\x01\n\x0c\x42\x61sisInWords\x12\x34\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x14\n\x0cheader_value\x18\x02 \x01(\t\x12\x10\n\x08title_vi\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\x14\n\x0creference_vi\x18\x05 \x01(\t\x12\x14\n\x0creference_en\x18\x06 \x01(\t\x12\x37\n\x07grounds\x18\x07 \x03(\x0b\x32&.lienthong.api.exchange.v1.LegalGround\"\xe7\x02\n\x0b\x41\x63\x63\x65ssRight\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x18\n\x10purpose_title_vi\x18\x04 \x01(\t\x12:\n\x0blegal_bases\x18\x05 \x03(\x0e\x32%.lienthong.api.exchange.v1.LegalBasis\x12\x10\n\x08\x64\x61tasets\x18\x06 \x03(\t\x12\x18\n\x10purpose_title_en\x18\x07 \x01(\t\x12\x37\n\nvalid_from\x18\x08 \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12\x38\n\x0bvalid_until\x18\t \x01(\x0b\x32#.lienthong.api.types.v1.PartialDate\x12\x30\n\x0cwithdrawn_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12ListSystemsRequest\"I\n\x13ListSystemsResponse\x12\x32\n\x07systems\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.System\"\x14\n\x12ListMethodsRequest\"I\n\x13ListMethodsResponse\x12\x32\n\x07methods\x18\x01 \x03(\x0b\x32!.lienthong.api.exchange.v1.Method*\xc8\x01\n\nLegalBasis\x12\x1b\n\x17LEGAL_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13LEGAL_BASIS_CONSENT\x10\x01\x12\x19\n\x15LEGAL_BASIS_EMERGENCY\x10\x02\x12\x18\n\x14LEGAL_BASIS_SECURITY\x10\x03\x12\x1a\n\x16LEGAL_BASIS_STATE_BODY\x10\x04\x12\x18\n\x14LEGAL_BASIS_CONTRACT\x10\x05\x12\x19\n\x15LEGAL_BASIS_OTHER_LAW\x10\x06*\x84\x02\n\rReferenceForm\x12\x1e\n\x1aREFERENCE_FORM_UNSPECIFIED\x10\x00\x12\x1a\n\x16REFERENCE_FORM_DOSSIER\x10\x01\x12\x1b\n\x17REFERENCE_FORM_DECISION\x10\x02\x12\x1e\n\x1aREFERENCE_FORM_LEGISLATION\x10\x03\x12\x1b\n\x17REFERENCE_FORM_CONTRACT\x10\x04\x12\x1b\n\x17REFERENCE_FORM_INCIDENT\x10\x05\x12\x1c\n\x18REFERENCE_FORM_TEST_CASE\x10\x06\x12\"\n\x1eREFERENCE_FORM_CONSENT_REQUEST\x10\x07\x32\xee\x01\n\x10\x43\x61talogueService\x12l\n\x0bListSystems\x12-.lienthong.api.exchange.v1.ListSystemsRequest\x1a..lienthong.api.exchange.v1.ListSystemsResponse\x12l\n\x0bListMethods\x12-.lienthong.api.exchange.v1.ListMethodsRequest\x1a..lienthong.api.exchange.v1.ListMethodsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lienthong.api.exchange.v1.catalogue_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEGALBASIS']._serialized_start=1947
-  _globals['_LEGALBASIS']._serialized_end=2147
-  _globals['_REFERENCEFORM']._serialized_start=2150
-  _globals['_REFERENCEFORM']._serialized_end=2410
+  _globals['_LEGALBASIS']._serialized_start=2003
+  _globals['_LEGALBASIS']._serialized_end=2203
+  _globals['_REFERENCEFORM']._serialized_start=2206
+  _globals['_REFERENCEFORM']._serialized_end=2466
   _globals['_LEGALGROUND']._serialized_start=182
   _globals['_LEGALGROUND']._serialized_end=520
   _globals['_PURPOSE']._serialized_start=522
@@ -45,21 +45,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYSTEM']._serialized_start=601
   _globals['_SYSTEM']._serialized_end=696
   _globals['_METHOD']._serialized_start=699
-  _globals['_METHOD']._serialized_end=1024
-  _globals['_ALLOWEDCALL']._serialized_start=1027
-  _globals['_ALLOWEDCALL']._serialized_end=1158
-  _globals['_BASISINWORDS']._serialized_start=1161
-  _globals['_BASISINWORDS']._serialized_end=1388
-  _globals['_ACCESSRIGHT']._serialized_start=1391
-  _globals['_ACCESSRIGHT']._serialized_end=1750
-  _globals['_LISTSYSTEMSREQUEST']._serialized_start=1752
-  _globals['_LISTSYSTEMSREQUEST']._serialized_end=1772
-  _globals['_LISTSYSTEMSRESPONSE']._serialized_start=1774
-  _globals['_LISTSYSTEMSRESPONSE']._serialized_end=1847
-  _globals['_LISTMETHODSREQUEST']._serialized_start=1849
-  _globals['_LISTMETHODSREQUEST']._serialized_end=1869
-  _globals['_LISTMETHODSRESPONSE']._serialized_start=1871
-  _globals['_LISTMETHODSRESPONSE']._serialized_end=1944
-  _globals['_CATALOGUESERVICE']._serialized_start=2413
-  _globals['_CATALOGUESERVICE']._serialized_end=2651
+  _globals['_METHOD']._serialized_end=1080
+  _globals['_ALLOWEDCALL']._serialized_start=1083
+  _globals['_ALLOWEDCALL']._serialized_end=1214
+  _globals['_BASISINWORDS']._serialized_start=1217
+  _globals['_BASISINWORDS']._serialized_end=1444
+  _globals['_ACCESSRIGHT']._serialized_start=1447
+  _globals['_ACCESSRIGHT']._serialized_end=1806
+  _globals['_LISTSYSTEMSREQUEST']._serialized_start=1808
+  _globals['_LISTSYSTEMSREQUEST']._serialized_end=1828
+  _globals['_LISTSYSTEMSRESPONSE']._serialized_start=1830
+  _globals['_LISTSYSTEMSRESPONSE']._serialized_end=1903
+  _globals['_LISTMETHODSREQUEST']._serialized_start=1905
+  _globals['_LISTMETHODSREQUEST']._serialized_end=1925
+  _globals['_LISTMETHODSRESPONSE']._serialized_start=1927
+  _globals['_LISTMETHODSRESPONSE']._serialized_end=2000
+  _globals['_CATALOGUESERVICE']._serialized_start=2469
+  _globals['_CATALOGUESERVICE']._serialized_end=2707
 # @@protoc_insertion_point(module_scope)

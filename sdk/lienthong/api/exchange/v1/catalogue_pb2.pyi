@@ -263,6 +263,7 @@ class Method(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     ALLOWED_CALLS_FIELD_NUMBER: _builtins.int
     PURPOSES_FIELD_NUMBER: _builtins.int
+    BASES_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """Full name, such as `/lienthong.api.population.v1.PopulationService/GetCitizen`."""
     provider: _builtins.str
@@ -287,6 +288,10 @@ class Method(_message.Message):
     def purposes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Purpose]:
         """What any system may call it for today. By code."""
 
+    @_builtins.property
+    def bases(self) -> _containers.RepeatedCompositeFieldContainer[Global___BasisInWords]:
+        """What such calls rest on, for one of these purposes or another. By basis."""
+
     def __init__(
         self,
         *,
@@ -299,10 +304,11 @@ class Method(_message.Message):
         datasets: _abc.Iterable[_options_pb2.Dataset] | None = ...,
         allowed_calls: _abc.Iterable[Global___AllowedCall] | None = ...,
         purposes: _abc.Iterable[Global___Purpose] | None = ...,
+        bases: _abc.Iterable[Global___BasisInWords] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "allowed_calls", b"allowed_calls", "datasets", b"datasets", "method", b"method", "provider", b"provider", "purposes", b"purposes", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "account_level", b"account_level", "allowed_calls", b"allowed_calls", "bases", b"bases", "datasets", b"datasets", "method", b"method", "provider", b"provider", "purposes", b"purposes", "title_en", b"title_en", "title_vi", b"title_vi"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
