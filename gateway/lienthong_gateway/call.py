@@ -70,6 +70,12 @@ class Answer(NamedTuple):
     trailer: Trailer
 
 
+class Nothing(NamedTuple):
+    """What a stream without a message is answered with: what is said beside messages, alone."""
+
+    trailer: Trailer
+
+
 class Refused(Exception):  # noqa: N818 (an outcome, with its own name)
     """The call was refused, and that has been recorded; `refusal` says why."""
 

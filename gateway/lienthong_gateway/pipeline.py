@@ -12,7 +12,7 @@ from lienthong_core.failures import log_failure
 from lienthong_core.metadata import CallHeaders
 from lienthong_core.rpc import check_size, unknown_method
 from lienthong_core.systems import SystemId
-from lienthong_gateway.call import Answer, IncomingCall, Refused
+from lienthong_gateway.call import Answer, IncomingCall, Nothing, Refused
 from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.decisions.question import Decision, Question
 from lienthong_gateway.edge.passage import Edge, Passage
@@ -82,10 +82,11 @@ class Pipeline:
         except Exception as error:
             raise await self._refused(_refusal(error, trace), trace) from error
 
-    async def stream(self, call: IncomingCall) -> AsyncGenerator[Answer]:
+    async def stream(self, call: IncomingCall) -> AsyncGenerator[Answer | Nothing]:
         """Answer a call of a method that streams, message by message, each of them recorded before it is released.
 
-        What the call rests on is confirmed at each message. Raises Refused as `answer` does, also in between.
+        If there is none, that is recorded and said. What the call rests on is confirmed at each message. Raises Refused
+        as `answer` does, also in between.
         """
         passage = self.edge.passage(call, self._provider(call.method), streams=True)
         async with passage as trace, aclosing(self._answers(passage, trace)) as answers:
@@ -95,7 +96,7 @@ class Pipeline:
     def _provider(self, method: str) -> SystemId | None:
         return self.contracts[method].provider if method in self.contracts else None
 
-    async def _answers(self, passage: Passage, trace: Trace) -> AsyncGenerator[Answer]:
+    async def _answers(self, passage: Passage, trace: Trace) -> AsyncGenerator[Answer | Nothing]:
         try:
             call, caller = self._arrived(passage, trace)
             async with aclosing(self._stream(self.contracts[call.method], passage, trace, caller)) as answers:
@@ -122,7 +123,7 @@ class Pipeline:
 
     async def _stream(
         self, contract: MethodContract, passage: Passage, trace: Trace, caller: Caller
-    ) -> AsyncGenerator[Answer]:
+    ) -> AsyncGenerator[Answer | Nothing]:
         watch, call = StepWatch(trace), passage.whole()
         try:
             async with self.edge.admission.turns.turn():
@@ -138,8 +139,11 @@ class Pipeline:
                     trace.step_us.pop("record")
                     yield answer
             if not trace.sequence:
-                # An answer of nothing is an answer: the log says who was given it.
-                await self._released(decision, Released(b"", (), (), ()), trace, watch)
+                # An answer of nothing is an answer: the log says who was given it, and of what there is nothing.
+                nothing = minimise(contract, contract.response_type(), decision.grant.datasets)
+                answer = await self._released(decision, nothing, trace, watch)
+                trace.sequence += 1
+                yield Nothing(answer.trailer)
         except (asyncio.CancelledError, GeneratorExit):
             self.recorder.note(trace, passage.interruption())
             raise

@@ -142,11 +142,16 @@ def test_a_message_about_another_citizen_ends_the_stream_and_is_not_released(tmp
         assert place.recorded() == [("EXCHANGE", 0, ""), ("REFUSAL", 1, "PROVIDER_ANSWER_MISMATCH")]
 
 
-def test_a_stream_of_nothing_is_recorded_too(tmp_path: Path) -> None:
+def test_a_stream_of_nothing_is_recorded_too_and_leads_to_its_entry(tmp_path: Path) -> None:
     with following(tmp_path, []) as place:
-        assert list(place.follow()) == []
+        call = place.follow()
+        assert list(call) == []
 
         assert place.recorded() == [("EXCHANGE", 0, "")]
+        receipt = Receipt.of(call.trailing_metadata())
+        entry = place.world.entries()[receipt.log_index]
+        assert (entry["exchange_id"], entry["response_bytes"]) == (receipt.exchange_id, 0)
+        assert entry["datasets_released"] == list(receipt.datasets_released) == ["identity.basic"]
 
 
 def test_a_caller_who_goes_away_in_the_middle_is_noted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from lienthong_core.metadata import CallHeaders
-from lienthong_gateway.call import IncomingCall, Metadata, Refused
+from lienthong_gateway.call import IncomingCall, Metadata, Nothing, Refused
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.pipeline import Pipeline
 
@@ -49,6 +49,8 @@ async def _stream(pipeline: Pipeline, limits: Limits, method: str, request: byte
         async with aclosing(pipeline.stream(_incoming(limits, method, request, context))) as answers:
             async for answer in answers:
                 context.set_trailing_metadata(answer.trailer)
+                if isinstance(answer, Nothing):
+                    continue
                 # Not left to gRPC: it tells a caller nothing whose time is over while this waits for him to read.
                 await context.write(answer.message)
     except Refused as refused:
