@@ -171,6 +171,7 @@ def test_a_refusal_has_the_same_reason_status_and_entry_over_json_as_over_grpc(
         (b"", "no JSON object"),
         (b"{", "JSON"),
         (b'{"\xff"', "UTF-8"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
         (rb'{"\ud800": 1}', "half of a surrogate pair"),
         (b"[" * 50_000, "no JSON object"),
         (b'{"birthDate":' * 5_000, "JSON"),

@@ -4,6 +4,7 @@ https://protobuf.dev/programming-guides/json/
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -81,6 +82,9 @@ class JsonCodec:
         if body.count(b",") > self.most_commas:
             text = f"The message has more than the {self.most_commas} commas that are taken in JSON; send fewer values."
             raise exhausted("MESSAGE_TOO_LARGE", text)
+        if body.startswith(BOM_UTF8):
+            # Editors put it there and show nothing of it.
+            raise _malformed(types, "it begins with a byte order mark, without which it has to be saved")
         if not body.lstrip().startswith(b"{"):
             # The library takes an empty list for an empty message.
             raise _malformed(types, "it is no JSON object")
