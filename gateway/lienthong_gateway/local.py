@@ -9,6 +9,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from lienthong_core.errors import denied, invalid, unauthenticated
+from lienthong_core.personal_numbers import is_personal_number
 from lienthong_gateway.contract.field_paths import FieldPath
 from lienthong_gateway.contract.methods import method_path
 from lienthong_gateway.contract.request_bytes import read_once
@@ -77,6 +78,11 @@ class LocalMethod:
         if _ZERO.encode() in request and any(_ZERO in text for text in _texts(message)):
             raise invalid("TEXT_INVALID", "A text of the request holds the character zero (U+0000); leave it out.")
         return message
+
+    def subject_of(self, request: Message) -> str:
+        """Return the personal number of the citizen that a request names; empty if it names nobody."""
+        named = self.subject.texts(request)[0] if self.subject is not None else ""
+        return named if is_personal_number(named) else ""
 
 
 def local_methods(services: Iterable[tuple[ServiceDescriptor, Mapping[str, Answerer]]]) -> dict[str, LocalMethod]:

@@ -194,8 +194,9 @@ class Pipeline:
         trace.officer = read_officer(call.headers)
         await self.identifier.check_officer(caller, trace.officer)
         holder = await self.authenticator.authenticate(caller, call.headers)
-        local = LocalCall(caller, holder, trace, call.remaining_s)
-        answer = await method.answer(local, method.read(call.request))
+        request = method.read(call.request)
+        trace.subject = method.subject_of(request)
+        answer = await method.answer(LocalCall(caller, holder, trace, call.remaining_s), request)
         return Answer(call.written(answer.SerializeToString()), trailing_metadata(trace, None, None))
 
     async def _refused(self, refusal: Refusal, trace: Trace) -> Refused:

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
+from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong.client import CallContext
 from lienthong_core.database import sqlite_url
 from lienthong_core.signing import SigningKey
@@ -140,6 +141,14 @@ def test_what_may_not_be_asked_for_is_refused_and_not_stored(
 
     assert (why.reason, why.status) == (reason, status)
     assert events(shared_world) == before
+
+
+def test_a_citizen_sees_that_she_was_to_be_asked_for_what_may_not_be_asked_for(world: GatewayWorld) -> None:
+    refusal_of(lambda: service(world).RequestConsent(asked(datasets=["health.blood_group"]), timeout=TIMEOUT_S))
+
+    (refused,) = (access for access in world.accesses() if access.event == LogEvent.LOG_EVENT_REFUSAL)
+    assert (refused.reason, refused.consumer) == ("DATASET_NOT_NEEDED", str(members.PORTAL))
+    assert not world.accesses(MAI)[1:], "another citizen sees her own reading alone"
 
 
 def test_whoever_asks_for_no_dataset_is_told_to_name_one_and_which_there_are(shared_world: GatewayWorld) -> None:
