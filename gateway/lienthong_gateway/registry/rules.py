@@ -76,7 +76,9 @@ def check_legal_ground(ground: LegalGround, facts: Facts) -> None:
         raise _malformed("legal_ground.basis must be one of the grounds of Law 91/2025 Art. 19(1)")
     _check_texts(law_vi=ground.law_vi, law_en=ground.law_en)
     if not ground.reference_forms or not ground.reference_forms <= REFERENCE_FORMS.keys():
-        raise _malformed("legal_ground.reference_forms must name at least one form that a reference can have")
+        raise _malformed(
+            "legal_ground.reference_forms must name at least one form, and none but those that a reference can have"
+        )
     if not ground.methods or not ground.purposes:
         raise _malformed("A legal ground covers at least one method and one purpose")
     for method in ground.methods:
@@ -119,7 +121,9 @@ def granted_right(asked: AccessRight, facts: Facts) -> AccessRight:
     _check_system("access_right.consumer", asked.consumer, facts)
     contract, purpose = _contract(asked.method, facts), _purpose(asked.purpose, facts)
     if not asked.legal_bases or not asked.legal_bases <= LEGAL_BASIS_WORDS.keys():
-        raise _malformed("access_right.legal_bases must name at least one legal basis")
+        raise _malformed(
+            "access_right.legal_bases must name at least one legal basis, and none but those that the law has"
+        )
     if LegalBasis.LEGAL_BASIS_CONSENT in asked.legal_bases and not contract.readable_on_consent:
         what = "Consent covers reading one citizen's data, which the method does not; name other legal bases"
         raise _malformed(what)
