@@ -78,9 +78,8 @@ class Sandbox:
             undo.enter_context(held(folder))
             world = World(folder)
             fabric = Fabric(world, self.clock, self._filling, self._first_port, self._otlp_endpoint)
-            endpoints = fabric.start(tell)
             undo.callback(fabric.stop)
-            self._started = world, endpoints
+            self._started = world, fabric.start(tell)
             self._undo = undo.pop_all()
         return self
 

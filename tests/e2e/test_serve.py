@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lienthong_core.ports import reserved_port
+from tests.support.waiting import wait_until
 
 # Of this machine alone, and not where another test's services or containers have the same ports.
 HOST = f"127.7.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
@@ -83,6 +84,19 @@ def test_a_service_listens_where_it_is_told_to_and_ends_when_it_is_told_to(
             said += line
         process.send_signal(signal.SIGTERM)
         assert (process.wait(30), "ready on port" in said) == (0, True), said
+
+
+def test_a_service_that_is_told_to_end_while_it_fills_its_database_ends_at_once(lienthong: str, tmp_path: Path) -> None:
+    environment = {**world(lienthong, tmp_path), "LIENTHONG_CITIZENS": "1000000"}
+    with subprocess.Popen([lienthong, "serve", "population"], stderr=subprocess.PIPE, env=environment) as process:
+        try:
+            # Made once the service is open, just before the people are.
+            wait_until((tmp_path / "population" / "population.sqlite-wal").exists)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (128 + signal.SIGTERM, b"")
 
 
 def test_an_address_that_is_not_this_machines_is_said_to_be_that_and_not_taken(lienthong: str, tmp_path: Path) -> None:

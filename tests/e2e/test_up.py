@@ -58,6 +58,25 @@ def test_up_serves_from_what_it_wrote_ends_cleanly_and_starts_again_on_the_same_
     assert "entries" in checked.stdout
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "told to end"])
+def test_up_that_is_ended_while_it_starts_ends_at_once_and_leaves_no_half_of_a_world(
+    lienthong: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [lienthong, "up", "--data", str(tmp_path), "--citizens", "1000000", "--first-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert any("citizens made" in line for line in process.stdout)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+    assert (process.returncode, "Traceback" in errors) == (128 + number, False), errors
+    with running(lienthong, tmp_path):
+        wait_until(lambda: gateway_is_serving(tmp_path))
+
+
 def test_verifying_a_stored_log_names_the_entry_that_was_altered(lienthong: str, tmp_path: Path) -> None:
     with running(lienthong, tmp_path):
         pass

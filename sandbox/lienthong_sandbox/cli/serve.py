@@ -1,9 +1,7 @@
 """`lienthong serve` and `lienthong init`: what the containers run."""
 
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from lienthong_core.database import SchemaMismatch
 from lienthong_core.json_lines import write_json_lines
 from lienthong_core.ports import reserved_port
 from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_sandbox.cli.ending import told_to_end
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.services import SERVICES, Listen, Service, Setting, service_named
@@ -35,13 +34,11 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     except KeyError as error:
         raise typer.BadParameter(str(error.args[0])) from error
     write_json_lines(sys.stderr)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
     settings = _settings()
     with ExitStack() as undo:
         with _refusing_in_words("not started"):
             _start(chosen, settings, undo)
+        stopped = told_to_end()
         _log.info("%s ready on port %s", service, chosen.port)
         stopped.wait()
 

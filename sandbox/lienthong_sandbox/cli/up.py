@@ -1,7 +1,5 @@
 """`lienthong up`: everything in one process, until Ctrl-C."""
 
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.database import SchemaMismatch
 from lienthong_gateway.log.checkpoint import CheckpointFault
+from lienthong_sandbox.cli.ending import told_to_end
 from lienthong_sandbox.cli.telling import fail
 from lienthong_sandbox.endpoints import collector_address
 from lienthong_sandbox.sandbox import Sandbox
@@ -53,30 +52,28 @@ def up(
 ) -> None:
     """Start every service and stay until Ctrl-C."""
     console = Console()
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
     sandbox = Sandbox(citizens=citizens, seed=seed, data=data, first_port=first_port, otlp_endpoint=otlp_endpoint)
     try:
         _start(sandbox, console)
-        sandbox.endpoints.save(sandbox.world.folder)
-    except (OSError, SchemaMismatch, CheckpointFault, DBAPIError) as error:
-        sandbox.stop()
-        fail("Not started", error)
-    try:
+        stopped = told_to_end()
         _tell(sandbox, console)
         stopped.wait()
-    finally:
         console.print("stopping")
+    finally:
         sandbox.stop()
 
 
 def _start(sandbox: Sandbox, console: Console) -> None:
-    if not console.is_terminal:
-        sandbox.start(lambda step: console.print(f"starting: {step}"))
-        return
-    with console.status("starting") as status:
-        sandbox.start(lambda step: status.update(f"starting: {step}"))
+    """Start everything and write down where it is; if that cannot be, it is said, and raises typer.Exit."""
+    try:
+        if console.is_terminal:
+            with console.status("starting") as status:
+                sandbox.start(lambda step: status.update(f"starting: {step}"))
+        else:
+            sandbox.start(lambda step: console.print(f"starting: {step}"))
+        sandbox.endpoints.save(sandbox.world.folder)
+    except (OSError, SchemaMismatch, CheckpointFault, DBAPIError) as error:
+        fail("Not started", error)
 
 
 def _tell(sandbox: Sandbox, console: Console) -> None:
