@@ -133,7 +133,7 @@ def exhausted(reason: str, message: str, retry_after_s: float | None = None) -> 
 def refusal_from(error: grpc.RpcError) -> Refusal:
     """Return what a failed call was refused with, to pass it on."""
     why = explain(error)
-    return Refusal(why.status, why.reason, why.message, why.metadata)
+    return Refusal(why.status, why.reason, why.message, why.metadata, retry_after_s=why.retry_after_s)
 
 
 def _shortened(message: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from lienthong.api.portal.v1 import portal_pb2 as pb
 from lienthong.client import Header, explain
-from lienthong_core.errors import Refusal, denied, precondition, unavailable
+from lienthong_core.errors import Refusal, denied, exhausted, precondition, unavailable
 from lienthong_core.systems import SystemId
 from lienthong_seeds import members
 from tests.support.portal_world import (
@@ -56,6 +56,17 @@ def test_what_the_gateway_refuses_comes_back_unchanged(world: PortalWorld) -> No
         lan.prefill(dossier_id)
     assert (why[0].message, dict(why[0].metadata)) == ("She has revoked it.", BY_GATEWAY)
     assert not any(field.value for field in lan.sees(dossier_id).form)
+
+
+@pytest.mark.parametrize(("call", "method"), [(Citizen.start, "RequestConsent"), (list_accesses, "ListAccesses")])
+def test_when_the_gateway_has_room_again_is_passed_on(
+    world: PortalWorld, call: Callable[[Citizen], object], method: str
+) -> None:
+    lan = world.logged_in()
+    world.gateway.answers[method] = exhausted("OVERLOADED", "Try again when RetryInfo says.", 2.5)
+    with refused("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED) as why:
+        call(lan)
+    assert why[0].retry_after_s == 2.5
 
 
 def test_a_draft_without_its_request_for_consent_is_not_kept(world: PortalWorld) -> None:
