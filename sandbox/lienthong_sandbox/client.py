@@ -13,12 +13,13 @@ from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext
 from lienthong_core.certificates import TlsIdentity
 from lienthong_core.channels import DIRECT
+from lienthong_core.personal_numbers import is_personal_number
 from lienthong_core.systems import SystemId
 from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.login import Citizen, ClientRegistration, LoginRefused, OidcLogin
 from lienthong_sandbox.world import CLIENTS, World
 from lienthong_seeds import members
-from lienthong_seeds.personas import PERSONAS, persona
+from lienthong_seeds.personas import persona
 
 _DEADLINE_S = 10.0
 
@@ -52,7 +53,7 @@ class SystemClient:
 
         With `rights` the system asks her to let it see who has used her data, and make requests about them for her.
 
-        Raises LoginRefused if the identity provider says no.
+        Raises LoginRefused if the identity provider says no, and KeyError, naming the personas, for what is neither.
         """
         if self._registration is None:
             raise LoginRefused(f"{self.system} is no client of the identity provider, so it logs nobody in")
@@ -131,7 +132,8 @@ class CitizenSession:
     ) -> str:
         """Ask for consent and return the request's id; `about` is a child, as a persona's key or a personal number.
 
-        Raises grpc.RpcError if the gateway refuses the request, TypeError for a term that is none of MoreTerms.
+        Raises grpc.RpcError if the gateway refuses the request, TypeError for a term that is none of MoreTerms, and
+        KeyError, naming the personas, for a child who is neither.
         """
         _check_terms(terms)
         asked = consent_pb2.RequestConsentRequest(
@@ -184,5 +186,4 @@ def _registration(system: SystemId, world: World) -> ClientRegistration | None:
 
 
 def _number_of(citizen: str) -> str:
-    known = any(each.key == citizen for each in PERSONAS)
-    return persona(citizen).personal_number if known else citizen
+    return citizen if is_personal_number(citizen) else persona(citizen).personal_number

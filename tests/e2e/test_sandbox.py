@@ -215,6 +215,18 @@ def test_a_term_that_there_is_not_is_refused_and_no_consent_given_without_it(vn:
         mai.consent("marketing", ["identity.basic"], **unlimited)
 
 
+@pytest.mark.parametrize("nobody", ["nguyen-thi-may", "09919000000", ""])
+def test_who_is_neither_a_persona_nor_a_number_is_told_who_there_is(vn: Sandbox, nobody: str) -> None:
+    with pytest.raises(KeyError, match="nguyen-thi-mai"):
+        vn.system("ekyc").login(nobody)
+
+
+def test_a_child_who_is_neither_a_persona_nor_a_number_is_told_who_there_is(vn: Sandbox) -> None:
+    mai = vn.system("ekyc").login("nguyen-thi-mai")
+    with pytest.raises(KeyError, match="nguyen-thi-mai"):
+        mai.ask_consent("ekyc", ["identity.basic"], about="nguyen-gia-bao-")
+
+
 def test_the_persona_who_revoked_every_consent_is_refused_with_that_reason(vn: Sandbox) -> None:
     bank = vn.system("ekyc")
     with pytest.raises(grpc.RpcError) as refused:
