@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong.client import Header
+from lienthong.client import CallContext, Header
 from lienthong_core.certificates import Authority
 from lienthong_core.errors import Refusal
 from lienthong_core.metadata import CallHeaders
@@ -192,3 +192,17 @@ def test_a_dns_name_in_the_certificate_cannot_claim_a_system() -> None:
     }
 
     assert Identifier(REGISTERED).identify(peer, CallHeaders()).system == members.PORTAL
+
+
+@pytest.mark.parametrize(
+    ("context", "header"),
+    [
+        (CallContext("ekyc", officer="Nguyễn Văn A"), "x-road-userid"),
+        (CallContext("ekyc", message_id="one\ntwo"), "x-road-id"),
+        (CallContext("ekyc", token="eyJ\u2026"), "authorization"),
+    ],
+)
+def test_a_value_that_no_header_can_hold_is_named_before_it_is_sent(context: CallContext, header: str) -> None:
+    with pytest.raises(ValueError, match=f"^{header} .*ASCII") as refused:
+        context.metadata()
+    assert not any(value in str(refused.value) for value in (context.officer, context.token) if value)

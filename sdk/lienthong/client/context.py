@@ -52,7 +52,7 @@ class CallContext:
     represented_party: str = ""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the call's gRPC metadata."""
+        """Return the call's gRPC metadata; raises ValueError, naming the header, for what none can hold."""
         pairs = (
             (Header.PURPOSE, self.purpose),
             (Header.AUTHORIZATION, f"Bearer {self.token}" if self.token else ""),
@@ -62,4 +62,11 @@ class CallContext:
             (Header.MESSAGE_ID, self.message_id),
             (Header.REPRESENTED_PARTY, self.represented_party),
         )
-        return tuple((str(key), value) for key, value in pairs if value)
+        return tuple((str(key), _sendable(key, value)) for key, value in pairs if value)
+
+
+def _sendable(key: Header, value: str) -> str:
+    # gRPC fails with "Invalid metadata" alone. The value is not quoted: it may be a token.
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{key} must be printable ASCII: send an identifier or a code, not a name or a line break")
+    return value
