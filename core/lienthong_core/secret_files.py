@@ -9,4 +9,6 @@ def write_secret(file: Path, content: bytes, *, replace: bool = True) -> None:
     Not `replace`: raises FileExistsError rather than lose what is in the file.
     """
     file.touch(mode=0o600, exist_ok=replace)
+    # One that was there already may have been anybody's to read.
+    file.chmod(0o600)
     file.write_bytes(content)

@@ -17,9 +17,23 @@ def test_init_makes_a_world_for_containers_once(lienthong: str, tmp_path: Path) 
     assert {file: file.read_bytes() for file in data.rglob("*") if file.is_file()} == made
 
 
+def secrets_of(data: Path) -> list[Path]:
+    secret = [*data.rglob("*.key"), *data.rglob("*.pem"), *data.rglob("client_secret"), *data.rglob("database_url")]
+    assert len(secret) > 10
+    return secret
+
+
 def test_nobody_else_reads_the_keys_and_secrets_that_init_makes(lienthong: str, tmp_path: Path) -> None:
     init(lienthong, tmp_path)
-    secret = [*tmp_path.rglob("*.key"), *tmp_path.rglob("*.pem"), *tmp_path.rglob("client_secret")]
-    secret += tmp_path.rglob("database_url")
-    assert len(secret) > 10
-    assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secrets_of(tmp_path)} == {0o600}
+
+
+def test_nobody_else_reads_the_secrets_that_are_made_anew_where_others_could_read_what_was_there(
+    lienthong: str, tmp_path: Path
+) -> None:
+    init(lienthong, tmp_path)
+    for file in secrets_of(tmp_path):
+        file.chmod(0o644)
+    (tmp_path / "ca" / "ca.crt").unlink()
+    assert init(lienthong, tmp_path) == "world made"
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secrets_of(tmp_path)} == {0o600}
