@@ -1,3 +1,4 @@
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -37,3 +38,13 @@ def test_nobody_else_reads_the_secrets_that_are_made_anew_where_others_could_rea
     (tmp_path / "ca" / "ca.crt").unlink()
     assert init(lienthong, tmp_path) == "world made"
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets_of(tmp_path)} == {0o600}
+
+
+def test_init_says_of_a_variable_that_it_does_not_understand_that_nothing_was_made(
+    lienthong: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "LIENTHONG_CITIZENS": "0"}
+    command = [lienthong, "init", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("not made: LIENTHONG_CITIZENS: ")

@@ -34,7 +34,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     except KeyError as error:
         raise typer.BadParameter(str(error.args[0])) from error
     write_json_lines(sys.stderr)
-    settings = _settings()
+    settings = _settings("not started")
     with ExitStack() as undo:
         with _refusing_in_words("not started"):
             _start(chosen, settings, undo)
@@ -47,7 +47,7 @@ def init(
     data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
 ) -> None:
     """Make keys, certificates and database passwords for containers, once."""
-    settings = _settings()
+    settings = _settings("not made")
     with _refusing_in_words("not made"):
         made = prepare(data or settings.data, settings.endpoints().identity_url)
     typer.echo("world made" if made else "the world is there already")
@@ -95,7 +95,8 @@ def _refusing_in_words(what: str) -> Generator[None]:
         raise typer.Exit(1) from error
 
 
-def _settings() -> ServiceSettings:
+def _settings(otherwise: str) -> ServiceSettings:
+    """Return what the environment says; if it cannot be understood, say `otherwise` and why, and raise typer.Exit."""
     try:
         return ServiceSettings()
     except ValidationError as error:
@@ -103,7 +104,7 @@ def _settings() -> ServiceSettings:
             f"LIENTHONG_{fault['loc'][0]}".upper() + f": {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         )
-        typer.echo(f"not started: {'; '.join(faults)}; see docs/configuration.md", err=True)
+        typer.echo(f"{otherwise}: {'; '.join(faults)}; see docs/configuration.md", err=True)
         raise typer.Exit(1) from error
 
 
