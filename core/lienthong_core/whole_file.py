@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -30,7 +30,9 @@ def replacing(file: Path) -> Generator[Path]:
         # Whoever is told knows the file that was asked for alone.
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        # Where it cannot be removed it could not be written either, which is what is to be told.
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _flush(file: Path) -> None:
