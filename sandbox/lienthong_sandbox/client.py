@@ -55,6 +55,7 @@ class SystemClient:
 
         Raises LoginRefused if the identity provider says no, and KeyError, naming the personas, for what is neither.
         """
+        self._check_open()
         if self._registration is None:
             raise LoginRefused(f"{self.system} is no client of the identity provider, so it logs nobody in")
         personal_number = _number_of(citizen)
@@ -66,12 +67,17 @@ class SystemClient:
 
     def channel_to(self, address: str) -> grpc.Channel:
         """Return a channel with this system's certificate to another address, closed with this client."""
+        self._check_open()
         return self._undo.enter_context(grpc.secure_channel(address, self.tls.channel_credentials(), DIRECT))
 
     def close(self) -> None:
-        """Close every channel and connection."""
+        """Close every channel and connection; twice is once. Opening more raises RuntimeError from now on."""
         self.is_closed = True
         self._undo.close()
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise RuntimeError(f"{self.system} was closed here; Sandbox.system() opens it anew")
 
 
 class MoreTerms(TypedDict, total=False):

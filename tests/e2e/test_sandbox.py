@@ -215,6 +215,16 @@ def test_a_term_that_there_is_not_is_refused_and_no_consent_given_without_it(vn:
         mai.consent("marketing", ["identity.basic"], **unlimited)
 
 
+def test_a_system_that_was_closed_opens_nothing_that_would_stay_open_and_says_how_to_go_on(vn: Sandbox) -> None:
+    shop = vn.system("loyalty")
+    shop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        shop.channel_to(vn.endpoints.gateway)
+    with pytest.raises(RuntimeError, match="closed"):
+        shop.login("nguyen-thi-mai")
+    assert vn.system("loyalty").login("nguyen-thi-mai").token
+
+
 @pytest.mark.parametrize("nobody", ["nguyen-thi-may", "09919000000", ""])
 def test_who_is_neither_a_persona_nor_a_number_is_told_who_there_is(vn: Sandbox, nobody: str) -> None:
     with pytest.raises(KeyError, match="nguyen-thi-mai"):
