@@ -171,9 +171,13 @@ class CitizenSession:
         return self._consents.FetchConsentRequest(fetch, timeout=_DEADLINE_S).consent_request
 
     def revoke(self, consent: Consent) -> Consent:
-        """End a consent on her word."""
+        """End a consent on her word, which her token stands for; one that has ended stays as it is.
+
+        Raises grpc.RpcError if her token is over: then she has to log in again.
+        """
         request = consent_pb2.RevokeConsentRequest(consent_id=consent.consent_id)
-        return self._consents.RevokeConsent(request, timeout=_DEADLINE_S).consent
+        metadata = CallContext("", token=self.token).metadata()
+        return self._consents.RevokeConsent(request, metadata=metadata, timeout=_DEADLINE_S).consent
 
 
 def _check_terms(terms: MoreTerms) -> None:

@@ -1,3 +1,4 @@
+import json
 import socket
 import tempfile
 import threading
@@ -9,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest
+from lienthong.api.consent.v1.consent_pb2 import ListConsentRevisionsRequest, RequestConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.exchange.v1.log_pb2 import Access, ListAccessesRequest
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
@@ -163,6 +164,16 @@ def test_a_revoked_consent_is_refused_from_the_next_call_on(vn: Sandbox) -> None
     with pytest.raises(grpc.RpcError) as refused:
         read(bank, citizen)
     assert explain(refused.value).reason == "CONSENT_REVOKED"
+
+
+def test_a_consent_that_a_citizen_revokes_was_revoked_by_her_and_not_by_the_system(vn: Sandbox) -> None:
+    bank = vn.system("ekyc")
+    citizen = bank.login("do-thuy-hoa")
+    consent = citizen.revoke(citizen.consent("ekyc", ["identity.basic"]))
+    asked = ListConsentRevisionsRequest(id=consent.consent_id)
+    last = ConsentServiceStub(bank.channel).ListConsentRevisions(asked, timeout=DEADLINE_S).revisions[-1]
+    by = {"system": str(members.BANK), "capacity": "subject"}
+    assert (last.change, json.loads(last.document)["changed_by"]) == ("REVOKED", by)
 
 
 def test_a_system_sees_who_used_her_data_once_she_has_let_it(vn: Sandbox) -> None:
