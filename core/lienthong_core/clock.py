@@ -34,7 +34,7 @@ class SandboxClock:
             return datetime.now(UTC) + self._offset
 
     def set(self, time: datetime) -> None:
-        """Go on from `time` (aware)."""
+        """Go on from `time`; raises ValueError, and goes on as before, if it is not aware."""
         if time.tzinfo is None:
             message = "the sandbox's clock takes an aware datetime, such as datetime(2026, 1, 1, tzinfo=UTC)"
             raise ValueError(message)

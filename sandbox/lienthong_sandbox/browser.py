@@ -30,7 +30,7 @@ class Page:
 
 
 class Browser:
-    """Keeps cookies, trusts the sandbox's authority, and stops where an address leaves the hosts it may visit."""
+    """Keeps cookies, trusts the sandbox's authority alone, and stops at the addresses that it is told to stop at."""
 
     def __init__(self, authority: bytes) -> None:
         self._context = ssl.create_default_context(cadata=authority.decode())

@@ -171,7 +171,7 @@ class CitizenSession:
         return self._consents.FetchConsentRequest(fetch, timeout=_DEADLINE_S).consent_request
 
     def revoke(self, consent: Consent) -> Consent:
-        """End a consent on her word, which her token stands for; one that has ended stays as it is.
+        """End a consent on her word, which her token stands for; one that was revoked already stays as it is.
 
         Raises grpc.RpcError if her token is over: then she has to log in again.
         """

@@ -38,7 +38,7 @@ class Sandbox:
         first_port: int = 0,
         otlp_endpoint: str = "",
     ) -> None:
-        """Take `citizens` synthetic people made from `seed`.
+        """Take `citizens` synthetic people made from `seed`; the personas and their families are always among them.
 
         `data`: a folder to keep everything in; without it, a temporary one that is removed at the end.
         `first_port`: seven ports in a row from there on; 0: free ones.
@@ -69,7 +69,8 @@ class Sandbox:
         """Start everything; `tell` hears what is being done.
 
         Raises OSError if a fixed port is taken or none, FolderInUseError if another sandbox runs on `data`,
-        RuntimeError if this one runs already.
+        SchemaMismatch or sqlalchemy's DBAPIError if a database there cannot be used, ValueError for more than a million
+        citizens, RuntimeError if this one runs already. Nothing is left running then.
         """
         if self._started is not None:
             raise RuntimeError("the sandbox runs already; call stop() first, or make another Sandbox()")
@@ -84,7 +85,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop everything, leaving no thread, file or port behind; twice is once."""
+        """Stop everything, leaving no thread, temporary file or port behind; twice is once."""
         self._started = None
         self._systems = {}
         self._undo.close()

@@ -32,10 +32,12 @@ class Receipt:
 
     @classmethod
     def of(cls, trailing_metadata: Iterable[tuple[str, str | bytes]]) -> Self:
-        """Read a call's trailing metadata.
+        """Read a call's trailing metadata, a refused one's too.
 
-        Raises KeyError if no gateway passed the call on: calls that the gateway answers itself, such as RequestConsent,
-        are entries of its log as well, which ListAccesses with `as_consumer` lists, but they release no data.
+        Raises KeyError if that names no place in the log: the call's time was over or it was turned away before, the
+        log could not be written, no gateway passed it on, or the gateway answered it itself. Answers of its own, such
+        as RequestConsent's, are entries of its log as well, which ListAccesses with `as_consumer` lists, but they
+        release no data.
         """
         # What is no text is gRPC's own, such as a refusal's details.
         values = {key: value for key, value in trailing_metadata if isinstance(value, str)}
