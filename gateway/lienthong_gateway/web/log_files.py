@@ -56,7 +56,7 @@ class LogFiles:
     async def tile(self, request: Request) -> Response:
         """Answer hashes to anybody, or entries to an auditor.
 
-        Refused: TILE_UNKNOWN; of entries also CERTIFICATE_MISSING, and CALLER_NOT_ALLOWED.
+        Refused: TILE_UNKNOWN; of entries also CERTIFICATE_MISSING, SYSTEM_UNKNOWN and CALLER_NOT_ALLOWED.
         """
         path = str(request.scope["path"]).lstrip("/")
         parsed = TilePath.parse(path)
