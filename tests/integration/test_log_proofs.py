@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
@@ -165,6 +165,17 @@ def test_what_is_stored_before_the_log_begins_is_not_served(tmp_path: Path) -> N
         assert entries[0].log_index == 0
         assert checkpoints.checkpoints[0].tree_size == 0
         assert refusal_of(lambda: newest(world, tree_size=-1)).reason == "TREE_SIZE_UNKNOWN"
+
+
+def test_the_receipt_of_an_entry_that_somebody_deleted_is_not_that_of_the_next(tmp_path: Path) -> None:
+    key, url = CheckpointKey.create(), sqlite_url(tmp_path / "gateway.sqlite")
+    engine = filled(url, OLD, key)
+    with writing(engine) as connection:
+        connection.execute(delete(ENTRIES).where(ENTRIES.c.log_index == 5))
+    engine.dispose()
+    with gateway_world(url, checkpoint_key=key) as world:
+        assert receipt(world, 6, members.AUDITOR).log_index == 6
+        assert refusal_of(lambda: receipt(world, 5, members.AUDITOR)).reason == "LOG_ENTRY_UNKNOWN"
 
 
 @pytest.mark.parametrize("size", [36, -37])
