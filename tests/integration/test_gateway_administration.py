@@ -355,8 +355,11 @@ def test_the_catalogue_says_what_to_send_and_follows_every_change(world: Gateway
     (call,) = allowed()
     by_consent, by_contract = call.bases
     assert (by_consent.header_value, by_consent.reference_vi, len(by_consent.grounds)) == ("consent", "", 0)
-    assert by_contract.header_value == "contract_19_1_d"
+    assert (by_contract.basis, by_contract.header_value) == (CONTRACT, "contract_19_1_d")
+    assert by_contract.title_vi.endswith("(Luật 91/2025/QH15, Điều 19, khoản 1, điểm d)")
+    assert by_contract.title_en.endswith("(Law 91/2025/QH15, Art. 19(1)(d))")
     assert by_contract.reference_vi == "số hợp đồng, viết D thay Đ, ví dụ 125/2026/HD-BANK01"
+    assert by_contract.reference_en == "the number of a contract, with D for Đ, such as 125/2026/HD-BANK01"
     assert [found.law_vi for found in by_contract.grounds] == ["Luật 91/2025/QH15, Điều 19, khoản 1, điểm d"]
 
     end_ground(stub, "loyalty-contract")

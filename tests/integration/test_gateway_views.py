@@ -9,9 +9,13 @@ from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
+from lienthong.api.options.v1 import options_pb2
+from lienthong.api.population.v1 import population_pb2
 from lienthong.client import CallContext
+from lienthong_core.contracts import declared_datasets
 from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
+from lienthong_gateway.contract.methods import method_path
 from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.registration import HEADER_OF_BASIS
@@ -126,8 +130,35 @@ def test_the_catalogue_lists_the_registered_systems(world: GatewayWorld) -> None
 
     systems = stub.ListSystems(catalogue_pb2.ListSystemsRequest(), timeout=TIMEOUT_S).systems
 
-    assert [system.system_id for system in systems] == sorted(str(system.system_id) for system in members.SYSTEMS)
+    assert [(system.system_id, system.name_vi, system.name_en, tuple(system.services)) for system in systems] == sorted(
+        (str(system.system_id), system.name_vi, system.name_en, system.services) for system in members.SYSTEMS
+    )
     assert {system.member for system in systems if "/G01/" in system.system_id} == {"VN-SANDBOX/GOV/G01"}
+
+
+def test_the_catalogue_says_of_every_method_what_its_contract_does(world: GatewayWorld) -> None:
+    stub = CatalogueServiceStub(world.channel(members.SHOP))
+
+    methods = stub.ListMethods(catalogue_pb2.ListMethodsRequest(), timeout=TIMEOUT_S).methods
+
+    said = {
+        method.method: (method.title_vi, method.title_en, method.access, method.account_level)
+        for method in methods
+        if method.provider == str(members.POPULATION)
+    }
+    contract = population_pb2.DESCRIPTOR.services_by_name["PopulationService"]
+    policies = {method_path(method): method.GetOptions().Extensions[options_pb2.method] for method in contract.methods}
+    assert said == {
+        path: (policy.title_vi, policy.title_en, policy.access, policy.account_level)
+        for path, policy in policies.items()
+    }
+    assert [method.method for method in methods] == sorted(method.method for method in methods)
+    (reading,) = [method for method in methods if method.method == GET_CITIZEN]
+    names = "family health.blood_group household identity.basic identity.ethnicity identity.history identity.origin"
+    declared = declared_datasets()
+    assert list(reading.datasets) == [
+        declared[name] for name in [*names.split(), "life_status", "residence", "residence.history"]
+    ]
 
 
 def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_systems_rights(world: GatewayWorld) -> None:
@@ -137,10 +168,12 @@ def test_the_catalogue_says_what_the_calling_system_may_call_and_no_other_system
         (method,) = [method for method in methods if method.method == GET_CITIZEN]
         assert method.provider == str(members.POPULATION)
         assert method.account_level == 2
-        assert "identity.basic" in {dataset.name for dataset in method.datasets}
-        return [(call.access_right.consumer, call.access_right.purpose) for call in method.allowed_calls]
+        found = [(call.access_right.consumer, call.access_right.purpose) for call in method.allowed_calls]
+        assert found == sorted(found)
+        return found
 
     assert (str(members.PORTAL), PURPOSE) in rights(members.PORTAL)
+    assert len(rights(members.PORTAL)) > 1
     assert {consumer for consumer, _ in rights(members.BANK)} == {str(members.BANK)}
     assert rights(members.SHOP) == []
 
