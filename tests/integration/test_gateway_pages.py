@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lienthong.client import Header
@@ -19,6 +21,7 @@ from tests.support.curl import Curl
 from tests.support.gateway_world import GatewayWorld, gateway_world
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
+LIST_SYSTEMS = "/lienthong.api.exchange.v1.CatalogueService/ListSystems"
 STRANGER = SystemId(INSTANCE, "COM", "NOBODY", "nothing")
 
 
@@ -38,6 +41,11 @@ def nobody(world: GatewayWorld, tmp_path: Path) -> Curl:
 @pytest.fixture
 def auditor(world: GatewayWorld, tmp_path: Path) -> Curl:
     return world.curl(tmp_path, members.AUDITOR)
+
+
+def is_of_form(schema: dict[str, Any], value: object) -> bool:
+    validator: Any = OAS31Validator(schema)
+    return bool(validator.is_valid(value))
 
 
 def test_the_page_says_in_both_languages_that_it_is_a_simulation(nobody: Curl) -> None:
@@ -105,9 +113,21 @@ def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobo
     document = nobody.get("/openapi.json").json
     operation = document["paths"][GET_CITIZEN]["post"]
     headers = {header["name"]: header for header in operation["parameters"]}
-    assert headers["lienthong-purpose"]["required"]
+    assert {name for name, header in headers.items() if header["required"]} == {"lienthong-purpose"}
     assert "state_19_1_c" in headers["lienthong-legal-basis"]["schema"]["enum"]
+    assert operation["security"] == [{"certificate": []}, {"certificate": [], "citizen": []}]
     assert "identity.basic" in operation["x-lienthong-datasets"]
+    assert (operation["x-lienthong-provider"], operation["x-lienthong-account-level"]) == (str(members.POPULATION), 2)
+    assert operation["requestBody"]["required"]
+    told = (operation["requestBody"], operation["responses"]["200"])
+    assert [body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in told] == [
+        "lienthong.api.population.v1.GetCitizenRequest",
+        "lienthong.api.population.v1.GetCitizenResponse",
+    ]
+    kinds = {
+        path.rpartition("/")[2]: each["post"].get("x-lienthong-access") for path, each in document["paths"].items()
+    }
+    assert (kinds["GetCitizen"], kinds["VerifyCitizen"], kinds["UpdateResidence"]) == ("READ", "VERIFY", "WRITE")
     schemas = document["components"]["schemas"]
     assert schemas["lienthong.api.population.v1.GetCitizenRequest"]["properties"]["personalNumber"] == {
         "type": "string"
@@ -115,6 +135,17 @@ def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobo
     citizen = schemas["lienthong.api.population.v1.Citizen"]["properties"]
     assert citizen["bloodGroup"]["x-lienthong-dataset"] == "health.blood_group"
     assert document["components"]["securitySchemes"]["certificate"]["type"] == "mutualTLS"
+    assert document["components"]["securitySchemes"]["citizen"]["scheme"] == "bearer"
+
+
+@pytest.mark.parametrize("name", [Header.MESSAGE_ID, "Connect-Timeout-Ms", "Connect-Protocol-Version"])
+def test_a_header_may_be_what_the_openapi_document_says_and_nothing_else(auditor: Curl, name: str) -> None:
+    operation = auditor.get("/openapi.json").json["paths"][LIST_SYSTEMS]["post"]
+    (schema,) = [header["schema"] for header in operation["parameters"] if header["name"] == name]
+
+    for value in ("1", "2", "9" * 10, "9" * 11, "a" * 128, "a" * 129):
+        taken = auditor.call(LIST_SYSTEMS, {}, [(name, value)]).status == 200
+        assert taken == is_of_form(schema, value), value
 
 
 def test_the_openapi_document_describes_every_header_that_callers_meet(nobody: Curl) -> None:
@@ -133,11 +164,22 @@ def test_the_openapi_document_describes_every_header_of_a_refusal(auditor: Curl)
     assert told | {"retry-after"} <= {name.lower() for name in described}
 
 
+def test_a_refusal_is_of_the_form_that_the_openapi_document_gives(auditor: Curl) -> None:
+    document = auditor.get("/openapi.json").json
+    form = document["components"]["schemas"]["connect.error"]
+    refused = auditor.post(GET_CITIZEN, b"{}").json
+
+    assert is_of_form(form, refused), refused
+    assert set(refused) <= set(form["properties"])
+
+
 def test_the_openapi_document_describes_what_the_gateway_reads_of_calls_to_itself(nobody: Curl) -> None:
     paths = nobody.get("/openapi.json").json["paths"]
     operation = paths["/lienthong.api.exchange.v1.AdministrationService/AdmitOfficer"]["post"]
-    headers = {header["name"] for header in operation["parameters"] if not header["required"]}
-    assert {Header.OFFICER, Header.MESSAGE_ID, Header.CLIENT} <= headers
+    headers = {header["name"]: header["required"] for header in operation["parameters"]}
+    assert {Header.OFFICER, Header.MESSAGE_ID, Header.CLIENT} <= headers.keys()
+    assert not any(headers.values())
+    assert not {Header.PURPOSE, Header.LEGAL_BASIS} & headers.keys()
 
 
 def test_the_openapi_document_describes_what_is_answered_to_what_is_no_call(auditor: Curl) -> None:
@@ -204,8 +246,9 @@ def test_a_monitor_without_a_certificate_follows_the_tree_by_its_hashes(nobody: 
     note = nobody.get("/checkpoint")
     _, size, root, *_ = note.body.decode().splitlines()
     assert note.headers["cache-control"] == "no-store"
+    assert note.headers["content-type"] == "text/plain; charset=utf-8"
     tile = nobody.get(f"/tile/0/000.p/{size}")
-    assert "immutable" in tile.headers["cache-control"]
+    assert tile.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert tile.headers["content-type"] == "application/octet-stream"
     assert len(tile.body) == 32 * int(size)
     assert root
@@ -225,6 +268,7 @@ def test_entries_are_for_auditors_and_their_reading_is_recorded(
     leaves = unbundle(answer.body)
 
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == "application/octet-stream"
     hashes = nobody.get("/tile/0/000.p/2").body
     assert b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves) == hashes
     read = world.entries()[-2]
