@@ -17,7 +17,7 @@ from lienthong_gateway.log.batch import BatchWriter, Job, Outcome
 from lienthong_gateway.log.checkpoint import CheckpointKey
 from lienthong_gateway.log.head import Head, Touches
 from lienthong_gateway.log.leaf import Entry
-from lienthong_gateway.log.store import SALTS, all_entries, find_salt
+from lienthong_gateway.log.store import SALTS, all_entries, commitment, find_salt
 from lienthong_gateway.log.verify import verify_log
 from tests.support.log import entry
 
@@ -130,6 +130,19 @@ def test_nothing_follows_upon_an_entry_that_was_not_written(batches: BatchWriter
     assert done == ["written"]
 
 
+def test_a_check_sees_what_was_changed_before_it_in_its_batch_and_nothing_later(batches: BatchWriter) -> None:
+    seen: list[Head] = []
+    before = batches.head
+
+    def check(_connection: Connection, head: Head) -> None:
+        seen.append(head)
+
+    looking, changing = Job(entry(0), check=check), Job(entry(1), storing(SOMEBODY), Touches.CONSENTS)
+    batches.write([looking, changing, looking])
+
+    assert seen == [before, before.after(Touches.CONSENTS)]
+
+
 def failing(connection: Connection) -> None:
     """Ask the database for what it has lost."""
     connection.execute(text("SELECT 1 FROM a_table_that_is_gone"))
@@ -218,12 +231,13 @@ def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(en
     trace, later = about(SOMEBODY).trace, about(SOMEBODY).trace
 
     erasure = Job(about(""), erasing(appender))
-    batches.write([of_somebody(0, trace), erasure, of_somebody(1, trace), of_somebody(2, later)])
+    under_way = [of_somebody(number, trace) for number in (1, 3)]
+    batches.write([of_somebody(0, trace), erasure, under_way[0], of_somebody(2, later), under_way[1]])
     batches.close()
 
-    before, _, under_way, after = subjects(engine)
+    before, _, first, after, second = subjects(engine)
     assert before
-    assert under_way == ""
+    assert (first, second) == ("", "")
     assert after not in {"", before}
 
 
@@ -256,6 +270,16 @@ def test_an_exchange_that_has_a_durable_entry_about_her_keeps_to_it_when_a_later
     before, _, after = subjects(engine)
     assert before
     assert after == ""
+
+
+def test_a_commitment_whose_salt_was_not_written_is_used_no_more(engine: Engine, batches: BatchWriter) -> None:
+    batches.write([Job(about(SOMEBODY)), Job(entry(0), failing)])
+    batches.write([Job(about(SOMEBODY))])
+
+    with engine.connect() as connection:
+        salt = find_salt(connection, SOMEBODY)
+    assert salt is not None
+    assert subjects(engine) == [commitment(salt, SOMEBODY)]
 
 
 def test_a_commitment_that_a_replica_knew_is_used_no_more_once_another_has_erased_her(engine: Engine) -> None:
