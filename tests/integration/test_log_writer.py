@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from lienthong.api.exchange.v1.catalogue_pb2 import ListSystemsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong_core.database import open_database, sqlite_url
+from lienthong_core.errors import Refusal, denied
 from lienthong_gateway import schema
 from lienthong_gateway.log.append import Appender
 from lienthong_gateway.log.batch import Job
@@ -99,6 +101,42 @@ def test_whoever_ended_without_waiting_for_an_entry_does_not_end_the_writing(wri
     assert writer.append(Job(entry(2))).result(TIMEOUT_S) == 2
 
 
+def test_whoever_goes_away_keeps_nobody_else_of_its_batch_waiting(writer: LogWriter) -> None:
+    async def stay() -> int:
+        writer.append(Job(entry(0)))
+        gone, staying = (asyncio.create_task(writer.write(Job(entry(number)))) for number in (1, 2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        writer.start()
+        return await asyncio.wait_for(staying, TIMEOUT_S)
+
+    assert asyncio.run(stay()) == 2
+
+
+def test_an_entry_that_is_alone_and_refused_is_not_taken_for_written(writer: LogWriter) -> None:
+    def check(_connection: Connection, _head: Head) -> None:
+        raise denied("CONSENT_REVOKED", "The citizen has revoked her consent.")
+
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(writer.write(Job(entry(0), check=check)))
+
+    assert refused.value.reason == "CONSENT_REVOKED"
+
+
+def test_a_batch_is_as_long_as_what_was_written_of_it_and_has_256_entries_at_most(engine: Engine) -> None:
+    sizes: list[int] = []
+    writer = LogWriter(engine, Appender(engine, KEY), on_batch=sizes.append)
+    for number in range(299):
+        writer.append(Job(entry(number)))
+    writer.append(Job(replace(entry(299), reason="A" * 33_000)))
+
+    writer.start()
+    writer.stop()
+
+    assert sizes == [256, 43]
+
+
 def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) -> None:
     writer = LogWriter(engine, Appender(engine, KEY), calls=lambda: 2)
     writer.start()
@@ -121,6 +159,22 @@ def test_a_change_of_state_is_written_by_the_thread(writer: LogWriter) -> None:
     asyncio.run(writer.write(Job(entry(0), change)))
 
     assert names == [THREAD]
+
+
+def test_who_writes_an_entry_that_is_alone_depends_on_whether_a_network_is_in_front_of_the_database(
+    database_url: str,
+) -> None:
+    engine = open_database(database_url, schema.metadata(), version=schema.VERSION)
+    writer = LogWriter(engine, Appender(engine, KEY))
+    writer.start()
+    names: list[str] = []
+    try:
+        asyncio.run(writer.write(noting(names)))
+    finally:
+        writer.stop()
+        engine.dispose()
+
+    assert names == [threading.current_thread().name if engine.dialect.name == "sqlite" else THREAD]
 
 
 def test_after_a_slow_write_the_next_one_is_left_to_the_thread(writer: LogWriter) -> None:
