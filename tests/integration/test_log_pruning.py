@@ -36,6 +36,8 @@ from tests.support.replicas import two_replicas
 SIZE = 600
 """Entries of 1 March 2026, which fill two tiles, before those that a test makes."""
 PRUNABLE = datetime(2026, 9, 2, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 3, 1, 17, tzinfo=UTC)
+"""In Vietnam, six months before that day."""
 ARCHIVE = sha256(b"a file").digest()
 INVALID, PRECONDITION = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -219,6 +221,13 @@ def test_an_entry_is_kept_until_six_months_are_over_in_vietnam(world: GatewayWor
     assert "Entry 0 is of 2026-03-01" in refusal.message
     world.clock.set(datetime(2026, 9, 1, 17, tzinfo=UTC))
     assert prune(world, 256) == 256
+
+
+def test_what_was_written_as_a_day_began_is_kept_as_long_as_the_rest_of_that_day(world: GatewayWorld) -> None:
+    engine = database(world)
+    extend(engine, SIZE, 768, world.config.checkpoint_key, make=lambda number: replace(entry(number), time=MIDNIGHT))
+    engine.dispose()
+    assert refusal_of(lambda: prune(world, 768)).reason == "ENTRY_STILL_KEPT"
 
 
 def test_a_refusal_deletes_nothing_though_most_entries_are_old_enough(world: GatewayWorld) -> None:

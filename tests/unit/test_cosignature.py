@@ -91,6 +91,14 @@ def test_a_file_of_witnesses_keys_that_cannot_be_used_is_refused(tmp_path: Path,
         read_witness_keys(tmp_path / "witnesses")
 
 
+def test_a_witnesss_key_is_never_written_over(tmp_path: Path) -> None:
+    KEY.save(tmp_path / "key")
+    with pytest.raises(FileExistsError):
+        CosigningKey.create(NAME).save(tmp_path / "key")
+
+    assert str(CosigningKey.load(NAME, tmp_path / "key").verifier) == str(KEY.verifier)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\n"])
 def test_a_witness_has_a_name_that_a_note_can_carry(name: str) -> None:
     with pytest.raises(CheckpointFault, match="no name of a witness"):
