@@ -1,6 +1,7 @@
 """What can be seen of a gateway: the catalogue, her accesses to the citizen, the whole log to an auditor."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -16,11 +17,12 @@ from lienthong_core.contracts import declared_datasets
 from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.methods import method_path
-from lienthong_gateway.log.checkpoint import VerifierKey
+from lienthong_gateway.log.checkpoint import CheckpointKey, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.registration import HEADER_OF_BASIS
 from lienthong_seeds import members
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.log import filled
 
 GET_CITIZEN = "/lienthong.api.population.v1.PopulationService/GetCitizen"
 
@@ -123,6 +125,18 @@ def test_a_page_size_out_of_its_range_is_refused(world: GatewayWorld, size: int)
     why = refusal_of(lambda: list_accesses(world, page_size=size))
 
     assert (why.status, why.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_SIZE_INVALID")
+
+
+def test_without_a_page_size_a_page_has_as_much_as_the_contract_says(tmp_path: Path) -> None:
+    url, key = sqlite_url(tmp_path / "gateway.sqlite"), CheckpointKey.create()
+    filled(url, 120, key, batch=1).dispose()
+    with gateway_world(url, checkpoint_key=key) as world:
+        service = log_service(world)
+        accesses = service.ListAccesses(log_pb2.ListAccessesRequest(), timeout=TIMEOUT_S).accesses
+        entries = service.ListEntries(log_pb2.ListEntriesRequest(), timeout=TIMEOUT_S).entries
+        checkpoints = service.ListCheckpoints(log_pb2.ListCheckpointsRequest(), timeout=TIMEOUT_S).checkpoints
+
+    assert (len(accesses), len(entries), len(checkpoints)) == (50, 100, 100)
 
 
 def test_the_catalogue_lists_the_registered_systems(world: GatewayWorld) -> None:

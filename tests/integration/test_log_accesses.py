@@ -102,6 +102,7 @@ def test_an_auditor_sees_everything(world: GatewayWorld) -> None:
 
 def test_an_access_says_what_its_entry_does(world: GatewayWorld) -> None:
     entries = world.entries()
+    names = {str(system.system_id): system.name_vi for system in members.SYSTEMS}
     consented = next(index for index, leaf in enumerate(entries) if leaf["consent_id"])
     for index in (0, consented):
         (access,), leaf = page_of(world, members.AUDITOR, cursor=str(index + 1), page_size=1).accesses, entries[index]
@@ -109,6 +110,7 @@ def test_an_access_says_what_its_entry_does(world: GatewayWorld) -> None:
         for name in same & leaf.keys():
             value = getattr(access, name)
             assert (value if isinstance(value, str) else list(value)) == leaf[name], name
+        assert access.consumer_name == names[access.consumer]
         assert access.time.ToDatetime(UTC) == datetime.fromisoformat(leaf["time"])
 
 
@@ -142,6 +144,8 @@ FILTERS: list[tuple[pb.AccessFilter, Callable[[int], bool]]] = [
     (pb.AccessFilter(time_from=moment(10), time_to=moment(20)), lambda n: 10 <= n < 20),
     (pb.AccessFilter(time_from=moment(10, 1), time_to=moment(20, 1)), lambda n: 10 < n <= 20),
     (pb.AccessFilter(time_from=moment(10), time_to=moment(10, 1)), lambda n: n == 10),
+    (pb.AccessFilter(time_from=moment(10, 2), time_to=moment(10, 10)), lambda _: False),
+    (pb.AccessFilter(time_to=Timestamp()), lambda _: False),
     (pb.AccessFilter(subject_number=f"{3:012}"), lambda n: n % 5 == 3),
     (pb.AccessFilter(subject_number=f"{3:012}", officer="officer-0"), lambda n: n % 15 == 3),
     (pb.AccessFilter(subject_number="001999999999"), lambda _: False),
