@@ -225,6 +225,20 @@ def test_an_exchange_that_ends_after_an_erasure_gives_her_number_no_salt_again(e
         assert find_salt(connection, SOMEBODY) is None
 
 
+def test_the_entry_about_an_erasure_is_about_her_and_gives_her_number_no_salt_again(engine: Engine) -> None:
+    appender = Appender(engine, KEY)
+    batches = BatchWriter(engine, appender)
+
+    batches.write([Job(about(SOMEBODY))])
+    batches.write([Job(about(SOMEBODY), erasing(appender))])
+    batches.close()
+
+    one, other = subjects(engine)
+    assert one == other != ""
+    with engine.connect() as connection:
+        assert find_salt(connection, SOMEBODY) is None
+
+
 def test_two_entries_of_one_exchange_around_an_erasure_are_not_both_about_her(engine: Engine) -> None:
     appender = Appender(engine, KEY)
     batches = BatchWriter(engine, appender)
