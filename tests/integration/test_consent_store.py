@@ -207,6 +207,27 @@ def test_erasing_child_or_representative_ends_what_the_representative_approved(e
     assert chain_fault(chain(engine, consent_id)) == ""
 
 
+def test_erasing_a_representative_closes_what_she_alone_has_approved_so_far(engine: Engine) -> None:
+    with writing(engine) as connection:
+        request, other = asked(CHILD), asked(CHILD)
+        for pending in (request, other):
+            changes.add_request(connection, pending, CONSUMER)
+        mothers = approval(MOTHER, Capacity.CAPACITY_REPRESENTATIVE, SubjectAge.CHILD_FROM_7)
+        changes.approve_in_part(connection, request, [mothers], CITIZEN, NOW)
+
+    with writing(engine) as connection:
+        erase_subject(connection, MOTHER, NOW, KEEPER)
+
+    def state(pending: StoredRequest) -> ConsentRequestState.ValueType:
+        found = ConsentStore(engine).find_request(pending.consent_request_id)
+        assert found is not None
+        return found[0].state
+
+    assert state(request) == ConsentRequestState.CONSENT_REQUEST_STATE_DENIED
+    assert chain(engine, request.consent_request_id)[-1].change == "ERASED"
+    assert state(other) == ConsentRequestState.CONSENT_REQUEST_STATE_PENDING
+
+
 class ConsentLife(RuleBasedStateMachine):
     """Whatever is done with a consent, in any order and at any time: the table of states, and an unbroken chain."""
 

@@ -136,6 +136,15 @@ def test_a_consent_that_is_given_while_pages_are_read_moves_none_of_the_others(w
     assert [consent for page in pages for consent in page] == expected
 
 
+def test_a_list_says_who_paused_what_is_paused_as_reading_it_alone_does(world: GatewayWorld) -> None:
+    kept, paused = given(world, (4, 9))
+    request = pb.PauseConsentRequest(consent_id=paused.consent_id, capacity=pb.Capacity.CAPACITY_REPRESENTATIVE)
+    alone = service(world, members.IDENTITY).PauseConsent(request, timeout=TIMEOUT_S).consent
+
+    assert alone.paused_as == pb.Capacity.CAPACITY_REPRESENTATIVE
+    assert list(page_of(world).consents) == [kept, alone]
+
+
 def test_without_a_page_size_a_page_has_fifty_consents(world: GatewayWorld) -> None:
     given(world, [0] * 51)
 

@@ -83,6 +83,7 @@ def test_a_consent_lives_from_the_request_to_the_revocation(world: GatewayWorld)
     answer = world.decide(request.consent_request_id, world.approval(request))
     assert answer.consent_request.state == pb.ConsentRequestState.CONSENT_REQUEST_STATE_APPROVED
     assert answer.consent_request.consent_id == answer.consent.consent_id
+    assert answer.consent_request.requested_at == request.requested_at
     assert (answer.consent.state, answer.consent.revision) == (ACTIVE, 1)
     assert list(answer.consent.terms.datasets) == ["identity.basic", "residence"]
     assert answer.consent.account_level == 2
@@ -92,6 +93,23 @@ def test_a_consent_lives_from_the_request_to_the_revocation(world: GatewayWorld)
     stored = service(world).GetConsent(pb.GetConsentRequest(consent_id=ended.consent_id), timeout=TIMEOUT_S).consent
     assert (stored.state, stored.revision) == (REVOKED, 2)
     assert events(world) == ["CONSENT_REQUESTED", "CONSENT_GIVEN", "CONSENT_REVOKED"]
+
+
+def test_a_consent_says_with_which_level_of_account_it_was_approved(world: GatewayWorld) -> None:
+    for level in (1, 2):
+        consent_id = world.consent(level=level).consent_id
+        stored = service(world).GetConsent(pb.GetConsentRequest(consent_id=consent_id), timeout=TIMEOUT_S).consent
+
+        assert (stored.account_level, [by.account_level for by in stored.approvals]) == (level, [level])
+
+
+def test_a_consent_to_what_one_provider_answers_is_none_to_what_another_does(world: GatewayWorld) -> None:
+    purpose = members.INTEGRATION_TEST.code
+    world.consent(members.YOUR_SYSTEM, purpose=purpose, datasets=["account"], provider=members.IDENTITY)
+
+    context = CallContext(purpose, world.token(members.YOUR_SYSTEM))
+
+    assert refusal_of(lambda: world.get_citizen(context, members.YOUR_SYSTEM)).reason == "CONSENT_MISSING"
 
 
 def test_a_denied_request_gives_no_consent(world: GatewayWorld) -> None:
