@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ def test_the_openapi_document_can_be_imported_and_used_as_it_is(nobody: Curl) ->
     assert all(operation["summary"] for operation in operations.values())
     own = operations["/lienthong.api.exchange.v1.ExchangeLogService/GetDailySummary"]
     assert own["summary"] == "Get daily summary"
+    assert operations[GET_CITIZEN]["summary"] == "Tra cứu thông tin công dân · Read a citizen's record"
+    assert operations[GET_CITIZEN]["operationId"] == GET_CITIZEN.lstrip("/").replace("/", ".")
+    assert document["info"]["version"] == version("lienthong")
 
 
 def test_the_openapi_document_believes_no_header_about_where_it_is_served(nobody: Curl) -> None:
@@ -116,7 +120,11 @@ def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobo
     assert {name for name, header in headers.items() if header["required"]} == {"lienthong-purpose"}
     assert "state_19_1_c" in headers["lienthong-legal-basis"]["schema"]["enum"]
     assert operation["security"] == [{"certificate": []}, {"certificate": [], "citizen": []}]
-    assert "identity.basic" in operation["x-lienthong-datasets"]
+    schemas = document["components"]["schemas"]
+    fields = schemas["lienthong.api.population.v1.Citizen"]["properties"].values()
+    assert {field["x-lienthong-dataset"] for field in fields if "x-lienthong-dataset" in field} <= set(
+        operation["x-lienthong-datasets"]
+    )
     assert (operation["x-lienthong-provider"], operation["x-lienthong-account-level"]) == (str(members.POPULATION), 2)
     assert operation["requestBody"]["required"]
     told = (operation["requestBody"], operation["responses"]["200"])
@@ -128,7 +136,6 @@ def test_the_openapi_document_says_what_a_call_needs_and_what_it_can_answer(nobo
         path.rpartition("/")[2]: each["post"].get("x-lienthong-access") for path, each in document["paths"].items()
     }
     assert (kinds["GetCitizen"], kinds["VerifyCitizen"], kinds["UpdateResidence"]) == ("READ", "VERIFY", "WRITE")
-    schemas = document["components"]["schemas"]
     assert schemas["lienthong.api.population.v1.GetCitizenRequest"]["properties"]["personalNumber"] == {
         "type": "string"
     }
@@ -162,6 +169,7 @@ def test_the_openapi_document_describes_every_header_of_a_refusal(auditor: Curl)
     described = auditor.get("/openapi.json").json["paths"][GET_CITIZEN]["post"]["responses"]["default"]["headers"]
     assert {"trailer-lienthong-exchange-id", "trailer-lienthong-log-index"} <= told
     assert told | {"retry-after"} <= {name.lower() for name in described}
+    assert is_of_form(described["Retry-After"]["schema"], 1)
 
 
 def test_a_refusal_is_of_the_form_that_the_openapi_document_gives(auditor: Curl) -> None:
@@ -273,6 +281,21 @@ def test_entries_are_for_auditors_and_their_reading_is_recorded(
     assert b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves) == hashes
     read = world.entries()[-2]
     assert (read["event"], read["method"], read["consumer"]) == ("LOG_READ", path, str(members.AUDITOR))
+
+
+def test_entries_whose_reading_cannot_be_recorded_are_not_answered(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    with gateway_world(sqlite_url(file)) as world:
+        world.consent()
+        auditor = world.curl(tmp_path, members.AUDITOR)
+        assert auditor.get("/tile/entries/000.p/2").status == 200
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON log_entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+            )
+        answer = auditor.get("/tile/entries/000.p/2")
+
+    assert (answer.status, answer.json["reason"]) == (503, "EXCHANGE_LOG_UNAVAILABLE")
 
 
 @pytest.mark.parametrize(
