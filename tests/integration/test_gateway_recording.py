@@ -4,7 +4,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,9 @@ import grpc
 import pytest
 from sqlalchemy import Connection, Engine, insert
 
+from lienthong.api.exchange.v1 import log_pb2
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import Header, explain
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import Refusal
@@ -27,7 +29,8 @@ from lienthong_gateway.log.store import CHECKPOINTS
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.server import GatewayServer
-from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of, trailing_metadata
+from lienthong_seeds import members
+from tests.support.gateway_world import TIMEOUT_S, GatewayWorld, gateway_world, refusal_of, trailing_metadata
 from tests.support.threads import left_behind
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "EXCHANGE_LOG_UNAVAILABLE")
@@ -97,6 +100,30 @@ def test_a_consent_that_cannot_be_recorded_is_not_given(world: GatewayWorld, fil
     given = [entry["reason"] for entry in world.entries()].count("CONSENT_GIVEN")
     assert given == 1
     world.decide(request.consent_request_id, world.approval(request))
+
+
+READINGS: dict[str, Callable[[ExchangeLogServiceStub], object]] = {
+    "entries": lambda log: log.ListEntries(log_pb2.ListEntriesRequest(), timeout=TIMEOUT_S),
+    "checkpoints": lambda log: log.ListCheckpoints(log_pb2.ListCheckpointsRequest(), timeout=TIMEOUT_S),
+    "accesses": lambda log: log.ListAccesses(log_pb2.ListAccessesRequest(), timeout=TIMEOUT_S),
+    "a receipt": lambda log: log.GetReceipt(log_pb2.GetReceiptRequest(), timeout=TIMEOUT_S),
+    "a summary": lambda log: log.GetDailySummary(
+        log_pb2.GetDailySummaryRequest(first_day="2026-03-01", last_day="2026-03-01"), timeout=TIMEOUT_S
+    ),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
+def test_nobody_reads_the_log_while_that_cannot_be_recorded(
+    world: GatewayWorld, file: Path, reading: Callable[[ExchangeLogServiceStub], object]
+) -> None:
+    log = ExchangeLogServiceStub(world.channel(members.AUDITOR))
+    reading(log)
+    run(file, "CREATE TRIGGER full BEFORE INSERT ON log_entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+
+    why = refusal_of(lambda: reading(log))
+
+    assert (why.status, why.reason) == UNAVAILABLE
 
 
 def test_a_log_that_cannot_be_read_is_a_status_too(world: GatewayWorld, file: Path) -> None:
