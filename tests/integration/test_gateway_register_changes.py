@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import grpc
 import pytest
 
 from lienthong.api.exchange.v1.administration_pb2 import WithdrawAccessRightRequest
-from lienthong.api.exchange.v1.log_pb2 import LogEvent
+from lienthong.api.exchange.v1.log_pb2 import GetDailySummaryRequest, LogEvent, Outcome
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.population.v1 import population_pb2 as pb
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.client import CallContext, Receipt
 from lienthong_core.database import sqlite_url
 from lienthong_core.errors import precondition
+from lienthong_core.working_days import civil_date
 from lienthong_seeds import members
 from tests.support.administration import BY_OFFICER, administration
 from tests.support.citizens import LAN
@@ -89,6 +92,19 @@ def test_the_citizen_sees_that_a_change_was_allowed_and_made(world: GatewayWorld
 
     events = [access.event for access in world.accesses() if access.method == METHOD]
     assert events == [LogEvent.LOG_EVENT_EXCHANGE, LogEvent.LOG_EVENT_CHANGE_ALLOWED]
+
+
+def test_a_change_that_was_allowed_and_made_counts_once(world: GatewayWorld) -> None:
+    change(world)
+
+    today = civil_date(world.clock.now())
+    days = GetDailySummaryRequest(first_day=today.isoformat(), last_day=(today + timedelta(days=1)).isoformat())
+    log = ExchangeLogServiceStub(world.channel(members.PORTAL))
+    counts = log.GetDailySummary(days, timeout=TIMEOUT_S).counts
+
+    assert [(count.dataset, count.outcome, count.entries) for count in counts] == [
+        ("residence", Outcome.OUTCOME_RELEASED, 1)
+    ]
 
 
 def test_a_right_that_is_withdrawn_meanwhile_does_not_hide_the_change_that_was_made(world: GatewayWorld) -> None:
