@@ -185,9 +185,8 @@ class Pruning(LogDouble):
         """Show the newest checkpoint."""
         self.pruned += 1
         shown = super().GetCheckpoint(request, context)
-        return pb.GetCheckpointResponse(
-            checkpoint=shown.checkpoint, verifier_key=shown.verifier_key, minimum_index=self.pruned * 256
-        )
+        shown.minimum_index = self.pruned * 256
+        return shown
 
 
 def test_a_gateway_that_prunes_while_it_is_verified_is_told_from_one_that_lost_entries(tmp_path: Path) -> None:

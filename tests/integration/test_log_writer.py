@@ -137,16 +137,19 @@ def test_a_batch_is_as_long_as_what_was_written_of_it_and_has_256_entries_at_mos
     assert sizes == [256, 43]
 
 
-def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) -> None:
-    writer = LogWriter(engine, Appender(engine, KEY), calls=lambda: 2)
-    writer.start()
+def who_writes(writer: LogWriter) -> list[str]:
+    """Return which thread writes an entry that is handed in alone."""
     names: list[str] = []
+    writer.start()
     try:
         asyncio.run(writer.write(noting(names)))
     finally:
         writer.stop()
+    return names
 
-    assert names == [THREAD]
+
+def test_entries_beside_other_calls_are_written_by_the_thread(engine: Engine) -> None:
+    assert who_writes(LogWriter(engine, Appender(engine, KEY), calls=lambda: 2)) == [THREAD]
 
 
 def test_a_change_of_state_is_written_by_the_thread(writer: LogWriter) -> None:
@@ -165,13 +168,9 @@ def test_who_writes_an_entry_that_is_alone_depends_on_whether_a_network_is_in_fr
     database_url: str,
 ) -> None:
     engine = open_database(database_url, schema.metadata(), version=schema.VERSION)
-    writer = LogWriter(engine, Appender(engine, KEY))
-    writer.start()
-    names: list[str] = []
     try:
-        asyncio.run(writer.write(noting(names)))
+        names = who_writes(LogWriter(engine, Appender(engine, KEY)))
     finally:
-        writer.stop()
         engine.dispose()
 
     assert names == [threading.current_thread().name if engine.dialect.name == "sqlite" else THREAD]
