@@ -1,11 +1,10 @@
 """Who must approve for a child, as the gateway holds it: signed statements, in any order, each counted once."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 
 import grpc
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext, explain
-from lienthong_core.database import sqlite_url
 from lienthong_seeds import members
 from tests.support import rights
 from tests.support.citizens import LAN, MAI
@@ -28,12 +26,6 @@ PENDING, APPROVED, DENIED = (
 
 
 Sign = Callable[[GatewayWorld, pb.ConsentRequest], str]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def by_child(world: GatewayWorld, request: pb.ConsentRequest, **changes: object) -> str:

@@ -1,28 +1,17 @@
 """A clock that is set back: the log goes on, and nothing is allowed that the new time does not allow."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from lienthong.api.consent.v1.consent_pb2 import RevokeConsentRequest
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext
-from lienthong_core.database import sqlite_url
 from lienthong_gateway.log.verify import verify_log
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
 from tests.support.attacks import assert_refused, show
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def times(world: GatewayWorld) -> list[datetime]:

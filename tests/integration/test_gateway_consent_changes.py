@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,12 +13,11 @@ import rfc8785
 from lienthong.api.consent.v1 import consent_pb2 as pb
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.client import CallContext
-from lienthong_core.database import sqlite_url
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.legal_text import CURRENT
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
 from tests.support.waiting import wait_until
 
 ACTIVE, PAUSED, REVOKED, EXPIRED = (
@@ -29,12 +26,6 @@ ACTIVE, PAUSED, REVOKED, EXPIRED = (
     pb.ConsentState.CONSENT_STATE_REVOKED,
     pb.ConsentState.CONSENT_STATE_EXPIRED,
 )
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def service(world: GatewayWorld, system: SystemId = members.IDENTITY) -> ConsentServiceStub:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import grpc
 import pytest
@@ -27,12 +26,6 @@ INVALID, DENIED, MISSING, CLOSED = (
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
 )
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Erasing a citizen at the gateway: what is kept of her, and that nothing of it leads to what was before."""
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from itertools import pairwise, product
 from pathlib import Path
@@ -52,12 +51,6 @@ STATES = sorted(set(State.values()) - {State.RIGHTS_REQUEST_STATE_UNSPECIFIED})
 EXTENDED = State.RIGHTS_REQUEST_STATE_EXTENDED
 FULFILLED, REFUSED = State.RIGHTS_REQUEST_STATE_FULFILLED, State.RIGHTS_REQUEST_STATE_REFUSED
 RECEIVED, WITHDRAWN = State.RIGHTS_REQUEST_STATE_RECEIVED, State.RIGHTS_REQUEST_STATE_WITHDRAWN
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def engine_of(world: GatewayWorld) -> Engine:

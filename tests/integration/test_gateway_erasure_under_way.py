@@ -1,6 +1,6 @@
 """Erasing a citizen while exchanges about her are under way: what is recorded later leads to nothing of before."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +10,12 @@ import grpc
 import pytest
 
 from lienthong.client import explain
-from lienthong_core.database import sqlite_url
 from tests.support.citizens import LAN
 from tests.support.following import about, following
-from tests.support.gateway_world import GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import GatewayWorld, refusal_of
 from tests.support.rights import DELETE, GATEWAY, OFFICE, ask_to_update_residence, complied, update_residence
 from tests.support.streaming import FOLLOW, name_in
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 import grpc
@@ -22,20 +21,13 @@ from lienthong.api.population.v1.citizen_pb2 import Citizen, FormerNumber, House
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.types.v1.types_pb2 import Address
 from lienthong.client import CallContext, Header, Receipt, explain
-from lienthong_core.database import sqlite_url
 from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI, citizen
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of, trailing_metadata
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of, trailing_metadata
 
 DOSSIER = "H26.1-20261121-0000001"
 WHOLE = {declared.name for declared in citizen_pb2.DESCRIPTOR.GetOptions().Extensions[options_pb2.dataset]}
 BY_LAW = CallContext(PURPOSE, legal_basis="state_19_1_c", legal_reference=DOSSIER, officer=members.OFFICER)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def update_residence(world: GatewayWorld, context: CallContext) -> tuple[pb.UpdateResidenceResponse, Receipt]:

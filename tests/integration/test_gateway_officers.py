@@ -1,7 +1,6 @@
 """Officers named in calls to the gateway itself: whoever is not registered for the system has nothing done."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -11,21 +10,14 @@ from lienthong.api.exchange.v1 import catalogue_pb2, log_pb2
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext, Header
-from lienthong_core.database import sqlite_url
 from lienthong_seeds import members
 from tests.support.administration import DENIED, administration, admit
 from tests.support.citizens import LAN
-from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, gateway_world, refusal_of
+from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
 from tests.support.rights import POPULATION
 
 Officer = tuple[str, str]
 Call = Callable[[GatewayWorld, Officer], object]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
 
 
 def ask_for_consent(world: GatewayWorld, officer: Officer) -> object:

@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import jwt
 import pytest
@@ -54,12 +53,6 @@ def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWo
     """Give one gateway to all attacks that need the ordinary consent alone."""
     with gateway_world(sqlite_url(tmp_path_factory.mktemp("security") / "gateway.sqlite")) as world:
         world.consent(valid_for=timedelta(days=1))
-        yield world
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
         yield world
 
 

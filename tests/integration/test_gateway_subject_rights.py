@@ -45,12 +45,6 @@ from tests.support.rights import (
 Refused = Callable[[GatewayWorld], object]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[GatewayWorld]:
-    with gateway_world(sqlite_url(tmp_path / "gateway.sqlite")) as world:
-        yield world
-
-
 def test_a_request_goes_from_submission_to_its_answer_and_every_step_is_logged(database_url: str) -> None:
     with gateway_world(database_url) as world:
         request = submit(world)
