@@ -1,7 +1,11 @@
-"""Random types of answers: nested, repeated, maps, oneofs, optional values, and policies wherever they may stand."""
+"""Random types of answers: nested, repeated, maps, oneofs, optional values, and policies wherever they may stand.
+
+Some types name the datasets they are about; such a one occurs in lists only.
+"""
 
 import hashlib
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto
@@ -10,13 +14,15 @@ from hypothesis import strategies as st
 from lienthong.api.options.v1.options_pb2 import FieldPolicy
 from lienthong_gateway.contract.methods import MethodContract
 from tests.support.made_contracts import WHOLE, add_map, load, plain_field, repeated
+from tests.support.messages import DATASETS
 
 Field = FieldDescriptorProto
-DATASETS = ("identity.basic", "residence", "family")
 _NOT_PERSONAL = "-"
 _PLAIN = (Field.TYPE_STRING, Field.TYPE_BYTES, Field.TYPE_INT64, Field.TYPE_DOUBLE, Field.TYPE_BOOL, Field.TYPE_ENUM)
 _SHAPES = ("single", "repeated", "map", "choice", "optional")
 _MOST_TYPES = 4
+_ABOUT = 100
+"""The number of the field that names datasets."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,20 @@ def made_contracts(draw: st.DrawFn) -> MethodContract:
         policy=st.sampled_from(("", "", *DATASETS, _NOT_PERSONAL)),
     )
     drawn = draw(st.tuples(*[st.lists(made_field, min_size=1, max_size=5).map(tuple)] * count))
-    types = _with_policies(drawn)
-    package = f"made.p{hashlib.sha256(repr(types).encode()).hexdigest()[:16]}"
+    naming = draw(st.frozensets(st.integers(1, count - 1))) if count > 1 else frozenset[int]()
+    types = _with_policies(tuple(tuple(_listed(field, naming) for field in fields) for fields in drawn))
+    package = f"made.p{hashlib.sha256(repr((types, sorted(naming))).encode()).hexdigest()[:16]}"
     answer, *others = [_message(package, index, fields) for index, fields in enumerate(types)]
+    for index in naming:
+        others[index - 1].field.append(repeated(plain_field("about", FieldPolicy(names_datasets=True), _ABOUT)))
     colour = EnumDescriptorProto(name="Colour")
     for number, name in enumerate(("COLOUR_NONE", "COLOUR_RED")):
         colour.value.add(name=name, number=number)
     return load(package, WHOLE, answer, *others, enums=[colour])
+
+
+def _listed(field: _MadeField, naming: AbstractSet[int]) -> _MadeField:
+    return replace(field, shape="repeated") if field.kind < 0 and field.held_type in naming else field
 
 
 def _with_policies(types: _Types) -> _Types:

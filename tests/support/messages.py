@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from lienthong_gateway.contract.field_rules import field_policy
 
 Field = FieldDescriptor
+DATASETS = ("identity.basic", "residence", "family")
+"""What a list of datasets names, besides what is none."""
 _DEEPEST = 5
 _UNKNOWN_ENUM_VALUE = 77
 _NUMBERS: Mapping[int, st.SearchStrategy[Any]] = {
@@ -27,11 +30,19 @@ _FIRST_UNKNOWN = 50_000
 
 @dataclass(frozen=True)
 class Leaf:
-    """A value in a message, where it is, and the datasets that must all be granted for it to leave the gateway."""
+    """A value in a message, where it is, and what must be granted for it to leave the gateway.
+
+    `needs` are datasets of which all must be, `about` sets of datasets of each of which one must be.
+    """
 
     path: str
-    needs: frozenset[str]
     value: Any
+    needs: frozenset[str]
+    about: frozenset[frozenset[str]]
+
+    def open_to(self, granted: AbstractSet[str]) -> bool:
+        """Return whether the value may be released."""
+        return self.needs <= granted and not any(names.isdisjoint(granted) for names in self.about)
 
 
 @st.composite
@@ -40,16 +51,23 @@ def messages(draw: st.DrawFn, message_type: type[Message]) -> Message:
     return _Drawing(draw, itertools.count()).message(message_type, 0)
 
 
-def leaves(message: Message, path: str = "", needs: frozenset[str] = frozenset()) -> Iterator[Leaf]:
+def leaves(
+    message: Message,
+    path: str = "",
+    needs: frozenset[str] = frozenset(),
+    about: frozenset[frozenset[str]] = frozenset(),
+) -> Iterator[Leaf]:
     """Give everything that is set in a message, containers left out."""
+    fields = cast("Iterable[Field]", message.DESCRIPTOR.fields)
+    about |= {frozenset(getattr(message, field.name)) for field in fields if _names_datasets(field)}
     for field, value in message.ListFields():
         policy = field_policy(field)
         own = needs | {policy.dataset} if policy is not None and policy.dataset else needs
         for place, part in _parts(field, value, f"{path}.{field.name}"):
             if isinstance(part, Message):
-                yield from leaves(part, place, own)
+                yield from leaves(part, place, own, about)
             else:
-                yield Leaf(place, own, part)
+                yield Leaf(place, part, own | {part} if _names_datasets(field) else own, about)
 
 
 def containers(message: Message) -> Iterator[Message]:
@@ -63,7 +81,7 @@ def containers(message: Message) -> Iterator[Message]:
 
 def secrets(found: Iterator[Leaf] | list[Leaf]) -> list[bytes]:
     """Return the texts and bytes among values: each can be searched for, as it occurs nowhere else."""
-    values = (leaf.value for leaf in found)
+    values = (leaf.value for leaf in found if leaf.value not in DATASETS)
     return [value.encode() if isinstance(value, str) else value for value in values if isinstance(value, str | bytes)]
 
 
@@ -82,9 +100,15 @@ def _parts(field: Field, value: Any, path: str) -> Iterator[tuple[str, Any]]:  #
             yield f"{path}{{key}}", key
             yield f"{path}[{key}]", value[key]
     elif field.is_repeated:
-        yield from ((f"{path}[{index}]", part) for index, part in enumerate(value))
+        # Not numbered: where an item is withheld whole, the next one takes its place.
+        yield from ((f"{path}[]", part) for part in value)
     else:
         yield path, value
+
+
+def _names_datasets(field: Field) -> bool:
+    policy = field_policy(field)
+    return policy is not None and policy.names_datasets
 
 
 def _secret(number: int) -> str:
@@ -134,7 +158,8 @@ class _Drawing:
             inner = message_factory.GetMessageClass(field.message_type)
             return self.message(inner, depth + 1) if depth < _DEEPEST else inner()
         if field.type == Field.TYPE_STRING:
-            return f"chữ-{_secret(next(self.numbers))}"
+            secret = f"chữ-{_secret(next(self.numbers))}"
+            return self.draw(st.sampled_from((*DATASETS, secret))) if _names_datasets(field) else secret
         if field.type == Field.TYPE_BYTES:
             return b"\xff" + _secret(next(self.numbers)).encode()
         if field.enum_type is not None:

@@ -39,6 +39,8 @@ class FieldRule:
     opened_by: frozenset[str] = frozenset()
     """For a field without a policy: the datasets one of which must have been granted for anything in it to be released.
     Otherwise not even that it is there may be known. Empty: something in it always is released, or it has a policy."""
+    naming: str = ""
+    """For a list of messages of which each names the datasets it is about: the field of theirs that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,22 @@ class ResponseRules:
 
     rules: MessageRules
     datasets: frozenset[str]
+    names_datasets: bool
+    """Whether it also names datasets, of those that the service answers."""
 
 
 def response_rules(response: Descriptor, path: str) -> ResponseRules:
     """Return the rules of the response of the method at `path`.
 
-    Raises ContractFault if a field that the response can reach has neither a dataset nor `not_personal`, of its own or
-    from a field above, if it can hold anything whatever and has no dataset of its own, or if it is required. A message
-    field needs none where fields in it have theirs.
+    Raises ContractFault if a field that the response can reach has no policy, of its own or from a field above, if it
+    can hold anything whatever and has no dataset of its own, if it is required, or if it names datasets and is no list
+    of texts in an item of a list. A message field needs none where fields in it have theirs.
     """
+    if _naming(response):
+        raise ContractFault(f"{response.full_name}, which {path} answers, names datasets and is not an item of a list")
     compiler = _Compiler(path)
     rules = compiler.message(response, covered=False)
-    return ResponseRules(rules, frozenset(compiler.datasets))
+    return ResponseRules(rules, frozenset(compiler.datasets), compiler.names_datasets)
 
 
 def field_policy(field: FieldDescriptor) -> FieldPolicy | None:
@@ -81,6 +87,7 @@ class _Compiler:
         self._path = path
         self._made: dict[tuple[str, bool], MessageRules] = {}
         self.datasets: set[str] = set()
+        self.names_datasets = False
 
     def message(self, message: Descriptor, *, covered: bool) -> MessageRules:
         """Return the rules of a message; `covered`: a field above has a policy, which holds where there is no other."""
@@ -94,12 +101,26 @@ class _Compiler:
     def _field(self, field: FieldDescriptor, *, covered: bool) -> FieldRule:
         policy = field_policy(field)
         self._check(field, policy, covered=covered)
-        dataset = policy.dataset if policy is not None else ""
+        dataset = _own_dataset(field)
         if dataset:
             self.datasets.add(dataset)
         inside = self._inside(field, covered=covered or policy is not None)
         opened_by = frozenset[str]() if covered or policy is not None else self._opened_by(field)
-        return FieldRule(field.name, dataset, inside, _parts(field), opened_by)
+        return FieldRule(field.name, dataset, inside, _parts(field), opened_by, self._naming(field))
+
+    def _naming(self, field: FieldDescriptor) -> str:
+        held = _held(field)
+        naming = _naming(held) if held is not None else []
+        if not naming:
+            return ""
+        self.names_datasets = True
+        if len(naming) > 1 or not _is_text_list(naming[0]) or not field.is_repeated or _is_map(field):
+            fault = (
+                f"{naming[0].full_name}, which {self._path} can answer in {field.full_name}, names datasets; only one "
+                "list of texts in a message may, and only where that is an item of a list"
+            )
+            raise ContractFault(fault)
+        return naming[0].name
 
     def _opened_by(self, field: FieldDescriptor) -> frozenset[str]:
         held = _held(field)
@@ -121,7 +142,7 @@ class _Compiler:
         if field.is_required:
             fault = f"{field.full_name}, which {self._path} can answer, is required; make it optional, to be withheld"
             raise ContractFault(fault)
-        if policy is not None and not policy.dataset and not policy.not_personal:
+        if policy is not None and not (policy.dataset or policy.not_personal or policy.names_datasets):
             raise ContractFault(f"{field.full_name} has a policy that neither names a dataset nor says not_personal")
         if policy is None and not covered and (held is None or _is_map(field)):
             fault = f"{field.full_name}, which {self._path} can answer, has no dataset and is not marked not_personal"
@@ -135,7 +156,7 @@ class _Compiler:
 
 
 def _openings(message: Descriptor) -> frozenset[str]:
-    """Return the datasets of what a message without a policy holds, `_ALWAYS` among them for what is not personal."""
+    """Return the datasets of what a message without a policy holds, `_ALWAYS` among them for what needs no grant."""
     found: set[str] = set()
     for reached in _reachable(message, lambda field: field_policy(field) is None):
         found.update(policy.dataset for field in reached.fields if (policy := field_policy(field)))
@@ -143,11 +164,25 @@ def _openings(message: Descriptor) -> frozenset[str]:
 
 
 def _has_own_rules(message: Descriptor) -> bool:
-    """Return whether anything inside a covered message may not simply stay: other datasets, or extensions."""
+    """Return whether anything inside a covered message may not simply stay: other datasets, names, or extensions."""
     return any(
-        reached.is_extendable or any((policy := field_policy(field)) and policy.dataset for field in reached.fields)
+        reached.is_extendable or _naming(reached) or any(_own_dataset(field) for field in reached.fields)
         for reached in _reachable(message)
     )
+
+
+def _own_dataset(field: FieldDescriptor) -> str:
+    policy = field_policy(field)
+    return policy.dataset if policy is not None else ""
+
+
+def _naming(message: Descriptor) -> list[FieldDescriptor]:
+    """Return the fields of a message that name datasets."""
+    return [field for field in message.fields if (policy := field_policy(field)) and policy.names_datasets]
+
+
+def _is_text_list(field: FieldDescriptor) -> bool:
+    return field.is_repeated and field.type == FieldDescriptor.TYPE_STRING
 
 
 def _reachable(

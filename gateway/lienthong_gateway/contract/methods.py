@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from lienthong.api.options.v1 import options_pb2
@@ -13,7 +13,7 @@ from lienthong.api.options.v1.options_pb2 import AccessKind, Dataset, MethodPoli
 from lienthong_core.errors import GATEWAY_REASONS
 from lienthong_core.systems import SystemId
 from lienthong_gateway.contract.field_paths import FieldPath
-from lienthong_gateway.contract.field_rules import ContractFault, MessageRules, response_rules
+from lienthong_gateway.contract.field_rules import ContractFault, MessageRules, ResponseRules, response_rules
 from lienthong_gateway.registration import Registration
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
@@ -33,7 +33,7 @@ class MethodContract:
     request_type: type[Message]
     response_type: type[Message]
     datasets: Mapping[str, Dataset]
-    """The datasets that its response can hold, by name."""
+    """The datasets that its response can hold or tell something of, by name."""
     rules: MessageRules
     """What may be done with each field of its response."""
     subject: FieldPath | None
@@ -83,8 +83,8 @@ def load_contracts(registration: Registration, files: Iterable[FileDescriptor]) 
             if provided.setdefault(name, system.system_id) != system.system_id:
                 raise ContractFault(f"{name} is registered as provided by {provided[name]} and by {system.system_id}")
             reasons = _reasons(services[name].file)
-            for method in services[name].methods:
-                contract = _contract(method, system.system_id, declared, reasons)
+            for method, response in _answered(services[name]):
+                contract = _contract(method, response, system.system_id, declared, reasons)
                 contracts[contract.path] = contract
     if len(telling := [path for path, contract in contracts.items() if contract.policy.tells_all_numbers]) > 1:
         raise ContractFault(f"{' and '.join(telling)} say that they tell all numbers of a citizen; one method may")
@@ -96,14 +96,27 @@ def method_path(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
+def _answered(service: ServiceDescriptor) -> list[tuple[MethodDescriptor, ResponseRules]]:
+    """Return each method with the rules of its response: one that names datasets can tell of all that are answered."""
+    responses = [(method, response_rules(method.output_type, method_path(method))) for method in service.methods]
+    answered = frozenset[str]().union(*(response.datasets for _, response in responses))
+    return [
+        (method, replace(response, datasets=answered) if response.names_datasets else response)
+        for method, response in responses
+    ]
+
+
 def _contract(
-    method: MethodDescriptor, provider: SystemId, declared: Mapping[str, Dataset], reasons: Mapping[str, str]
+    method: MethodDescriptor,
+    response: ResponseRules,
+    provider: SystemId,
+    declared: Mapping[str, Dataset],
+    reasons: Mapping[str, str],
 ) -> MethodContract:
     path = method_path(method)
     if method.client_streaming:
         raise ContractFault(f"{path} takes a stream of requests, and the gateway decides about one request at a time")
     policy = _method_policy(method, path)
-    response = response_rules(method.output_type, path)
     if missing := response.datasets - declared.keys():
         message = f"{path} answers datasets that no contract declares: {', '.join(sorted(missing))}"
         raise ContractFault(message)

@@ -1,5 +1,6 @@
 """Step 5, minimise: clear every field whose dataset was not granted, before anybody sees the answer."""
 
+from collections.abc import MutableSequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -14,8 +15,9 @@ def minimise(contract: MethodContract, answer: Message, granted: AbstractSet[str
     """Return the answer without what was not granted, and without what the contract does not know.
 
     Fields that the contract does not know (a newer provider's), values that a closed enumeration does not have, and
-    extensions are dropped at every depth, and messages without a policy in which nothing may be released. `answer` is
-    of the method's response type; it is changed.
+    extensions are dropped at every depth, and messages without a policy in which nothing may be released; names of
+    datasets that were not granted, with the items of lists that are about no other. `answer` is of the method's
+    response type; it is changed.
     """
     answer.DiscardUnknownFields()
     sieve = _Sieve(granted)
@@ -50,9 +52,21 @@ class _Sieve:
                 path = above + rule.name
                 if rule.dataset:
                     self.fields.add(path)
+                if rule.naming:
+                    self._withhold_items(value, rule.naming)
                 if rule.inside is not None:
                     for part in rule.parts(value):
                         self.reduce(part, rule.inside, path + ".")
                 if rule.opened_by and rule.opened_by.isdisjoint(self.granted):
                     # How many there were, or that there was one, belongs to what was in them.
                     message.ClearField(rule.name)
+
+    def _withhold_items(self, items: MutableSequence[Message], naming: str) -> None:
+        """Take the datasets that were not granted out of what each item is about, and the items about no other out."""
+        for index in range(len(items) - 1, -1, -1):
+            names = getattr(items[index], naming)
+            granted = [name for name in names if name in self.granted]
+            if granted:
+                names[:] = granted
+            else:
+                del items[index]

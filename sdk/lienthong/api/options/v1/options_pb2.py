@@ -25,21 +25,21 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lienthong/api/options/v1/options.proto\x12\x18lienthong.api.options.v1\x1a google/protobuf/descriptor.proto\"N\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08title_vi\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x11\n\tsensitive\x18\x04 \x01(\x08\".\n\x0eProviderReason\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x02 \x01(\t\"@\n\x0b\x46ieldPolicy\x12\x11\n\x07\x64\x61taset\x18\x01 \x01(\tH\x00\x12\x16\n\x0cnot_personal\x18\x02 \x01(\x08H\x00\x42\x06\n\x04kind\"\xe0\x01\n\x0cMethodPolicy\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x15\n\raccount_level\x18\x02 \x01(\x05\x12\x34\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0e\x32$.lienthong.api.options.v1.AccessKind\x12\x10\n\x08title_vi\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x16\n\x0e\x61nswer_subject\x18\x06 \x03(\t\x12\x1b\n\x13\x61nswer_names_nobody\x18\x07 \x01(\t\x12\x19\n\x11tells_all_numbers\x18\x08 \x01(\x08*n\n\nAccessKind\x12\x1b\n\x17\x41\x43\x43\x45SS_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x43\x43\x45SS_KIND_READ\x10\x01\x12\x16\n\x12\x41\x43\x43\x45SS_KIND_VERIFY\x10\x02\x12\x15\n\x11\x41\x43\x43\x45SS_KIND_WRITE\x10\x03:R\n\x07\x64\x61taset\x12\x1c.google.protobuf.FileOptions\x18\xa1\x96\x03 \x03(\x0b\x32!.lienthong.api.options.v1.Dataset:a\n\x0fprovider_reason\x12\x1c.google.protobuf.FileOptions\x18\xa2\x96\x03 \x03(\x0b\x32(.lienthong.api.options.v1.ProviderReason:U\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xa1\x96\x03 \x01(\x0b\x32%.lienthong.api.options.v1.FieldPolicy:X\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xa1\x96\x03 \x01(\x0b\x32&.lienthong.api.options.v1.MethodPolicyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lienthong/api/options/v1/options.proto\x12\x18lienthong.api.options.v1\x1a google/protobuf/descriptor.proto\"N\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08title_vi\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x11\n\tsensitive\x18\x04 \x01(\x08\".\n\x0eProviderReason\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x02 \x01(\t\"Z\n\x0b\x46ieldPolicy\x12\x11\n\x07\x64\x61taset\x18\x01 \x01(\tH\x00\x12\x16\n\x0cnot_personal\x18\x02 \x01(\x08H\x00\x12\x18\n\x0enames_datasets\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"\xe0\x01\n\x0cMethodPolicy\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x15\n\raccount_level\x18\x02 \x01(\x05\x12\x34\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0e\x32$.lienthong.api.options.v1.AccessKind\x12\x10\n\x08title_vi\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x16\n\x0e\x61nswer_subject\x18\x06 \x03(\t\x12\x1b\n\x13\x61nswer_names_nobody\x18\x07 \x01(\t\x12\x19\n\x11tells_all_numbers\x18\x08 \x01(\x08*n\n\nAccessKind\x12\x1b\n\x17\x41\x43\x43\x45SS_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x43\x43\x45SS_KIND_READ\x10\x01\x12\x16\n\x12\x41\x43\x43\x45SS_KIND_VERIFY\x10\x02\x12\x15\n\x11\x41\x43\x43\x45SS_KIND_WRITE\x10\x03:R\n\x07\x64\x61taset\x12\x1c.google.protobuf.FileOptions\x18\xa1\x96\x03 \x03(\x0b\x32!.lienthong.api.options.v1.Dataset:a\n\x0fprovider_reason\x12\x1c.google.protobuf.FileOptions\x18\xa2\x96\x03 \x03(\x0b\x32(.lienthong.api.options.v1.ProviderReason:U\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xa1\x96\x03 \x01(\x0b\x32%.lienthong.api.options.v1.FieldPolicy:X\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xa1\x96\x03 \x01(\x0b\x32&.lienthong.api.options.v1.MethodPolicyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lienthong.api.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESSKIND']._serialized_start=523
-  _globals['_ACCESSKIND']._serialized_end=633
+  _globals['_ACCESSKIND']._serialized_start=549
+  _globals['_ACCESSKIND']._serialized_end=659
   _globals['_DATASET']._serialized_start=102
   _globals['_DATASET']._serialized_end=180
   _globals['_PROVIDERREASON']._serialized_start=182
   _globals['_PROVIDERREASON']._serialized_end=228
   _globals['_FIELDPOLICY']._serialized_start=230
-  _globals['_FIELDPOLICY']._serialized_end=294
-  _globals['_METHODPOLICY']._serialized_start=297
-  _globals['_METHODPOLICY']._serialized_end=521
+  _globals['_FIELDPOLICY']._serialized_end=320
+  _globals['_METHODPOLICY']._serialized_start=323
+  _globals['_METHODPOLICY']._serialized_end=547
 # @@protoc_insertion_point(module_scope)

@@ -126,21 +126,29 @@ class FieldPolicy(_message.Message):
 
     DATASET_FIELD_NUMBER: _builtins.int
     NOT_PERSONAL_FIELD_NUMBER: _builtins.int
+    NAMES_DATASETS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """The dataset that must have been granted for the field to be released."""
     not_personal: _builtins.bool
     """True: the field says nothing about a person (a cursor, a count, a version) and is always released."""
+    names_datasets: _builtins.bool
+    """True: the values name datasets, of those that the methods of the service answer, and tell something of them: that
+    they changed. Each is released only if the dataset that it names was granted. The field is a list of texts in a
+    message that is an item of a list; an item that names nothing granted is withheld whole, as that it is there would
+    tell of the rest.
+    """
     def __init__(
         self,
         *,
         dataset: _builtins.str = ...,
         not_personal: _builtins.bool = ...,
+        names_datasets: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "kind", b"kind", "not_personal", b"not_personal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "kind", b"kind", "names_datasets", b"names_datasets", "not_personal", b"not_personal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "kind", b"kind", "not_personal", b"not_personal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "kind", b"kind", "names_datasets", b"names_datasets", "not_personal", b"not_personal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["dataset", "not_personal"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["dataset", "not_personal", "names_datasets"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -458,7 +458,9 @@ Global___ListChangesRequest: _TypeAlias = ListChangesRequest  # noqa: Y015
 
 @_typing.final
 class ListChangesResponse(_message.Message):
-    """One page of changes, oldest first."""
+    """One page of changes, oldest first. Changes of nothing that was granted are left out by the gateway, so a page can hold
+    fewer than asked for, or none, and not be the last.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -499,12 +501,12 @@ class Change(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     change_number: _builtins.int
-    """Place among all changes of the register, rising."""
+    """Place among all changes of the register, rising. One that is left out was a change of what was not granted."""
     personal_number: _builtins.str
     """Whose record."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The datasets that changed."""
+        """The datasets that changed, of those that were granted. A change of none of them is not listed."""
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
