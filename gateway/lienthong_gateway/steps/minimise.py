@@ -48,12 +48,10 @@ class _Sieve:
                 message.ClearExtension(descriptor)  # type: ignore[arg-type]
             elif rule.dataset and rule.dataset not in self.granted:
                 message.ClearField(rule.name)
-            else:
+            elif not rule.naming or self._keep_items(value, rule.naming):
                 path = above + rule.name
                 if rule.dataset:
                     self.fields.add(path)
-                if rule.naming:
-                    self._withhold_items(value, rule.naming)
                 if rule.inside is not None:
                     for part in rule.parts(value):
                         self.reduce(part, rule.inside, path + ".")
@@ -61,8 +59,8 @@ class _Sieve:
                     # How many there were, or that there was one, belongs to what was in them.
                     message.ClearField(rule.name)
 
-    def _withhold_items(self, items: MutableSequence[Message], naming: str) -> None:
-        """Take the datasets that were not granted out of what each item is about, and the items about no other out."""
+    def _keep_items(self, items: MutableSequence[Message], naming: str) -> bool:
+        """Take out of each item the names that were not granted, and the items with no other; return if any is left."""
         for index in range(len(items) - 1, -1, -1):
             names = getattr(items[index], naming)
             granted = [name for name in names if name in self.granted]
@@ -70,3 +68,4 @@ class _Sieve:
                 names[:] = granted
             else:
                 del items[index]
+        return len(items) > 0
