@@ -8,10 +8,11 @@ import grpc
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
+from lienthong_gateway.log.progress import Progress, untold
 from lienthong_gateway.log.proofs import shown_peaks
 from lienthong_gateway.log.rows import NO_COLUMN, PRUNED, Page, StoredRow, checked
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
-from lienthong_gateway.log.verify import Progress, verify_source
+from lienthong_gateway.log.verify import verify_source
 from lienthong_gateway.log.walk import Beginning
 from lienthong_gateway.log.witness import ConsistencyProofs, NotConsistent, check_growth
 
@@ -92,7 +93,7 @@ def verify_gateway(
     channel: grpc.Channel,
     key: VerifierKey,
     seen: Checkpoint | None = None,
-    progress: Progress = lambda _entries, _all: None,
+    progress: Progress = untold,
 ) -> Verification:
     """Check a gateway's log up to its newest checkpoint, whose history it must be.
 

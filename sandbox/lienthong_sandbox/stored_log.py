@@ -11,11 +11,12 @@ from lienthong_core.read_only import DatabaseUnreadable, Untouched, open_read_on
 from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
 from lienthong_gateway.log.export import ExportFault, write_export
-from lienthong_gateway.log.notes import newest_size
-from lienthong_gateway.log.pruning import prunable
+from lienthong_gateway.log.progress import Progress, untold
+from lienthong_gateway.log.pruning import prunable, stored_leaves
+from lienthong_gateway.log.stored_range import StoredRange
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_gateway.log.verdict import Verification
-from lienthong_gateway.log.verify import Progress, verify_log
+from lienthong_gateway.log.verify import verify_log
 
 _ALONE_UP_TO = 128 << 20
 """Bytes, some 100,000 entries, that are checked sooner than several processes are ready."""
@@ -42,24 +43,22 @@ class StoredLog:
     def prunable(self, first: int, before: datetime) -> range:
         """Return the entries from an index on that can be pruned if none is to be as new as a time."""
         with snapshot(self._engine) as connection:
-            return prunable(connection, first, before)
+            return prunable(partial(stored_leaves, connection), first, before)
 
-    def export(self, first: int, last: int | None, file: Path, key: VerifierKey) -> int:
+    def export(self, first: int, last: int | None, file: Path, key: VerifierKey, progress: Progress = untold) -> int:
         """Write entries up to `last`, None: the newest, to a file; return the index after the last.
 
-        Raises as `write_export` does, and DatabaseUnreadable.
+        Raises as `write_export` does, LogDamaged, and DatabaseUnreadable.
         """
         try:
             with snapshot(self._engine) as connection:
-                end = (newest_size(connection) or 0) if last is None else last + 1
-                write_export(connection, first, end, file, key)
+                return write_export(StoredRange(connection), first, last, file, key, progress)
         except (ExportFault, LogDamaged, CheckpointFault, IndexError):
             self._untouched.check()
             raise
         except DBAPIError as error:
             self._untouched.check()
             raise DatabaseUnreadable(f"The log cannot be read: {error.orig}.") from error
-        return end
 
     def close(self) -> None:
         """Give the file back."""

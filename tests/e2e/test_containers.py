@@ -1,4 +1,5 @@
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import engine_answers
+from tests.support.documents import ROOT, blocks
 
+PAGE = ROOT / "docs" / "containers.md"
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = ("docker", "compose", "--project-name", "lienthong-test", "--project-directory", str(REPOSITORY))
 READY_WITHIN_S = 30.0
@@ -71,6 +74,23 @@ def test_the_gateway_serves_https_and_writes_json_lines_with_one_for_each_call()
     lines = [json.loads(line) for line in compose("logs", "--no-log-prefix", "gateway").stdout.splitlines()]
     assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
     assert "RELEASED" in {line.get("reason") for line in lines}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("seconds_until_ready")
+def test_the_commands_of_the_page_verify_export_and_prune_the_log_in_postgresql(lienthong: str, tmp_path: Path) -> None:
+    copied = compose("cp", "init:/world/clients", str(tmp_path))
+    assert copied.returncode == 0, copied.stderr
+    (block,) = [block for block in blocks(PAGE, "sh") if block.startswith(".venv/bin/lienthong log")]
+    said: list[str] = []
+    for line in block.replace("\\\n", "").splitlines():
+        command = [lienthong, *shlex.split(line)[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    for expected, text in zip(("checkpoints verified", "are in log.jsonl", "Nothing is pruned"), said, strict=True):
+        assert expected in text
+    assert (tmp_path / "log.jsonl").read_bytes().count(b"\n") > 1
 
 
 @pytest.mark.timeout(400)

@@ -59,6 +59,10 @@ def altered_world(world: Path, folder: Path, statement: str) -> None:
             "Not exported: nowhere/range.jsonl: No such file",
         ),
         ("export --data {world} --out .", "Not exported: .: Is a directory"),
+        (
+            "export --gateway 127.0.0.1:1 --certificate {world}/clients/auditor --out range.jsonl",
+            "Not exported: failed to connect",
+        ),
         ("verify --data {world} --save .", "Not saved: .: Is a directory"),
         ("verify --data {world} --save {world}", "Not saved: {world}: Is a directory"),
         ("verify --data {world} --key {world}/gateway/gateway.sqlite", "gateway.sqlite is not text in UTF-8"),
@@ -172,6 +176,40 @@ def test_a_folder_whose_log_cannot_be_read_is_told_without_a_traceback(
     altered_world(world, tmp_path, statement)
     done = run("verify", "--data", str(tmp_path))
     assert (done.exit_code, done.output.startswith("Not verified: ")) == (1, True), done.output
+
+
+def test_a_running_gateways_entries_are_exported_with_the_key_that_it_says_or_one_that_was_kept(
+    world: Path, tmp_path: Path
+) -> None:
+    key, out = f"{world}/gateway/log.vkey", tmp_path / "range.jsonl"
+    with Sandbox(data=world) as sandbox:
+        running = ("--gateway", sandbox.endpoints.gateway, "--certificate", f"{world}/clients/auditor")
+        said = run("export", *running, "--from", "1", "--to", "2", "--out", str(out))
+        kept = run("export", *running, "--key", key, "--out", f"{tmp_path}/all.jsonl")
+    assert (said.exit_code, "The gateway says that its key is" in said.output) == (0, True), said.output
+    assert "Entries 1 to 2 are in" in said.output
+    assert (kept.exit_code, "says that its key" in kept.output) == (0, False), kept.output
+    assert "2 entries verified, 1 to 2 of" in run("verify", "--export", str(out), "--key", key).output
+    assert run("verify", "--export", f"{tmp_path}/all.jsonl", "--key", key).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("export --out a", "name either --data or --gateway"),
+        ("export --data a --gateway b --certificate c --out d", "name either --data or --gateway"),
+        ("export --gateway a --out b", "--gateway and --certificate go together"),
+        ("export --data a --certificate b --out c", "--gateway and --certificate go together"),
+        ("verify --export a --certificate b", "--gateway and --certificate go together"),
+        ("prune --before 2026-01-01 --out a", "name either --data, or --gateway, --certificate and --auditor"),
+        ("prune --before 2026-01-01 --out a --gateway b --certificate c", "name either --data, or --gateway"),
+        ("prune --before 2026-01-01 --out a --data b --auditor c", "name either --data, or --gateway"),
+        ("prune --before 2026-01-01 --out a --data b --gateway c --certificate d --auditor e", "name either --data"),
+    ],
+)
+def test_which_log_is_meant_has_to_be_said_and_only_once(arguments: str, said: str) -> None:
+    done = run(*arguments.split())
+    assert (done.exit_code, said in " ".join(done.output.replace("│", "").split())) == (2, True), done.output
 
 
 class Pruning(LogDouble):

@@ -75,6 +75,25 @@ def test_old_entries_move_to_a_file_and_both_verify(lienthong: str, sandbox: San
     assert [b64decode(pruned["archive_digest"]) for pruned in prunings] == files
 
 
+def test_a_gateway_elsewhere_has_its_old_entries_moved_by_its_administrator_as_its_auditor_reads_them(
+    lienthong: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    elsewhere = ("--gateway", sandbox.endpoints.gateway, "--certificate", "world/clients/administration")
+    prune = ("prune", *elsewhere, "--auditor", "world/clients/auditor", "--key", "world/gateway/log.vkey")
+    done = ran(lienthong, tmp_path, *prune, "--before", "2026-06-05", "--out", "june.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "Entries 0 to 767 are in june.jsonl" in done.stdout
+    assert "The log has entries 0 to 767 no more" in done.stdout
+    checked = ran(lienthong, tmp_path, "verify", "--export", "june.jsonl", "--key", "world/gateway/log.vkey")
+    assert (checked.returncode, "768 entries verified, 0 to 767" in checked.stdout) == (0, True), checked.stdout
+    unread = ran(lienthong, tmp_path, "prune", *elsewhere, "--auditor", "world/clients/ekyc",
+                 "--before", "2026-06-06", "--out", "more.jsonl")  # fmt: skip
+    assert (unread.returncode, unread.stderr.startswith("CALLER_NOT_ALLOWED:")) == (1, True), unread.stderr
+    assert not (tmp_path / "more.jsonl").exists()
+    stored = ran(lienthong, tmp_path, "verify", "--data", "world")
+    assert (stored.returncode, "before entry 768 were pruned" in stored.stdout) == (0, True), stored.stdout
+
+
 def test_what_cannot_be_pruned_stays_and_it_is_said_why(lienthong: str, sandbox: Sandbox, tmp_path: Path) -> None:
     prune = ("prune", "--data", "world")
     nothing = ran(lienthong, tmp_path, *prune, "--before", "2026-05-01", "--out", "a.jsonl")

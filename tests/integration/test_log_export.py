@@ -17,6 +17,7 @@ from lienthong_core.database import snapshot, sqlite_url
 from lienthong_core.read_only import DatabaseUnreadable
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.export import ExportFault, verify_export, write_export
+from lienthong_gateway.log.stored_range import StoredRange
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.stored_log import StoredLog
 from tests.support.log import altered, filled
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(engine: Engine, first: int, end: int, file: Path) -> Path:
     with snapshot(engine) as connection:
-        write_export(connection, first, end, file, KEY.verifier)
+        write_export(StoredRange(connection), first, end - 1, file, KEY.verifier)
     return file
 
 

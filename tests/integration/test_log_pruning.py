@@ -24,6 +24,7 @@ from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import Tree, leaf_hash
 from lienthong_gateway.log.proofs import check_consistency, check_inclusion
 from lienthong_gateway.log.store import read_checkpoints
+from lienthong_gateway.log.stored_range import StoredRange
 from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_gateway.log.verify import verify_log
 from lienthong_sandbox.remote_log import PrunedMeanwhile, verify_gateway
@@ -359,12 +360,12 @@ def test_an_export_of_before_verifies_and_one_of_what_was_pruned_is_refused(
 ) -> None:
     key, engine = world.config.checkpoint_key.verifier, database(world)
     with snapshot(engine) as connection:
-        write_export(connection, 0, 512, tmp_path / "old.jsonl", key)
+        write_export(StoredRange(connection), 0, 511, tmp_path / "old.jsonl", key)
     prune(world, 512)
     with snapshot(engine) as connection, pytest.raises(IndexError, match="Entries 100 to 511 were pruned"):
-        write_export(connection, 100, SIZE, tmp_path / "new.jsonl", key)
+        write_export(StoredRange(connection), 100, None, tmp_path / "new.jsonl", key)
     with snapshot(engine) as connection:
-        write_export(connection, 512, SIZE, tmp_path / "new.jsonl", key)
+        write_export(StoredRange(connection), 512, SIZE - 1, tmp_path / "new.jsonl", key)
     engine.dispose()
     assert [verify_export(tmp_path / name, key).end for name in ("old.jsonl", "new.jsonl")] == [512, SIZE]
 

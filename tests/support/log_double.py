@@ -25,13 +25,27 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ExchangeLogService"]
 
 
 class LogDouble:
-    """Shows the newest checkpoint of one log, with its proofs, and lists another's entries up to a size."""
+    """Shows the newest checkpoint of one log, with its proofs, and lists another's entries up to a size.
 
-    def __init__(self, key: VerifierKey, shown: Engine, listed: Engine, up_to: int) -> None:
+    `without` is an entry that it leaves out, `proved` a log whose inclusion proofs it gives instead.
+    """
+
+    def __init__(
+        self,
+        key: VerifierKey,
+        shown: Engine,
+        listed: Engine,
+        up_to: int,
+        *,
+        without: int | None = None,
+        proved: Engine | None = None,
+    ) -> None:
         self._key = key
         self._shown = shown
         self._listed = listed
         self._up_to = up_to
+        self._without = without
+        self._proved = proved or shown
 
     def GetCheckpoint(  # noqa: N802 (gRPC's name)
         self,
@@ -54,6 +68,17 @@ class LogDouble:
             prover = Prover(StoredTiles(connection, TileStatements(self._shown.dialect)), request.second_size)
             return pb.GetConsistencyProofResponse(hashes=prover.consistency(request.first_size))
 
+    def GetInclusionProof(  # noqa: N802 (gRPC's name)
+        self,
+        request: pb.GetInclusionProofRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 (gRPC gives it)
+    ) -> pb.GetInclusionProofResponse:
+        """Prove that an entry is there."""
+        with snapshot(self._proved) as connection:
+            prover = Prover(StoredTiles(connection, TileStatements(self._proved.dialect)), request.tree_size)
+            leaf, hashes = prover.leaf_hash(request.log_index), prover.inclusion(request.log_index)
+        return pb.GetInclusionProofResponse(leaf_hash=leaf, hashes=hashes, tree_size=request.tree_size)
+
     def ListEntries(  # noqa: N802 (gRPC's name)
         self,
         request: pb.ListEntriesRequest,
@@ -66,7 +91,7 @@ class LogDouble:
             entries=[
                 pb.LogEntry(log_index=entry.log_index, leaf=entry.leaf, leaf_hash=entry.leaf_hash)
                 for entry in stored
-                if entry.log_index < self._up_to
+                if entry.log_index < self._up_to and entry.log_index != self._without
             ]
         )
 

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong_gateway.log.merkle import EMPTY_ROOT, Tree, leaf_hash
-from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency, check_inclusion, shown_peaks
+from lienthong_gateway.log.proofs import (
+    ProofFault,
+    Prover,
+    check_consistency,
+    check_inclusion,
+    peaks_of_last,
+    shown_peaks,
+)
 from tests.support.tiles import TilesInMemory
 
 LARGEST = 300
@@ -86,6 +93,13 @@ def test_a_tree_can_be_continued_from_what_a_consistency_proof_has_shown(first: 
     for leaf in LEAVES[first:]:
         tree.append(leaf)
     assert tree.root() == root(0, LARGEST)
+
+
+@pytest.mark.parametrize("size", range(1, LARGEST + 1))
+def test_a_tree_can_be_continued_from_its_last_leafs_inclusion_proof(size: int) -> None:
+    prover = Prover(TILES, size)
+
+    assert peaks_of_last(size, LEAVES[size - 1], prover.inclusion(size - 1)) == prover.peaks()
 
 
 def test_the_empty_tree_has_the_root_of_nothing_and_is_the_beginning_of_every_tree() -> None:

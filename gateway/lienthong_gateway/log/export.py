@@ -7,26 +7,20 @@ canonical JSON object has no line break in it.
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-from sqlalchemy import Connection, select, type_coerce
-from sqlalchemy.types import NullType
+from typing import BinaryIO, Protocol
 
 from lienthong_core.whole_file import replacing
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.merkle import Tree, leaf_hash
-from lienthong_gateway.log.notes import read_newest_note
-from lienthong_gateway.log.proofs import ProofFault, Prover, check_consistency
-from lienthong_gateway.log.store import ENTRIES, minimum_index
-from lienthong_gateway.log.tiles import StoredTiles, TileStatements
+from lienthong_gateway.log.progress import Progress, untold
+from lienthong_gateway.log.proofs import ProofFault, check_consistency
 
 FORMAT = "lienthong-log-export/1"
-_PAGE = 512
 _LONGEST_LINE = 1 << 20
-_ALTERED = "what is stored is not what was signed; `lienthong log verify` says what is wrong with it"
+ALTERED = "what is stored is not what was signed; `lienthong log verify` says what is wrong with it"
 
 
 class ExportFault(Exception):  # noqa: N818 (names what is wrong)
@@ -42,43 +36,75 @@ class Export:
     checkpoint: Checkpoint
 
 
-def write_export(connection: Connection, first: int, end: int, file: Path, key: VerifierKey) -> None:
-    """Write entries `first` up to `end`; raises IndexError unless the log has them.
+class ExportSource(Protocol):
+    """Where the entries come from, and what proves them; nothing of it is trusted."""
 
-    The file appears under its name when it is whole and was verified with the log's key. Raises ExportFault,
-    CheckpointFault or LogDamaged if what is stored cannot be proved, OSError if the file cannot be written.
+    @property
+    def note(self) -> str:
+        """The newest checkpoint."""
+        ...
+
+    @property
+    def minimum(self) -> int:
+        """The index of the first entry that was not pruned."""
+        ...
+
+    def peaks(self, size: int) -> Sequence[bytes]:
+        """Return the roots of the full subtrees of the first `size` entries, largest first."""
+        ...
+
+    def consistency(self, first: int, second: int) -> Sequence[bytes]:
+        """Return the proof that the tree of `second` entries begins with the one of `first`."""
+        ...
+
+    def leaves(self, first: int, end: int) -> Iterable[bytes]:
+        """Give entries `first` up to `end`. Raises ExportFault if what is there can be no entry."""
+        ...
+
+
+def write_export(
+    source: ExportSource,
+    first: int,
+    last: int | None,
+    file: Path,
+    key: VerifierKey,
+    progress: Progress = untold,
+) -> int:
+    """Write entries `first` to `last`, None: the newest that is signed, and return the index after the last.
+
+    The file appears under its name when it is whole and was verified with the log's key. Raises IndexError unless the
+    log has them, ExportFault, CheckpointFault or whatever the source raises if what it gives cannot be proved, OSError
+    if the file cannot be written.
     """
-    published = read_newest_note(connection)
-    key.open(published.note)
-    if not 0 <= first < end <= published.tree_size:
-        message = f"The log has {published.tree_size} entries, from 0 on; {first} to {end - 1} is no range of them."
-        raise IndexError(message)
-    if first < (minimum := minimum_index(connection)):
+    size = key.open(source.note).size
+    end = size if last is None else last + 1
+    if not 0 <= first < end <= size:
+        raise IndexError(f"The log has {size} entries, from 0 on; {first} to {end - 1} is no range of them.")
+    if first < (minimum := source.minimum):
         message = f"Entries {first} to {min(end, minimum) - 1} were pruned; the log is whole from {minimum} on."
         raise IndexError(message)
-    tiles = StoredTiles(connection, TileStatements(connection.dialect))
     header = {
         "format": FORMAT,
         "first": first,
         "end": end,
-        "checkpoint": published.note,
-        "before": _encoded(Prover(tiles, first).peaks()),
-        "after": _encoded(Prover(tiles, published.tree_size).consistency(end)),
+        "checkpoint": source.note,
+        "before": _encoded(source.peaks(first)),
+        "after": _encoded(source.consistency(end, size)),
     }
     with replacing(file) as unfinished:
         with unfinished.open("wb") as out:
             out.write(json.dumps(header, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-            for leaf in _leaves(connection, first, end):
+            for written, leaf in enumerate(source.leaves(first, end), 1):
                 out.write(leaf + b"\n")
+                progress(written, end - first)
         try:
             verify_export(unfinished, key)
         except ExportFault as fault:
-            raise ExportFault(_ALTERED) from fault
+            raise ExportFault(ALTERED) from fault
+    return end
 
 
-def verify_export(
-    file: Path, key: VerifierKey, progress: Callable[[int, int], None] = lambda _entries, _all: None
-) -> Export:
+def verify_export(file: Path, key: VerifierKey, progress: Progress = untold) -> Export:
     """Check a file against the signed checkpoint in it; raises ExportFault, CheckpointFault or OSError."""
     with file.open("rb") as lines:
         first, end, note, before, after = _header(lines)
@@ -99,20 +125,6 @@ def verify_export(
     except ProofFault as fault:
         raise ExportFault(f"what is in the file is not what was signed: {fault}") from fault
     return Export(first, end, checkpoint)
-
-
-def _leaves(connection: Connection, first: int, end: int) -> Iterator[bytes]:
-    # As stored: somebody who edits the file by hand can put anything there.
-    query = select(type_coerce(ENTRIES.c.leaf, NullType())).order_by(ENTRIES.c.log_index)
-    for start in range(first, end, _PAGE):
-        page = query.where(ENTRIES.c.log_index >= start, ENTRIES.c.log_index < min(end, start + _PAGE))
-        yield from map(_bytes, connection.execute(page).scalars())
-
-
-def _bytes(leaf: object) -> bytes:
-    if not isinstance(leaf, bytes):
-        raise ExportFault(_ALTERED)
-    return leaf
 
 
 def _header(lines: BinaryIO) -> tuple[int, int, str, list[bytes], list[bytes]]:

@@ -165,6 +165,18 @@ def shown_peaks(first: int, second: int, proof: Sequence[bytes], first_root: byt
     return [seed, *(sibling for sibling, on_the_left in siblings if on_the_left)][::-1]
 
 
+def peaks_of_last(size: int, leaf: bytes, proof: Sequence[bytes]) -> list[bytes]:
+    """Return the peaks of a tree, largest first, out of its last leaf's hash and inclusion proof; neither is checked.
+
+    All that the proof puts beside the last leaf is on its left: first within the smallest peak, then the other peaks.
+    """
+    levels = (size & -size).bit_length() - 1
+    peak = leaf
+    for sibling in proof[:levels]:
+        peak = node_hash(sibling, peak)
+    return [*reversed(proof[levels:]), peak]
+
+
 def _seed(
     first: int, second: int, proof: Sequence[bytes], first_root: bytes
 ) -> tuple[bytes, Sequence[tuple[bytes, bool]]]:

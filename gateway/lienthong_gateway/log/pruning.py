@@ -5,7 +5,7 @@ still verify. That entries are gone because they were pruned is itself said by a
 them for missing.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, time
 
 import orjson
@@ -58,14 +58,23 @@ def prune(connection: Connection, minimum: int, now: datetime, pruners: Collecti
     connection.execute(delete(CHECKPOINTS).where(*smaller, CHECKPOINTS.c.tree_size.not_in(cosigned)))
 
 
-def prunable(connection: Connection, first: int, before: datetime) -> range:
-    """Return the entries from an index on that can be pruned together if none is to be as new as a time."""
+def prunable(leaves: Callable[[int, int], Sequence[bytes]], first: int, before: datetime) -> range:
+    """Return the entries from an index on that can be pruned together if none is to be as new as a time.
+
+    `leaves` gives those of the entries from an index up to another that there are.
+    """
     beyond = first
     while True:
-        tile = _leaves(connection, beyond, beyond + TILE_WIDTH)
+        tile = leaves(beyond, beyond + TILE_WIDTH)
         if len(tile) < TILE_WIDTH or any(_written_at(leaf) >= before for leaf in tile):
             return range(first, beyond)
         beyond += TILE_WIDTH
+
+
+def stored_leaves(connection: Connection, start: int, end: int) -> Sequence[bytes]:
+    """Return the leaves of the entries from an index up to another that a database has."""
+    query = select(ENTRIES.c.leaf).where(ENTRIES.c.log_index >= start, ENTRIES.c.log_index < end)
+    return [bytes(leaf) for leaf in connection.execute(query.order_by(ENTRIES.c.log_index)).scalars()]
 
 
 def pruned_entries(connection: Connection, start: int) -> Iterator[Sequence[tuple[int, bytes]]]:
@@ -97,7 +106,7 @@ def _proved_leaves(connection: Connection, start: int, end: int) -> Sequence[byt
     """
     tiles = StoredTiles(connection, TileStatements(connection.dialect))
     hashes = b"".join(tiles.tile(0, first // TILE_WIDTH, TILE_WIDTH) for first in range(start, end, TILE_WIDTH))
-    leaves = _leaves(connection, start, end)
+    leaves = stored_leaves(connection, start, end)
     if b"".join(map(leaf_hash, leaves)) != hashes:
         raise LogDamaged(f"entries {start} to {end - 1} are not those that the tree is made of: verify the log")
     return leaves
@@ -112,11 +121,6 @@ def _check_old_enough(leaves: Sequence[bytes], first: int, since: datetime) -> N
                 f"those of {civil_date(since)} and later; choose a smaller minimum index."
             )
             raise precondition("ENTRY_STILL_KEPT", message)
-
-
-def _leaves(connection: Connection, start: int, end: int) -> Sequence[bytes]:
-    query = select(ENTRIES.c.leaf).where(ENTRIES.c.log_index >= start, ENTRIES.c.log_index < end)
-    return [bytes(leaf) for leaf in connection.execute(query.order_by(ENTRIES.c.log_index)).scalars()]
 
 
 def _written_at(leaf: bytes) -> datetime:

@@ -4,7 +4,6 @@ It says what is wrong and where: an entry that was altered, a gap, an end that w
 a checkpoint that does not hold, or a log that is consistent in itself and is not the one that was seen before.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import Engine
@@ -14,20 +13,18 @@ from lienthong_core.database import snapshot
 from lienthong_gateway.log.checkpoint import Checkpoint, VerifierKey
 from lienthong_gateway.log.helpers import HelpedSource, Helpers, OpenLog
 from lienthong_gateway.log.merkle import EMPTY_ROOT
+from lienthong_gateway.log.progress import Progress, untold
 from lienthong_gateway.log.rows import RowFault
 from lienthong_gateway.log.sources import DatabaseSource, LogSource
 from lienthong_gateway.log.tile_check import TileFault
 from lienthong_gateway.log.verdict import Fault, FaultKind, Verification
 from lienthong_gateway.log.walk import Beginning, FaultFound, Walk
 
-Progress = Callable[[int, int], None]
-"""Told how many entries have been checked, and how many there are."""
-
 
 def verify_log(
     engine: Engine,
     key: VerifierKey,
-    progress: Progress = lambda _entries, _all: None,
+    progress: Progress = untold,
     seen: Checkpoint | None = None,
     *,
     open_log: OpenLog | None = None,
@@ -75,7 +72,7 @@ def verify_source(
     key: VerifierKey,
     seen: Checkpoint | None = None,
     beginning: Beginning | None = None,
-    progress: Progress = lambda _entries, _all: None,
+    progress: Progress = untold,
 ) -> Verification:
     """Check a log from wherever it is read, the whole of it or what follows a beginning.
 

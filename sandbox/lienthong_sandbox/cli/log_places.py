@@ -5,54 +5,67 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import typer
+from rich.console import Console
 
 from lienthong_core.database import SchemaMismatch
 from lienthong_core.read_only import DatabaseUnreadable
-from lienthong_gateway.log.checkpoint import Checkpoint, CheckpointFault, VerifierKey
+from lienthong_gateway.log.checkpoint import CheckpointFault, VerifierKey
 from lienthong_gateway.log.export import ExportFault
 from lienthong_gateway.log.tiles import LogDamaged
+from lienthong_sandbox.cli.gateway_channel import channel_at
 from lienthong_sandbox.containers import DATABASE_URL_FILE
+from lienthong_sandbox.gateway_log import GatewayLog
+from lienthong_sandbox.remote_log import PrunedMeanwhile, verifier_key
 from lienthong_sandbox.stored_log import StoredLog
 from lienthong_sandbox.world import World
 from lienthong_seeds import members
 
-LOG_FAILURES = (OSError, CheckpointFault, SchemaMismatch, DatabaseUnreadable, ExportFault, LogDamaged, IndexError)
+LOG_FAILURES = (
+    OSError,
+    CheckpointFault,
+    SchemaMismatch,
+    DatabaseUnreadable,
+    ExportFault,
+    LogDamaged,
+    PrunedMeanwhile,
+    IndexError,
+)
 """What keeps a command from reading a log, or from writing a file that proves itself: told without a traceback."""
 
 
 @dataclass(frozen=True)
 class LogPlace:
-    """What was named on the command line."""
+    """A log that was named on the command line: that of a data folder, or of a running gateway."""
 
     data: Path | None
     gateway: str | None
     certificate: Path | None
-    export: Path | None
     key: Path | None
-    checkpoint: Path | None
-    save: Path | None
 
-    def check(self) -> None:
-        """Raise typer.BadParameter unless it names one log and what is needed to verify it."""
-        if [self.data, self.gateway, self.export].count(None) != 2:  # noqa: PLR2004 (all but one)
-            raise typer.BadParameter("name exactly one of --data, --gateway and --export")
+    def __post_init__(self) -> None:
+        """Raises typer.BadParameter if a gateway was named without a certificate, or the other way round."""
         if (self.gateway is None) != (self.certificate is None):
             raise typer.BadParameter("--gateway and --certificate go together")
-        if self.export is not None and self.key is None:
-            raise typer.BadParameter("--export needs --key: a file cannot vouch for the key that it is checked with")
-        if self.export is not None and self.checkpoint is not None:
-            raise typer.BadParameter("--export holds its own checkpoint; leave --checkpoint out")
-        if self.export is not None and self.save is not None:
-            raise typer.BadParameter("--export holds the checkpoint that there is to keep; leave --save out")
 
-    def named_key(self) -> VerifierKey | None:
-        """Return the key that was named, None if none was; raises OSError or CheckpointFault."""
+    @contextmanager
+    def opened(self, console: Console) -> Generator[tuple[StoredLog | GatewayLog, VerifierKey]]:
+        """Open the log, and give it with the key that it is checked with.
+
+        Raises typer.BadParameter unless one log was named, those of LOG_FAILURES, and grpc.RpcError.
+        """
+        if self.data is not None and self.gateway is None:
+            with stored_log(self.data) as log:
+                yield log, self._named_key() or stored_key(self.data)
+        elif self.data is None and self.gateway is not None and self.certificate is not None:
+            with channel_at(self.gateway, self.certificate) as channel:
+                yield GatewayLog(channel), self._named_key() or _said_key(console, channel)
+        else:
+            raise typer.BadParameter("name either --data or --gateway")
+
+    def _named_key(self) -> VerifierKey | None:
         return None if self.key is None else VerifierKey.parse(text_of(self.key))
-
-    def seen(self, key: VerifierKey) -> Checkpoint | None:
-        """Return the checkpoint that was kept, None if none was named; raises OSError or CheckpointFault."""
-        return None if self.checkpoint is None else key.open(text_of(self.checkpoint))
 
 
 def text_of(file: Path) -> str:
@@ -68,6 +81,13 @@ def stored_key(data: Path) -> VerifierKey:
     return VerifierKey.parse(text_of(_gateway_folder(data) / "log.vkey"))
 
 
+def _said_key(console: Console, channel: grpc.Channel) -> VerifierKey:
+    """Return the key that a gateway says its log is signed with, and say which; raises grpc.RpcError."""
+    key = verifier_key(channel)
+    console.print(f"The gateway says that its key is {key}; keep it and name it with --key.", soft_wrap=True)
+    return key
+
+
 @contextmanager
 def stored_log(data: Path) -> Generator[StoredLog]:
     """Open a data folder's log to look at it.
@@ -76,7 +96,7 @@ def stored_log(data: Path) -> Generator[StoredLog]:
     """
     file = _gateway_folder(data) / "gateway.sqlite"
     if file.with_name(DATABASE_URL_FILE).exists():
-        message = "keeps its log in PostgreSQL, where no command exports or prunes it; verify it with --gateway instead"
+        message = "keeps its log in PostgreSQL, where no file can be looked at; name the running gateway with --gateway"
         raise FileNotFoundError(f"the gateway of {data} {message}")
     if not file.exists():
         raise FileNotFoundError(f"{file} does not exist; name the folder that was given to `lienthong up --data`")

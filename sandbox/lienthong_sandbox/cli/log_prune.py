@@ -20,8 +20,8 @@ from lienthong_gateway.log.pruning import MOST_AT_ONCE
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.cli.acting_officer import Officer
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
-from lienthong_sandbox.cli.log_places import LOG_FAILURES, stored_key, stored_log
-from lienthong_sandbox.cli.log_report import checking
+from lienthong_sandbox.cli.log_places import LOG_FAILURES, LogPlace
+from lienthong_sandbox.cli.log_report import working
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_seeds import members
 
@@ -29,23 +29,35 @@ _DEADLINE_S = 60.0
 
 
 def prune(
-    data: Annotated[Path, typer.Option(help="Folder of a running `lienthong up --data`.")],
     before: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="Day in Vietnam; entries from this day on stay.")
     ],
     out: Annotated[Path, typer.Option(help="File to move the entries to; it must not exist yet.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of a running `lienthong up --data`.")] = None,
+    gateway: Annotated[str | None, typer.Option(help="Address of any other running gateway, `HOST:PORT`.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Folder with the administrator's certificate, for --gateway.")
+    ] = None,
+    auditor: Annotated[
+        Path | None, typer.Option(help="Folder with the auditor's certificate, which reads the entries, for --gateway.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="File with the log's verifier key, if you keep your own copy of it.")
+    ] = None,
     officer: Officer = members.ADMINISTRATOR,
 ) -> None:
     """Move the oldest entries, of more than six months, to a file: exit 0, or 1 with the reason why not.
 
     Their hashes stay, so that the log, and every receipt, still verifies. They are taken in whole tiles of 256.
     """
+    if (data is None) == (gateway is None) or [gateway, certificate, auditor].count(None) not in {0, 3}:
+        raise typer.BadParameter("name either --data, or --gateway, --certificate and --auditor")
     console = Console()
-    with gateway_channel(data, None, None, members.ADMINISTRATION) as channel:
+    with gateway_channel(data, gateway, certificate, members.ADMINISTRATION) as channel:
         stub = ExchangeLogServiceStub(channel)
         # Before a file is written: whether there is a gateway that can delete what is in it.
         stub.GetCheckpoint(GetCheckpointRequest(), timeout=_DEADLINE_S)
-        entries, digest = _archived(console, data, before.replace(tzinfo=VIETNAM), out)
+        entries, digest = _archived(console, LogPlace(data, gateway, auditor, key), before.replace(tzinfo=VIETNAM), out)
         if not entries:
             console.print(f"Nothing is pruned: before {before.date()} there are no 256 entries that fill a tile.")
             return
@@ -55,15 +67,14 @@ def prune(
         _delete(console, stub, entries, digest, officer)
 
 
-def _archived(console: Console, data: Path, before: datetime, out: Path) -> tuple[range, bytes]:
+def _archived(console: Console, place: LogPlace, before: datetime, out: Path) -> tuple[range, bytes]:
     """Write what can be pruned to a file; return which entries that is, and the file's SHA-256. None: no file.
 
-    What it cannot do is printed and ends the command.
+    What it cannot do is printed and ends the command, but for what the gateway refuses: raises grpc.RpcError.
     """
     try:
-        key = stored_key(data)
-        with _new_file(out), stored_log(data) as log:
-            with checking(console) as progress:
+        with _new_file(out), place.opened(console) as (log, key):
+            with working(console, "verifying") as progress:
                 verification = log.verify(key, None, progress)
             if (fault := verification.fault) is not None:
                 # What is wrong with entries cannot be looked into once they are gone.
@@ -71,7 +82,8 @@ def _archived(console: Console, data: Path, before: datetime, out: Path) -> tupl
             entries = log.prunable(verification.pruned, before)
             if not entries:
                 return entries, b""
-            log.export(entries.start, entries.stop - 1, out, key)
+            with working(console, "exporting") as progress:
+                log.export(entries.start, entries.stop - 1, out, key, progress)
         with out.open("rb") as file:
             return entries, hashlib.file_digest(file, "sha256").digest()
     except LOG_FAILURES as error:

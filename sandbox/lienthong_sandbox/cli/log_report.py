@@ -10,19 +10,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from lienthong_core.whole_file import replacing
-from lienthong_gateway.log import verify
+from lienthong_gateway.log import progress
 from lienthong_gateway.log.export import Export
 from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_sandbox.cli.telling import plain, told
 
 
 @contextmanager
-def checking(console: Console) -> Generator[verify.Progress]:
-    """Give what is told how far the work is."""
-    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("verify", total=None)
-        yield lambda checked, total: progress.update(task, completed=checked, total=total)
+def working(console: Console, work: str) -> Generator[progress.Progress]:
+    """Give what is told how far the work, such as `verifying`, is."""
+    columns = (TextColumn(work), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(work, total=None)
+        yield lambda checked, total: bar.update(task, completed=checked, total=total)
 
 
 def tell_verification(console: Console, verification: Verification, save: Path | None) -> None:
