@@ -54,7 +54,6 @@ class _GatewayRange:
         self._stub = stub
         self.note = shown.checkpoint.note
         self.minimum = shown.minimum_index
-        self.consistency = consistency_proofs(stub)
 
     def peaks(self, size: int) -> Sequence[bytes]:
         """Return the roots of the full subtrees of the first `size` entries, which the last one's proof is made of."""
@@ -63,6 +62,10 @@ class _GatewayRange:
         request = pb.GetInclusionProofRequest(log_index=size - 1, tree_size=size)
         proof = self._stub.GetInclusionProof(request, timeout=_DEADLINE_S)
         return peaks_of_last(size, proof.leaf_hash, proof.hashes)
+
+    def consistency(self, first: int, second: int) -> Sequence[bytes]:
+        """Return the proof that the tree of `second` entries begins with the one of `first`."""
+        return consistency_proofs(self._stub)(first, second)
 
     def leaves(self, first: int, end: int) -> Iterator[bytes]:
         """Give entries `first` up to `end`; raises IndexError if one was pruned meanwhile, and ExportFault."""

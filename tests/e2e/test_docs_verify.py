@@ -180,7 +180,7 @@ def test_a_log_that_is_in_postgresql_is_not_looked_for_in_the_folder(
     arguments = [lienthong, "log", *command.split(), "--data", "."]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, cwd=tmp_path)
     assert done.returncode == 1
-    assert "in PostgreSQL, where no command exports or prunes it; verify it with --gateway instead" in done.stderr
+    assert "in PostgreSQL, where no file can be looked at; name the running gateway with --gateway" in done.stderr
 
 
 def test_the_page_names_everything_that_verification_can_find() -> None:
