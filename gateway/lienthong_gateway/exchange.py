@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -82,7 +82,10 @@ class Trace:
     method: str
     """Its path; empty if nobody has such a method."""
     consumer: str = ""
-    """The system that the caller's certificate names, registered or not; empty if it names none."""
+    """The system that the caller's certificate names, registered or not; empty if it names none. Of a change of a
+    consent or of what is registered, the system that this is about."""
+    caller: str = ""
+    """The system that the certificate names, where that is not `consumer`."""
     provider: str = ""
     message_id: str = ""
     officer: str = ""
@@ -121,3 +124,7 @@ class Trace:
     def begin(cls, method: str, request: bytes) -> Self:
         """Begin the trace of a call."""
         return cls(str(uuid.uuid4()), method, digests=Digests(request))
+
+    def about(self, consumer: str) -> Self:
+        """Return the trace of a change that is about a consumer, whoever makes it."""
+        return replace(self, consumer=consumer, caller="" if consumer == self.consumer else self.consumer)

@@ -166,6 +166,9 @@ def test_every_change_is_an_entry_that_says_what_was_changed_and_by_whom(world: 
         "OFFICER_DISMISSED",
     ]
     assert {(entry["officer"], entry["status"]) for entry in entries} == {(members.ADMINISTRATOR, "OK")}
+    # Who made it, whomever it is about.
+    assert {entry["caller"] or entry["consumer"] for entry in entries} == {str(members.ADMINISTRATION)}
+    assert [entry["caller"] for entry in entries[:3]] == [""] * 3
     assert entries[0]["purpose"] == "1.001193"
     assert (entries[1]["legal_basis"], entries[1]["legal_reference"]) == ("contract_19_1_d", "loyalty-contract")
     about = {(entry["consumer"], entry["method"], entry["purpose"]) for entry in entries[3:5]}

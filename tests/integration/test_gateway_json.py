@@ -320,7 +320,8 @@ def test_a_call_ends_when_its_callers_time_is_over(world: GatewayWorld, portal: 
 def test_an_answer_that_json_cannot_say_is_recorded_as_refused_and_not_as_released(
     world: GatewayWorld, tmp_path: Path
 ) -> None:
-    before_all_time = Change(personal_number=LAN, changed_at=Timestamp(seconds=-62135596801))
+    time = Timestamp(seconds=-62135596801)
+    before_all_time = Change(personal_number=LAN, datasets=["identity.basic"], changed_at=time)
     world.population.answer("ListChanges", ListChangesResponse(changes=[before_all_time]))
     headers = CallContext("integration-test", "", "state_19_1_c", "TEST-1", "officer-1").metadata()
 

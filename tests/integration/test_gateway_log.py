@@ -128,7 +128,7 @@ def test_an_altered_leaf_is_named(stored: StoredLog, tmp_path: Path, index: int)
 def test_an_altered_leaf_with_the_hash_to_match_is_named_by_the_tree(
     stored: StoredLog, tmp_path: Path, index: int
 ) -> None:
-    forged = stored.entry(index)[0].replace(b'"version":4', b'"version":5')
+    forged = stored.entry(index)[0].replace(b'"version":5', b'"version":6')
     statement = "UPDATE log_entry SET leaf = ?, leaf_hash = ? WHERE log_index = ?"
 
     fault = fault_of(stored.altered(tmp_path, (statement, (forged, leaf_hash(forged), index))))

@@ -90,3 +90,27 @@ def test_what_happens_to_a_consent_is_recorded_with_the_officer_who_acts_and_the
         trace_id,
     )
     assert all(entry["trace_id"] and not entry["officer"] for entry in given)
+
+
+def test_what_happens_to_a_consent_is_recorded_with_the_system_that_does_it_for_the_consumer(
+    world: GatewayWorld,
+) -> None:
+    consent_id = world.consent().consent_id
+    by_citizen = ConsentServiceStub(world.channel(members.IDENTITY))
+    by_citizen.PauseConsent(consent_pb2.PauseConsentRequest(consent_id=consent_id), timeout=TIMEOUT_S)
+    itself = ConsentServiceStub(world.channel(members.PORTAL))
+    itself.RevokeConsent(consent_pb2.RevokeConsentRequest(consent_id=consent_id), timeout=TIMEOUT_S)
+
+    entries = [entry for entry in world.entries() if entry["event"] == "CONSENT"]
+    accesses = [access for access in world.accesses() if access.event == log_pb2.LOG_EVENT_CONSENT]
+
+    identity = str(members.IDENTITY)
+    assert [entry["reason"] for entry in entries] == [
+        "CONSENT_REQUESTED",
+        "CONSENT_GIVEN",
+        "CONSENT_PAUSED",
+        "CONSENT_REVOKED",
+    ]
+    assert [entry["caller"] for entry in entries] == ["", identity, identity, ""]
+    assert [access.caller for access in reversed(accesses)] == ["", identity, identity, ""]
+    assert {entry["consumer"] for entry in entries} == {str(members.PORTAL)}

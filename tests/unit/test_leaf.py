@@ -26,6 +26,7 @@ def traces(draw: st.DrawFn) -> Trace:
         exchange_id=draw(texts),
         method=draw(texts),
         consumer=draw(texts),
+        caller=draw(texts),
         provider=draw(texts),
         message_id=draw(texts),
         officer=draw(texts),
@@ -50,7 +51,7 @@ def test_a_leaf_is_canonical_json(trace: Trace, reason: str, names: list[str]) -
 def test_whatever_a_call_says_stays_inside_its_own_field(trace: Trace) -> None:
     leaf = json.loads(Entry(TIME, LogEvent.LOG_EVENT_REFUSAL, trace, "OK").leaf(COMMITMENT, AFTER))
 
-    for name in ("exchange_id", "method", "consumer", "officer", "purpose", "legal_reference", "message_id"):
+    for name in ("exchange_id", "method", "consumer", "caller", "officer", "purpose", "legal_reference", "message_id"):
         assert leaf[name] == getattr(trace, name)
     assert (leaf["event"], leaf["status"], leaf["subject"]) == ("REFUSAL", "OK", COMMITMENT)
 
@@ -76,7 +77,7 @@ def test_a_leaf_of_fixed_content_has_the_hash_that_this_version_of_the_format_gi
     entry = Entry(TIME, LogEvent.LOG_EVENT_EXCHANGE, trace, "OK", datasets_released=("identity.basic",))
 
     assert hashlib.sha256(entry.leaf(COMMITMENT, AFTER)).hexdigest() == (
-        "0cbc510f73f4b234dcfd07d1348da60d170b500592c16ed9cdb4b5eddb66446d"
+        "80b2d1b3996e8719a8700285d01b41da9f53bc85119e31c1e59a3c14bde29ecb"
     )
 
 

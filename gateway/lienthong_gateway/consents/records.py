@@ -77,8 +77,7 @@ class ConsentRecords:
         `consent_id`: the consent that it makes or changes; empty if it is about a request alone.
         """
         trace = replace(
-            call.trace,
-            consumer=terms.consumer,
+            call.trace.about(terms.consumer),
             provider=terms.provider,
             subject=terms.subject_number,
             purpose=terms.purpose,

@@ -9,7 +9,7 @@ import orjson
 from lienthong.api.exchange.v1.log_pb2 import LogEvent
 from lienthong_gateway.exchange import Trace
 
-LEAF_VERSION = 4
+LEAF_VERSION = 5
 _EVENTS = {event: name.removeprefix("LOG_EVENT_") for name, event in LogEvent.items()}
 _DECISIONS = {
     LogEvent.LOG_EVENT_CHANGE_ALLOWED: "ALLOWED",
@@ -53,6 +53,7 @@ class Entry:
                 "trace_id": trace.trace_id,
                 "message_id": trace.message_id,
                 "consumer": trace.consumer,
+                "caller": trace.caller,
                 "represented_party": trace.represented_party,
                 "provider": trace.provider,
                 "method": trace.method,

@@ -44,8 +44,7 @@ class _Change:
     def in_trace(self, trace: Trace) -> Trace:
         """Return the trace of the call with what was changed in it."""
         return replace(
-            trace,
-            consumer=self.consumer or trace.consumer,
+            trace.about(self.consumer or trace.consumer),
             method=self.method or trace.method,
             purpose=self.purpose,
             legal_basis=self.legal_basis,

@@ -111,6 +111,8 @@ def _access(registration: CurrentRegistration, log_index: int, leaf: Leaf) -> pb
         fields_released=leaf["fields_released"],
         reason=leaf["reason"],
         represented_party=leaf["represented_party"],
+        # Entries of before version 5 do not say it.
+        caller=leaf.get("caller", ""),
     )
 
 

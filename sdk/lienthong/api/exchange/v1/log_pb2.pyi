@@ -132,6 +132,7 @@ class Access(_message.Message):
     FIELDS_RELEASED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     REPRESENTED_PARTY_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     log_index: _builtins.int
     """Place of the entry in the log, from 0."""
     event: Global___LogEvent.ValueType
@@ -173,6 +174,10 @@ class Access(_message.Message):
     """
     represented_party: _builtins.str
     """Whom the system acted for, as it said: class and code, such as `GOV/G09`; empty if for its own member."""
+    caller: _builtins.str
+    """System that made the call, where that is not the consumer: the identity provider, on a citizen's word about a consent,
+    or the administrators'. Empty: the consumer itself, or an entry of before version 5, which does not say.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -211,10 +216,11 @@ class Access(_message.Message):
         fields_released: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
         represented_party: _builtins.str = ...,
+        caller: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "consumer", b"consumer", "consumer_name", b"consumer_name", "datasets_released", b"datasets_released", "datasets_withheld", b"datasets_withheld", "event", b"event", "exchange_id", b"exchange_id", "fields_released", b"fields_released", "legal_basis", b"legal_basis", "legal_reference", b"legal_reference", "log_index", b"log_index", "method", b"method", "officer", b"officer", "provider", b"provider", "purpose", b"purpose", "purpose_title_vi", b"purpose_title_vi", "reason", b"reason", "represented_party", b"represented_party", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "consent_id", b"consent_id", "consumer", b"consumer", "consumer_name", b"consumer_name", "datasets_released", b"datasets_released", "datasets_withheld", b"datasets_withheld", "event", b"event", "exchange_id", b"exchange_id", "fields_released", b"fields_released", "legal_basis", b"legal_basis", "legal_reference", b"legal_reference", "log_index", b"log_index", "method", b"method", "officer", b"officer", "provider", b"provider", "purpose", b"purpose", "purpose_title_vi", b"purpose_title_vi", "reason", b"reason", "represented_party", b"represented_party", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
