@@ -18,6 +18,7 @@ from lienthong_core.database import sqlite_url
 from lienthong_core.systems import INSTANCE, SystemId
 from lienthong_gateway.log.tiles import unbundle
 from lienthong_seeds import members
+from tests.support.administration import administration, admit
 from tests.support.curl import Curl
 from tests.support.gateway_world import GatewayWorld, gateway_world
 
@@ -315,3 +316,40 @@ def test_the_log_says_which_system_was_refused_its_entries(
 
     assert (refused["event"], refused["decision"], refused["status"]) == ("REFUSAL", "REFUSED", status)
     assert (refused["reason"], refused["method"], refused["consumer"]) == (reason, path, str(system))
+
+
+def test_who_reads_the_entries_is_recorded_as_he_says_it(world: GatewayWorld, auditor: Curl) -> None:
+    admit(administration(world), str(members.AUDITOR), "thanh-tra-02")
+    said = {Header.OFFICER: "thanh-tra-02", Header.MESSAGE_ID: "inspection-7"}
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = [f"{name}: {value}" for name, value in said.items()]
+
+    answer = auditor.get("/tile/entries/000.p/2", *sent(*headers, f"traceparent: 00-{trace_id}-00f067aa0ba902b7-01"))
+
+    *_, reading, _ = world.entries()
+    assert (answer.status, reading["event"], reading["method"]) == (200, "LOG_READ", "/tile/entries/000.p/2")
+    assert (reading["officer"], reading["message_id"]) == ("thanh-tra-02", "inspection-7")
+    assert reading["trace_id"] == trace_id
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "reason", "officer"),
+    [
+        (f"{Header.OFFICER}: anybody at all", 403, "OFFICER_NOT_ALLOWED", "anybody at all"),
+        (f"{Header.CLIENT}: {members.BANK}", 403, "CLIENT_MISMATCH", ""),
+        (f"{Header.OFFICER}: {129 * 'a'}", 400, "HEADER_INVALID", ""),
+    ],
+    ids=["an officer of nobody", "another system", "a name that is too long"],
+)
+def test_nobody_reads_the_entries_in_the_name_of_whom_he_is_not(
+    world: GatewayWorld, auditor: Curl, header: str, status: int, reason: str, officer: str
+) -> None:
+    answer = auditor.get("/tile/entries/000.p/2", *sent(header))
+
+    *_, refused, _ = world.entries()
+    assert (answer.status, answer.json["reason"]) == (status, reason)
+    assert (refused["event"], refused["reason"], refused["officer"]) == ("REFUSAL", reason, officer)
+
+
+def sent(*headers: str) -> list[str]:
+    return [part for header in headers for part in ("--header", header)]

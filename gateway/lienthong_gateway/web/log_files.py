@@ -1,7 +1,7 @@
 """The log as C2SP `tlog-tiles` over HTTP, for monitors (https://c2sp.org/tlog-tiles).
 
 The checkpoint and the tiles hold hashes only and are open to anybody. The entries are for auditors; a system's reading
-of them is recorded first, and so is its refusal.
+of them is recorded first, and so is its refusal, with the officer whom it names.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.tiles import TilePath, TileSource
 from lienthong_gateway.log.writer import LogWriter
 from lienthong_gateway.registry.current import CurrentRegistration
-from lienthong_gateway.steps.identify import Identifier
+from lienthong_gateway.steps.identify import Identifier, read_officer
+from lienthong_gateway.telemetry.trace_context import TraceContext
+from lienthong_gateway.web.connect import metadata_of
 from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import certificate_chain
 
@@ -56,7 +58,8 @@ class LogFiles:
     async def tile(self, request: Request) -> Response:
         """Answer hashes to anybody, or entries to an auditor.
 
-        Refused: TILE_UNKNOWN; of entries also CERTIFICATE_MISSING, SYSTEM_UNKNOWN and CALLER_NOT_ALLOWED.
+        Refused: TILE_UNKNOWN; of entries also CERTIFICATE_MISSING, CALLER_NOT_ALLOWED, OFFICER_NOT_ALLOWED, and as
+        `Identifier.identify` and `read_officer` say.
         """
         path = str(request.scope["path"]).lstrip("/")
         parsed = TilePath.parse(path)
@@ -71,9 +74,14 @@ class LogFiles:
             raise unauthenticated(
                 "CERTIFICATE_MISSING", "Entries are for auditors: connect with an auditor's certificate."
             )
+        headers = CallHeaders(metadata_of(request.headers))
         trace = Trace(str(uuid.uuid4()), f"/{path}", consumer=str(named_system(peer) or ""))
+        trace.trace_id = (TraceContext.of(headers) or TraceContext.fresh()).trace_id
         try:
-            self._registration.value.check_auditor(self._identifier.identify(peer, CallHeaders()).system)
+            caller = self._identifier.identify(peer, headers)
+            trace.message_id, trace.officer = caller.message_id, read_officer(headers)
+            await self._identifier.check_officer(caller, trace.officer)
+            self._registration.value.check_auditor(caller.system)
             entries = await asyncio.to_thread(self._source.read, path)
         except Refusal as refusal:
             await self._record(LogEvent.LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
