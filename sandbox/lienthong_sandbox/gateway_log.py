@@ -32,7 +32,10 @@ class GatewayLog:
         return verify_gateway(self._channel, key, seen, progress)
 
     def prunable(self, first: int, before: datetime) -> range:
-        """Return the entries from an index on that can be pruned if none is to be as new as a time."""
+        """Return the entries from an index on that can be pruned if none is to be as new as a time.
+
+        Raises IndexError if one was pruned meanwhile, LogDamaged if one is no entry.
+        """
         return prunable(self._leaves, first, before)
 
     def export(self, first: int, last: int | None, file: Path, key: VerifierKey, progress: Progress = untold) -> int:
@@ -43,7 +46,7 @@ class GatewayLog:
         return write_export(_GatewayRange(self._stub), first, last, file, key, progress)
 
     def _leaves(self, start: int, end: int) -> Sequence[bytes]:
-        return [leaf for _, leaf in _entries(self._stub, start, end)]
+        return [_whole(index, leaf) for index, leaf in _entries(self._stub, start, end)]
 
 
 class _GatewayRange:
@@ -73,9 +76,7 @@ class _GatewayRange:
         for index, leaf in _entries(self._stub, first, end):
             if index != expected:
                 break
-            if not leaf:
-                raise IndexError(f"Entry {index} was pruned while the log was read; begin with a later one.")
-            yield leaf
+            yield _whole(index, leaf)
             expected += 1
         if expected != end:
             raise ExportFault(ALTERED)
@@ -90,3 +91,10 @@ def _entries(stub: ExchangeLogServiceStub, start: int, end: int) -> Iterator[tup
         if not page or page[-1].log_index < start:
             return
         start = page[-1].log_index + 1
+
+
+def _whole(index: int, leaf: bytes) -> bytes:
+    """Return an entry's leaf; raises IndexError if the gateway has it no more."""
+    if not leaf:
+        raise IndexError(f"Entry {index} was pruned while the log was read; begin with a later one.")
+    return leaf

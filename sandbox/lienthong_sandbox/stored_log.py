@@ -41,7 +41,10 @@ class StoredLog:
         return verification
 
     def prunable(self, first: int, before: datetime) -> range:
-        """Return the entries from an index on that can be pruned if none is to be as new as a time."""
+        """Return the entries from an index on that can be pruned if none is to be as new as a time.
+
+        Raises LogDamaged if one is no entry.
+        """
         with snapshot(self._engine) as connection:
             return prunable(partial(stored_leaves, connection), first, before)
 

@@ -17,6 +17,7 @@ from lienthong_gateway import schema
 from lienthong_gateway.log.checkpoint import CheckpointFault, CheckpointKey
 from lienthong_gateway.log.export import ExportFault, verify_export
 from lienthong_gateway.log.pruning import stored_leaves
+from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.cli.gateway_channel import channel_at
 from lienthong_sandbox.gateway_log import GatewayLog
 from lienthong_seeds import members
@@ -110,6 +111,26 @@ def test_what_can_be_pruned_is_what_is_old_enough_in_whole_tiles(world: GatewayW
     assert not log(world).prunable(0, BEGIN + timedelta(minutes=255))
     # The newest entries fill no tile.
     assert log(world).prunable(0, BEGIN + timedelta(days=1)) == range(1_024)
+
+
+def test_what_is_pruned_before_it_is_known_what_can_be_is_told(world: GatewayWorld) -> None:
+    prune(world, 512)
+    with pytest.raises(IndexError, match="Entry 0 was pruned while the log was read; begin with a later one"):
+        log(world).prunable(0, BEGIN + timedelta(days=1))
+
+
+@pytest.mark.parametrize("leaf", [b"no entry", b"{}", b'{"time":1}', b'{"time":"once"}'])
+def test_what_a_gateway_lists_that_is_no_entry_is_not_taken_for_one_that_can_be_pruned(
+    tmp_path: Path, leaf: bytes
+) -> None:
+    told = filled(sqlite_url(tmp_path / "told.sqlite"), 300, KEY)
+    with (
+        serving(LogDouble(KEY.verifier, told, told, 300, leaf=leaf), tmp_path) as address,
+        channel_at(address, tmp_path) as channel,
+        pytest.raises(LogDamaged, match="says no time: verify the log"),
+    ):
+        GatewayLog(channel).prunable(0, BEGIN + timedelta(days=1))
+    told.dispose()
 
 
 def test_a_system_that_may_not_read_the_log_exports_nothing(world: GatewayWorld, folder: Path) -> None:

@@ -27,7 +27,8 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ExchangeLogService"]
 class LogDouble:
     """Shows the newest checkpoint of one log, with its proofs, and lists another's entries up to a size.
 
-    `without` is an entry that it leaves out, `proved` a log whose inclusion proofs it gives instead.
+    `without` is an entry that it leaves out, `proved` a log whose inclusion proofs it gives instead, `leaf` what it
+    lists as every entry's leaf.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class LogDouble:
         *,
         without: int | None = None,
         proved: Engine | None = None,
+        leaf: bytes | None = None,
     ) -> None:
         self._key = key
         self._shown = shown
@@ -46,6 +48,7 @@ class LogDouble:
         self._up_to = up_to
         self._without = without
         self._proved = proved or shown
+        self._leaf = leaf
 
     def GetCheckpoint(  # noqa: N802 (gRPC's name)
         self,
@@ -89,7 +92,7 @@ class LogDouble:
             stored = read_entries(connection, request.start, request.page_size)
         return pb.ListEntriesResponse(
             entries=[
-                pb.LogEntry(log_index=entry.log_index, leaf=entry.leaf, leaf_hash=entry.leaf_hash)
+                pb.LogEntry(log_index=entry.log_index, leaf=self._leaf or entry.leaf, leaf_hash=entry.leaf_hash)
                 for entry in stored
                 if entry.log_index < self._up_to and entry.log_index != self._without
             ]

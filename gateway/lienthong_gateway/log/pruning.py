@@ -6,7 +6,7 @@ them for missing.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 
 import orjson
 from sqlalchemy import Connection, delete, select
@@ -61,7 +61,8 @@ def prune(connection: Connection, minimum: int, now: datetime, pruners: Collecti
 def prunable(leaves: Callable[[int, int], Sequence[bytes]], first: int, before: datetime) -> range:
     """Return the entries from an index on that can be pruned together if none is to be as new as a time.
 
-    `leaves` gives those of the entries from an index up to another that there are.
+    `leaves` gives those of the entries from an index up to another that there are. Raises LogDamaged if one is
+    no entry, and whatever `leaves` does.
     """
     beyond = first
     while True:
@@ -124,7 +125,11 @@ def _check_old_enough(leaves: Sequence[bytes], first: int, since: datetime) -> N
 
 
 def _written_at(leaf: bytes) -> datetime:
-    return datetime.fromisoformat(orjson.loads(leaf)["time"])
+    """Return when an entry was written; raises LogDamaged if it does not say so."""
+    try:
+        return datetime.fromisoformat(orjson.loads(leaf)["time"]).astimezone(UTC)
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        raise LogDamaged("what is there in place of an entry says no time: verify the log") from error
 
 
 def _day_or_last(year: int, month: int, day: int) -> date:
