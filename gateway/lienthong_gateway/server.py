@@ -143,6 +143,7 @@ class _Running:
     server: KeptServer
     web: GatewayWebServer
     edge: Edge
+    recording_shed: "asyncio.Task[None]"
     keys: JwksKeys
     forwarder: Forwarder
 
@@ -190,11 +191,12 @@ class _Running:
             await server.start()
             await web.start()
             undo.pop_all()
-        return cls(server, web, edge, keys, forwarder)
+        return cls(server, web, edge, asyncio.create_task(edge.keep_recording_shed()), keys, forwarder)
 
     async def end(self) -> None:
         await asyncio.gather(self.server.stop(), self.web.stop())
-        self.edge.record_shed(final=True)
+        self.recording_shed.cancel()
+        self.edge.record_shed()
         await self.forwarder.close()
         await self.keys.aclose()
 

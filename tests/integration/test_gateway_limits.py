@@ -1,10 +1,12 @@
 """Beyond its limits the gateway refuses at once, says when to try again, and works on."""
 
+import json
+import sqlite3
 import time
 import tracemalloc
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,25 @@ def test_calls_beyond_capacity_are_refused_at_once_and_the_admitted_ones_are_ans
     assert longest < AT_ONCE_S
     assert [call.result().citizen.personal_number for call in admitted] == [LAN] * CAPACITY
     list_systems(full)
+
+
+def test_calls_that_were_turned_away_are_in_the_log_soon_also_if_no_other_comes(tmp_path: Path) -> None:
+    file, limits = tmp_path / "gateway.sqlite", Limits(rates={members.BANK: Rate(0.001, 1)})
+
+    def turned_away() -> list[dict[str, Any]]:
+        # Read from the file: whoever asks the gateway makes a call.
+        with closing(sqlite3.connect(file)) as database:
+            entries = [json.loads(leaf) for (leaf,) in database.execute("SELECT leaf FROM log_entry")]
+        return [entry for entry in entries if entry["reason"] == "RATE_LIMITED"]
+
+    with gateway_world(sqlite_url(file), limits=limits) as world:
+        world.clock.set(datetime(2027, 3, 1, 12, tzinfo=UTC))
+        list_systems(world)
+        for _ in range(BEYOND):
+            assert refusal_of(lambda: list_systems(world)).reason == "RATE_LIMITED"
+        wait_until(lambda: sum(entry["calls"] for entry in turned_away()) == BEYOND)
+
+    assert {entry["time"][:10] for entry in turned_away()} == {"2027-03-01"}
 
 
 def test_one_connection_carries_only_so_many_calls_at_once_and_holds_no_other_up(tmp_path: Path) -> None:

@@ -99,17 +99,14 @@ def test_each_system_has_its_own_rate_and_strangers_share_one() -> None:
     assert reason_of(admission, {}) == "RATE_LIMITED"
 
 
-def test_what_was_turned_away_is_summed_up_at_most_once_a_second() -> None:
-    clock = Seconds()
-    admission = Admission(Limits(calls_in_flight=0), clock)
+def test_what_was_turned_away_is_summed_up_once() -> None:
+    admission = Admission(Limits(calls_in_flight=0), Seconds())
     for who in (BANK, BANK, PORTAL):
         reason_of(admission, who)
-    assert admission.summary() == {}
-    clock.now += 1
     assert admission.summary() == {(members.BANK, "OVERLOADED"): 2, (members.PORTAL, "OVERLOADED"): 1}
     assert admission.summary() == {}
     reason_of(admission, {})
-    assert admission.summary(final=True) == {(None, "OVERLOADED"): 1}
+    assert admission.summary() == {(None, "OVERLOADED"): 1}
 
 
 def test_every_way_of_being_turned_away_is_summed_up() -> None:
@@ -130,7 +127,7 @@ def test_every_way_of_being_turned_away_is_summed_up() -> None:
         pass
     assert reason_of(admission, BANK) == "RATE_LIMITED"
 
-    assert admission.summary(final=True) == {(members.BANK, "OVERLOADED"): 4, (members.BANK, "RATE_LIMITED"): 2}
+    assert admission.summary() == {(members.BANK, "OVERLOADED"): 4, (members.BANK, "RATE_LIMITED"): 2}
 
 
 def test_a_gateway_of_one_place_lets_a_request_be_on_its_way() -> None:

@@ -11,8 +11,6 @@ from lienthong_gateway.call import Peer, Refused
 from lienthong_gateway.edge.limits import Limits, Rate, ReturnTimes, TokenBucket
 from lienthong_gateway.edge.turns import Turns
 
-_SUMMARY_EVERY_S = 1.0
-
 
 class Admission:
     """Counts the calls under way and how often each system calls. Used from one event loop."""
@@ -25,7 +23,6 @@ class Admission:
         self._calls = _Rates(limits.rate_of)
         self._readings = _Rates(lambda _system: limits.metrics)
         self._shed: Counter[tuple[SystemId | None, str]] = Counter()
-        self._summarised_at = clock_s()
         self._return_times = ReturnTimes(limits.returns, clock_s())
         self._to_provider: Counter[SystemId | None] = Counter()
         self._arriving: Counter[SystemId | None] = Counter()
@@ -130,15 +127,9 @@ class Admission:
         finally:
             self._to_provider[provider] -= 1
 
-    def summary(self, *, final: bool = False) -> Mapping[tuple[SystemId | None, str], int]:
-        """Return how many calls were turned away since the last summary, by system and reason.
-
-        Empty if that was less than a second ago, unless this is the `final` one.
-        """
-        now = self._clock_s()
-        if not self._shed or (not final and now - self._summarised_at < _SUMMARY_EVERY_S):
-            return {}
-        shed, self._shed, self._summarised_at = self._shed, Counter(), now
+    def summary(self) -> Mapping[tuple[SystemId | None, str], int]:
+        """Return how many calls were turned away since the last summary, by system and reason."""
+        shed, self._shed = self._shed, Counter()
         return shed
 
     def _full(self) -> str | None:

@@ -19,6 +19,8 @@ from lienthong_gateway.steps.release import trailing_metadata
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
 from lienthong_gateway.telemetry.telemetry import OpenSpan, Telemetry
 
+_SHED_EVERY_S = 1.0
+
 
 class Edge:
     """What all calls pass through, on their way in and out."""
@@ -48,12 +50,21 @@ class Edge:
         longest_s = self.limits.stream_deadline_s if streams else self.limits.deadline_s
         return Passage(self, call, method, provider, longest_s)
 
-    def record_shed(self, *, final: bool = False) -> None:
+    async def keep_recording_shed(self) -> None:
+        """Record each second that calls were turned away, until this is cancelled.
+
+        Not when the next call is taken on: that may be hours later, and the entry would be of another day.
+        """
+        while True:
+            await asyncio.sleep(_SHED_EVERY_S)
+            self.record_shed()
+
+    def record_shed(self) -> None:
         """Record that calls were turned away: one entry for each system and reason, however many they were.
 
         An entry each would make the log the next thing that is overloaded.
         """
-        for (system, reason), calls in self.admission.summary(final=final).items():
+        for (system, reason), calls in self.admission.summary().items():
             trace = Trace(str(uuid.uuid4()), "", consumer=str(system or ""))
             self._recorder.turned_away(trace, exhausted(reason, "These calls were turned away."), calls)
 
@@ -82,7 +93,6 @@ class Passage:
         except Refusal as refusal:
             edge.telemetry.metrics.observe(Trace("", self._method), Outcome(refusal.reason, refusal.status.name))
             raise Refused(refusal.with_metadata(origin="gateway"), ()) from None
-        edge.record_shed()
         # Not before the call is taken on: a request's digests take as long as it is large.
         self._trace = Trace.begin(self._method, call.request)
         # Its certificate names it, whatever else the call is refused for, and whether or not the request ever comes.
