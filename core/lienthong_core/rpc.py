@@ -23,7 +23,14 @@ MAX_MESSAGE_BYTES = 1 << 20
 _MAX_FRAME_BYTES = 2 << 20
 _WORKERS = 16
 _GRACE_S = 2.0
-SERVER_OPTIONS = (("grpc.max_receive_message_length", _MAX_FRAME_BYTES), ("grpc.max_metadata_size", 16 << 10))
+# The same of a call's headers, each of which gRPC counts as 32 bytes more than it has. Between two limits of its own it
+# refuses by chance: the same headers now, and not the next time.
+_MAX_METADATA_BYTES = 32 << 10
+SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", _MAX_FRAME_BYTES),
+    ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
+)
 
 _log = logging.getLogger(__name__)
 

@@ -220,6 +220,16 @@ def test_a_call_with_too_many_headers_is_refused_and_recorded(full: GatewayWorld
     assert full.entries()[-2]["reason"] == "HEADERS_TOO_MANY"
 
 
+def test_headers_within_the_limits_pass_each_time_and_those_above_are_told_so_each_time(full: GatewayWorld) -> None:
+    stub = CatalogueServiceStub(full.channel(members.BANK))
+    # As many and as long as there may be, beside what the client itself sends; and a little longer.
+    most, beyond = (tuple((f"h-{number:02}", "1" * length) for number in range(60)) for length in (266, 290))
+    for _ in range(30):
+        stub.ListSystems(ListSystemsRequest(), metadata=most, timeout=TIMEOUT_S)
+        why = refusal_of(lambda: stub.ListSystems(ListSystemsRequest(), metadata=beyond, timeout=TIMEOUT_S))
+        assert why.reason == "HEADERS_TOO_MANY"
+
+
 def test_grpc_refuses_headers_that_are_too_large_itself(full: GatewayWorld) -> None:
     stub = CatalogueServiceStub(full.channel(members.BANK))
     metadata = (("h", "1" * (32 << 10)),)

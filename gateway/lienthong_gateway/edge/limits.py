@@ -60,7 +60,7 @@ class Limits:
     headers: int = 64
     """Of one call (HEADERS_TOO_MANY)."""
     header_bytes: int = 16 << 10
-    """Of all headers of one call together (HEADERS_TOO_MANY; gRPC itself refuses them before)."""
+    """Of all headers of one call together (HEADERS_TOO_MANY; twice as many gRPC refuses itself)."""
     deadline_s: float = 30.0
     """The longest that one call is worked on, whatever its caller would wait (DEADLINE_PASSED)."""
     stream_deadline_s: float = 310.0
