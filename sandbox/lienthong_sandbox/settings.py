@@ -1,10 +1,11 @@
 """What a single service is told from outside, by environment variables."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lienthong_gateway.edge.limits import Limits, Rate
 from lienthong_sandbox.endpoints import Endpoints, collector_address
@@ -12,6 +13,17 @@ from lienthong_sandbox.services import SERVICES
 from lienthong_seeds.population import MOST_CITIZENS
 
 _MOST_PER_SECOND = 1_000_000
+
+
+def _read(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError as error:
+        raise ValueError('write a JSON object, such as {"gateway": "..."}') from error
+
+
+# Read here: of text that is no JSON the library tells in another way than of every other fault.
+_ByName = Annotated[dict[str, str], NoDecode, BeforeValidator(_read)]
 
 
 class ServiceSettings(BaseSettings):
@@ -23,9 +35,9 @@ class ServiceSettings(BaseSettings):
     """Folder of the world; the service's own subfolder is enough."""
     host: str = "0.0.0.0"  # noqa: S104 (inside its container; what is published is compose's decision)
     """Address to listen on."""
-    addresses: dict[str, str] = {}
+    addresses: _ByName = {}
     """JSON object: where services answer gRPC, `host:port` by name; left out: the name and its usual port."""
-    urls: dict[str, str] = {}
+    urls: _ByName = {}
     """JSON object: services' pages as browsers see them, by name; left out: `https://localhost` and the usual port."""
     identity_backchannel: str = "https://identity:7444"
     """Where other services reach the identity provider's pages, if not under the address that browsers see."""

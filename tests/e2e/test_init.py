@@ -3,6 +3,8 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 
 def init(lienthong: str, data: Path) -> str:
     command = [lienthong, "init", "--data", str(data)]
@@ -40,11 +42,23 @@ def test_nobody_else_reads_the_secrets_that_are_made_anew_where_others_could_rea
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets_of(tmp_path)} == {0o600}
 
 
-def test_init_says_of_a_variable_that_it_does_not_understand_that_nothing_was_made(
-    lienthong: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "otherwise"),
+    [(["init"], "not made"), (["serve", "gateway"], "not started"), (["demo", "--against", "compose"], "Not started")],
+    ids=["init", "serve", "demo"],
+)
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("LIENTHONG_CITIZENS", "0"), ("LIENTHONG_URLS", '{"portal": '), ("LIENTHONG_ADDRESSES", "7")],
+)
+def test_a_variable_that_is_not_understood_is_named_in_one_line_and_nothing_is_done(
+    lienthong: str, tmp_path: Path, arguments: list[str], otherwise: str, variable: str, value: str
 ) -> None:
-    environment = {**os.environ, "LIENTHONG_CITIZENS": "0"}
-    command = [lienthong, "init", "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    environment = {**os.environ, "LIENTHONG_DATA": str(tmp_path / "world"), variable: value}
+    done = subprocess.run(
+        [lienthong, *arguments], capture_output=True, text=True, check=False, timeout=30, env=environment
+    )
     assert done.returncode == 1
-    assert done.stderr.startswith("not made: LIENTHONG_CITIZENS: ")
+    assert done.stderr.startswith(f"{otherwise}: {variable}: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "world").exists()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lienthong.client import explain
 from lienthong_core.clock import SystemClock
+from lienthong_sandbox.cli.environment import settings_in_words
 from lienthong_sandbox.cli.telling import fail, reason, told
 from lienthong_sandbox.demo.evidence import accesses, proof
 from lienthong_sandbox.demo.journey import Journey
@@ -29,7 +30,6 @@ from lienthong_sandbox.endpoints import Endpoints
 from lienthong_sandbox.login import LoginRefused
 from lienthong_sandbox.sandbox import Sandbox
 from lienthong_sandbox.services import SERVICES
-from lienthong_sandbox.settings import ServiceSettings
 from lienthong_sandbox.world import World
 
 
@@ -118,7 +118,7 @@ def _own() -> Generator[tuple[Place, str]]:
 @contextmanager
 def _compose() -> Generator[tuple[Place, str]]:
     published = {service.name: f"localhost:{service.port}" for service in SERVICES}
-    endpoints = Endpoints(published, ServiceSettings().endpoints().urls)
+    endpoints = Endpoints(published, settings_in_words("Not started").endpoints().urls)
     with tempfile.TemporaryDirectory(prefix="lienthong-clients-") as folder:
         copied = subprocess.run(  # noqa: S603 (a fixed command)
             ["docker", "compose", "cp", "init:/world/clients", folder],  # noqa: S607 (as the user would call it)

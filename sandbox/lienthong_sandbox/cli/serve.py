@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from lienthong_core.clock import SystemClock
@@ -17,6 +16,7 @@ from lienthong_core.json_lines import write_json_lines
 from lienthong_core.ports import reserved_port
 from lienthong_gateway.log.checkpoint import CheckpointFault
 from lienthong_sandbox.cli.ending import told_to_end
+from lienthong_sandbox.cli.environment import settings_in_words
 from lienthong_sandbox.containers import DATABASE_URL_FILE, prepare
 from lienthong_sandbox.filling import Filling
 from lienthong_sandbox.services import SERVICES, Listen, Service, Setting, service_named
@@ -34,7 +34,7 @@ def serve(service: Annotated[str, typer.Argument(help=f"Which service: {_NAMES}.
     except KeyError as error:
         raise typer.BadParameter(str(error.args[0])) from error
     write_json_lines(sys.stderr)
-    settings = _settings("not started")
+    settings = settings_in_words("not started")
     with ExitStack() as undo:
         with _refusing_in_words("not started"):
             _start(chosen, settings, undo)
@@ -47,7 +47,7 @@ def init(
     data: Annotated[Path | None, typer.Option(help="Folder to make the world in; without it LIENTHONG_DATA.")] = None,
 ) -> None:
     """Make keys, certificates and database passwords for containers, once."""
-    settings = _settings("not made")
+    settings = settings_in_words("not made")
     with _refusing_in_words("not made"):
         made = prepare(data or settings.data, settings.endpoints().identity_url)
     typer.echo("world made" if made else "the world is there already")
@@ -92,19 +92,6 @@ def _refusing_in_words(what: str) -> Generator[None]:
     except DBAPIError as error:
         # What it says may hold the database's address and password.
         typer.echo(f"{what}: the database cannot be opened ({type(error.orig).__name__})", err=True)
-        raise typer.Exit(1) from error
-
-
-def _settings(otherwise: str) -> ServiceSettings:
-    """Return what the environment says; if it cannot be understood, say `otherwise` and why, and raise typer.Exit."""
-    try:
-        return ServiceSettings()
-    except ValidationError as error:
-        faults = (
-            f"LIENTHONG_{fault['loc'][0]}".upper() + f": {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
-        typer.echo(f"{otherwise}: {'; '.join(faults)}; see docs/configuration.md", err=True)
         raise typer.Exit(1) from error
 
 
