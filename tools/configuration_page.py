@@ -26,7 +26,7 @@ Generated from the code by `make docs`. Do not edit.
 
 ## Variables
 
-What `lienthong serve`, `health`, `init` and `demo --against compose` read from the environment. `lienthong up` and
+What `lienthong serve`, `init` and `demo --against compose` read from the environment. `lienthong up` and
 `Sandbox` read none: they take options and arguments.
 
 | Variable | Default | Meaning |
