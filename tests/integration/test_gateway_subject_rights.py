@@ -8,6 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from lienthong.api.consent.v1 import consent_pb2
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.population.v1.population_pb2 import GetCitizenResponse
 from lienthong.api.rights.v1 import rights_pb2 as pb
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
@@ -120,6 +122,22 @@ def test_a_restriction_at_a_consumer_stops_what_it_would_read_on_consent(world: 
     assert refused.reason == "PROCESSING_RESTRICTED"
     assert str(members.PORTAL) in refused.message
     world.read()
+
+
+def test_who_has_no_consent_of_hers_does_not_learn_that_she_has_restricted_anything(world: GatewayWorld) -> None:
+    def why() -> tuple[str, str]:
+        refused = refusal_of(lambda: world.get_citizen(CallContext(PURPOSE)))
+        return refused.reason, refused.message
+
+    nothing_given = why()
+    complied(world, RESTRICT)
+
+    assert why() == nothing_given
+    given = world.consent()
+    assert refusal_of(world.read).reason == "PROCESSING_RESTRICTED"
+    revoke = consent_pb2.RevokeConsentRequest(consent_id=given.consent_id)
+    ConsentServiceStub(world.channel(members.PORTAL)).RevokeConsent(revoke, timeout=TIMEOUT_S)
+    assert why()[0] == "CONSENT_REVOKED"
 
 
 def test_a_restriction_outlives_the_gateways_restart(tmp_path: Path) -> None:

@@ -109,8 +109,10 @@ def _answer(question: Question, registration: Registration, consents: Sequence[S
     right = find_right(question.caller, contract, claim, registration, now)
     if not _by_consent(question):
         return decide_by_law(contract, claim, right, registration, now)
+    grant = decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+    # Last: whoever has no consent of hers is not to learn that she has had anything restricted.
     check_not_restricted(question.caller.system, contract, question.subject, registration)
-    return decide_by_consent(contract, question.subject, claim, right, question.holder, consents, now)
+    return grant
 
 
 def _by_consent(question: Question) -> bool:
