@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterator
 import grpc
 import pytest
 
+from lienthong.api.consent.v1.consent_pb2 import RequestConsentRequest
+from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
 from lienthong.api.exchange.v1 import administration_pb2
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis, ListMethodsRequest
 from lienthong.api.exchange.v1.catalogue_pb2_grpc import CatalogueServiceStub
+from lienthong.api.exchange.v1.log_pb2 import ListAccessesRequest
+from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.api.rights.v1.rights_pb2 import RightsRequestState as State
 from lienthong.client import CallContext
 from lienthong_core.database import writing
@@ -15,7 +19,6 @@ from lienthong_gateway.registry.store import remove_officer
 from lienthong_gateway.server import GatewayServer
 from lienthong_seeds import members
 from tests.support.administration import (
-    BY_OFFICER,
     CONSENT,
     CONTRACT,
     GET_CITIZEN,
@@ -29,6 +32,7 @@ from tests.support.administration import (
     register_purpose,
     withdraw,
 )
+from tests.support.citizens import LAN
 from tests.support.gateway_world import PURPOSE, TIMEOUT_S, GatewayWorld, refusal_of
 from tests.support.replicas import two_replicas
 from tests.support.rights import DELETE, DESK, OFFICE, acknowledge, extend, fulfil, refuse, submit, update_residence
@@ -55,6 +59,26 @@ ACTS: dict[str, Callable[[GatewayWorld, str], object]] = {
 }
 
 
+def own_accesses(world: GatewayWorld, officer: str) -> object:
+    stub = ExchangeLogServiceStub(world.channel(members.PORTAL))
+    metadata = CallContext("", officer=officer).metadata()
+    return stub.ListAccesses(ListAccessesRequest(as_consumer=True), metadata=metadata, timeout=TIMEOUT_S)
+
+
+def ask_for_consent(world: GatewayWorld, officer: str) -> object:
+    request = RequestConsentRequest(
+        subject_number=LAN, provider=str(members.POPULATION), datasets=["identity.basic"], purpose=PURPOSE
+    )
+    stub = ConsentServiceStub(world.channel(members.PORTAL))
+    return stub.RequestConsent(request, metadata=CallContext("", officer=officer).metadata(), timeout=TIMEOUT_S)
+
+
+CALLS_TO_THE_GATEWAY: dict[str, Callable[[GatewayWorld, str], object]] = {
+    "reading the log": own_accesses,
+    "asking for a consent": ask_for_consent,
+}
+
+
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_an_officer_who_was_dismissed_at_one_replica_answers_nothing_at_the_other(
     replicas: Replicas, act: Callable[[GatewayWorld, str], object]
@@ -67,6 +91,18 @@ def test_an_officer_who_was_dismissed_at_one_replica_answers_nothing_at_the_othe
 
     why = refusal_of(lambda: act(second, request_id))
     assert (why.reason, why.status) == ("OFFICER_NOT_ALLOWED", grpc.StatusCode.PERMISSION_DENIED)
+
+
+@pytest.mark.parametrize("call", CALLS_TO_THE_GATEWAY.values(), ids=CALLS_TO_THE_GATEWAY)
+def test_an_officer_who_was_dismissed_at_one_replica_has_nothing_done_by_the_other(
+    replicas: Replicas, call: Callable[[GatewayWorld, str], object]
+) -> None:
+    first, second = replicas
+    call(second, members.OFFICER)
+
+    dismiss(administration(first), str(members.PORTAL), members.OFFICER)
+
+    assert refusal_of(lambda: call(second, members.OFFICER)).reason == "OFFICER_NOT_ALLOWED"
 
 
 def test_an_officer_who_is_dismissed_at_the_same_moment_answers_nothing(replicas: Replicas) -> None:
@@ -199,6 +235,6 @@ def test_an_administrator_who_was_admitted_at_one_replica_acts_and_lists_at_the_
     )
     administration(second).DismissOfficer(request, metadata=new, timeout=TIMEOUT_S)
     listing = administration_pb2.ListOfficersRequest(system_id=str(OFFICE))
-    listed = administration(first).ListOfficers(listing, metadata=BY_OFFICER, timeout=TIMEOUT_S).officers
+    listed = administration(first).ListOfficers(listing, metadata=new, timeout=TIMEOUT_S).officers
     assert [officer.officer_id for officer in listed] == ["quan-tri-0002"]
     assert refusal_of(lambda: admit(administration(first))).reason == "OFFICER_NOT_ALLOWED"
