@@ -215,6 +215,28 @@ def test_of_a_message_in_which_nothing_may_be_released_not_even_its_presence_is(
     )
 
 
+@pytest.mark.parametrize("many", [True, False], ids=["how many", "whether one"])
+def test_a_message_that_held_nothing_but_what_was_withheld_does_not_tell_that_it_was_there(*, many: bool) -> None:
+    package = f"test.emptied.m{many:d}"
+    home = DescriptorProto(name="Home", field=[plain_field("name", BASIC), plain_field("cell", RESIDENCE, 2)])
+    place = DescriptorProto(name="Place", field=[message_field("home", f".{package}.Home", None)])
+    places = message_field("places", f".{package}.Place", None)
+    answer = DescriptorProto(name="Answer", field=[plain_field("name", BASIC), repeated(places) if many else places])
+    contract = load(package, WHOLE, answer, place, home)
+    granted = frozenset({"identity.basic"})
+
+    def answered(*homes: dict[str, str]) -> Message:
+        held = [{"home": each} for each in homes]
+        return contract.response_type(name="Lan", places=held if many else held[0])
+
+    secret, both = {"cell": "7"}, {"name": "Hòa", "cell": "9"}
+    if many:
+        got = minimised(contract, answered(secret, both, secret), granted)
+        assert got.message == answered({"name": "Hòa"}).SerializeToString()
+    assert minimised(contract, answered(secret), granted).message == b"\x0a\x03Lan"
+    assert minimised(contract, answered(both), granted).message == answered({"name": "Hòa"}).SerializeToString()
+
+
 def test_a_field_deep_within_a_labelled_one_is_withheld_with_its_own_dataset() -> None:
     package = "test.deep"
     street = DescriptorProto(name="Street", field=[plain_field("name", None), plain_field("tenant", RESIDENCE, 2)])

@@ -232,7 +232,8 @@ those of `lienthong.api.errors.v1.ErrorReason`.
 field: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldPolicy]
 """What the gateway may do with the field. Every field that a provider's response can reach carries it, or lies
 inside a field that does. A message field need not, if fields inside it do: it is then released with what is
-released of them, and if nothing of them may be, not even that it is there, or how many there are, is told.
+released of them, and if nothing of them may be, not even that it is there, or how many there are, is told. Nor is
+it of one that held nothing but what was withheld.
 """
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodPolicy]
 """What the gateway asks of a call. Only methods that carry it can be called through the gateway."""
