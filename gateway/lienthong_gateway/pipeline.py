@@ -112,6 +112,7 @@ class Pipeline:
             with self.edge.admission.turns.away(), watch.step("forward"):
                 message = await self.forwarder.forward(contract, request, trace, call.remaining_s())
             released = _minimised(decision, message, trace, watch)
+            trace.digests.answered(released.message)
             # Before it is recorded: what cannot be written is not released.
             written = call.written(released.message)
         except asyncio.CancelledError:
@@ -132,6 +133,10 @@ class Pipeline:
             async with aclosing(messages):
                 while (message := await _next(messages, watch)) is not None:
                     released = _minimised(decision, message, trace, watch)
+                    if message and not released.message:
+                        # How many there are of what was not granted is not told.
+                        continue
+                    trace.digests.answered(released.message)
                     answer = await self._released(decision, released, trace, watch)
                     # Before the answer is given: a caller may go away with it, and is then noted after it.
                     trace.sequence += 1
@@ -236,9 +241,7 @@ def _minimised(decision: Decision, message: bytes, trace: Trace, watch: StepWatc
         if not trace.commitments:
             # She may have been asked for by a former number, under which she would not find it.
             trace.subject = present_number(contract, answer, trace.subject)
-        released = minimise(contract, answer, decision.grant.datasets)
-        trace.digests.answered(released.message)
-    return released
+        return minimise(contract, answer, decision.grant.datasets)
 
 
 def _claimed(trace: Trace, headers: CallHeaders) -> Claim:

@@ -22,7 +22,7 @@ from lienthong_seeds import members
 from tests.support.citizens import LAN, MAI
 from tests.support.following import PROVIDER, about, following
 from tests.support.gateway_world import TIMEOUT_S, refusal_of
-from tests.support.streaming import FOLLOW, name_in
+from tests.support.streaming import FOLLOW, message, name_in
 from tests.support.waiting import wait_until
 
 
@@ -152,6 +152,22 @@ def test_a_stream_of_nothing_is_recorded_too_and_leads_to_its_entry(tmp_path: Pa
         entry = place.world.entries()[receipt.log_index]
         assert (entry["exchange_id"], entry["response_bytes"]) == (receipt.exchange_id, 0)
         assert entry["datasets_released"] == list(receipt.datasets_released) == ["identity.basic"]
+
+
+@pytest.mark.parametrize("kin", [("Mai", "", "Hòa", ""), ("", "")], ids=["among others", "alone"])
+def test_a_stream_does_not_tell_how_many_messages_there_are_of_what_was_not_granted(
+    tmp_path: Path, kin: tuple[str, ...]
+) -> None:
+    answers = [message("FollowResponse", personal_number=LAN, name="Lan", kin=each) for each in kin]
+    with following(tmp_path, answers, datasets=["family"]) as place:
+        place.double.go_on.set()
+        received = list(place.follow())
+
+        told = [message("FollowResponse", kin=each).SerializeToString() for each in kin if each]
+        assert received == told
+        entries = [entry for entry in place.world.entries() if entry["method"] == FOLLOW]
+        assert [entry["sequence"] for entry in entries] == list(range(len(told) or 1))
+        assert [bool(entry["response_digest"]) for entry in entries] == [True for _ in told] or [False]
 
 
 def test_a_caller_who_goes_away_in_the_middle_is_noted(tmp_path: Path) -> None:

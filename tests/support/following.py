@@ -16,7 +16,7 @@ from lienthong_core.systems import SystemId
 from lienthong_gateway.registration import AccessRight, Purpose, Registration, System
 from lienthong_seeds import members
 from tests.support.citizens import LAN
-from tests.support.gateway_world import HOST, TIMEOUT_S, GatewayWorld, gateway_world
+from tests.support.gateway_world import BASIC, HOST, TIMEOUT_S, GatewayWorld, gateway_world
 from tests.support.streaming import FOLLOW, SERVICE, FollowDouble, message, stream_contract
 
 PROVIDER = SystemId("VN-SANDBOX", "GOV", "G97", "follow")
@@ -37,12 +37,12 @@ def registration() -> Registration:
 
 
 class Following:
-    """A gateway in front of a provider that streams, and a citizen who has consented to her name being read."""
+    """A gateway in front of a provider that streams, and a citizen who has consented to datasets of hers being read."""
 
-    def __init__(self, world: GatewayWorld, double: FollowDouble, uses: int) -> None:
+    def __init__(self, world: GatewayWorld, double: FollowDouble, uses: int, datasets: Sequence[str]) -> None:
         self.world = world
         self.double = double
-        request = world.request_consent(purpose=PURPOSE.code, provider=PROVIDER, uses=uses)
+        request = world.request_consent(purpose=PURPOSE.code, provider=PROVIDER, uses=uses, datasets=datasets)
         self.consent = world.decide(request.consent_request_id, world.approval(request)).consent
 
     def follow(self) -> Any:  # noqa: ANN401 (a call that can be iterated over)
@@ -63,12 +63,13 @@ def following(
     folder: Path,
     answers: Sequence[Any],
     uses: int = 0,
+    datasets: Sequence[str] = (BASIC,),
     **changes: Any,  # noqa: ANN401 (any field's value)
 ) -> Generator[Following]:
     """Run it all; the provider answers with `answers`.
 
-    `uses`: how often the consent may be used, 0: any number of times. `changes` are fields of the gateway's
-    configuration.
+    `uses`: how often the consent may be used, 0: any number of times; `datasets`: what it covers. `changes` are fields
+    of the gateway's configuration.
     """
     with ExitStack() as stack:
         port = stack.enter_context(reserved_port(HOST))
@@ -86,7 +87,7 @@ def following(
         stack.callback(server.stop)
         stack.callback(double.go_on.set)
         server.start()
-        yield Following(world, double, uses)
+        yield Following(world, double, uses, datasets)
 
 
 def about(number: str, name: str) -> Any:  # noqa: ANN401 (a class made at run time)
