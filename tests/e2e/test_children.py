@@ -15,7 +15,13 @@ from lienthong.api.consent.v1.consent_pb2 import (
     FetchConsentRequestRequest,
 )
 from lienthong.api.consent.v1.consent_pb2_grpc import ConsentServiceStub
-from lienthong.api.population.v1.population_pb2 import GetCitizenRequest, GetCitizenResponse
+from lienthong.api.population.v1.population_pb2 import (
+    GetCitizenRequest,
+    GetCitizenResponse,
+    Relationship,
+    VerifyRelationshipRequest,
+    VerifyRelationshipResponse,
+)
 from lienthong.api.population.v1.population_pb2_grpc import PopulationServiceStub
 from lienthong.api.portal.v1.portal_pb2 import GetDossierRequest, StartDossierRequest
 from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceStub
@@ -189,3 +195,24 @@ def test_the_log_says_that_the_identity_provider_asked_who_represents_the_child(
     assert [entry["method"].rpartition("/")[2] for entry in asked] == ["VerifyRelationship", "GetCitizen"]
     assert {entry["legal_reference"] for entry in asked} == {f"consent-request/{request_id}"}
     assert [entry["datasets_released"] for entry in asked] == [["family"], ["identity.basic"]]
+
+
+def test_a_mother_who_lets_it_be_verified_that_a_child_is_hers_does_not_tell_that_they_live_together(
+    vn: Sandbox,
+) -> None:
+    system = vn.system("your-system")
+    mai = system.login("nguyen-thi-mai")
+    stub = PopulationServiceStub(system.channel)
+
+    def verified(relationship: Relationship.ValueType) -> VerifyRelationshipResponse:
+        request = VerifyRelationshipRequest(
+            personal_number=mai.personal_number, related_personal_number=VY, relationship=relationship
+        )
+        return stub.VerifyRelationship(request, metadata=mai.metadata("integration-test"), timeout=DEADLINE_S)
+
+    mai.consent("integration-test", ["family"])
+    assert verified(Relationship.RELATIONSHIP_CHILD) == VerifyRelationshipResponse(confirmed=True)
+    assert verified(Relationship.RELATIONSHIP_SAME_HOUSEHOLD) == VerifyRelationshipResponse()
+
+    mai.consent("integration-test", ["family", "household"])
+    assert verified(Relationship.RELATIONSHIP_SAME_HOUSEHOLD) == VerifyRelationshipResponse(same_household=True)

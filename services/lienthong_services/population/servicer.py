@@ -14,6 +14,7 @@ from lienthong.api.population.v1.population_pb2 import (
     ListPersonalNumbersRequest,
     ListPersonalNumbersResponse,
     MatchResult,
+    Relationship,
     UpdateResidenceRequest,
     UpdateResidenceResponse,
     VerifyCitizenRequest,
@@ -111,7 +112,10 @@ class PopulationServicer(population_pb2_grpc.PopulationServiceServicer):
         pair = self._store.kin(number, check_personal_number(request.related_personal_number))
         if pair is None:
             raise citizen_unknown()
-        return VerifyRelationshipResponse(confirmed=are_related(*pair, relationship))
+        agrees = are_related(*pair, relationship)
+        if relationship == Relationship.RELATIONSHIP_SAME_HOUSEHOLD:
+            return VerifyRelationshipResponse(same_household=agrees)
+        return VerifyRelationshipResponse(confirmed=agrees)
 
     def UpdateResidence(
         self, request: UpdateResidenceRequest, context: grpc.ServicerContext

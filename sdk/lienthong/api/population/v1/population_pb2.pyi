@@ -67,7 +67,7 @@ class _RelationshipEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Relation
     RELATIONSHIP_REPRESENTATIVE: _Relationship.ValueType  # 5
     """The related citizen is her legal representative."""
     RELATIONSHIP_SAME_HOUSEHOLD: _Relationship.ValueType  # 6
-    """Both are registered in one household."""
+    """Both are registered in one household; `same_household` answers it."""
 
 class Relationship(_Relationship, metaclass=_RelationshipEnumTypeWrapper):
     """Relationships that can be verified, from the first citizen's point of view."""
@@ -85,7 +85,7 @@ RELATIONSHIP_SPOUSE: Relationship.ValueType  # 4
 RELATIONSHIP_REPRESENTATIVE: Relationship.ValueType  # 5
 """The related citizen is her legal representative."""
 RELATIONSHIP_SAME_HOUSEHOLD: Relationship.ValueType  # 6
-"""Both are registered in one household."""
+"""Both are registered in one household; `same_household` answers it."""
 Global___Relationship: _TypeAlias = Relationship  # noqa: Y015
 
 @_typing.final
@@ -334,21 +334,25 @@ Global___VerifyRelationshipRequest: _TypeAlias = VerifyRelationshipRequest  # no
 
 @_typing.final
 class VerifyRelationshipResponse(_message.Message):
-    """Whether the claimed relationship is on record."""
+    """Whether the claimed relationship is on record: who may know of her family is not told with whom she lives."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONFIRMED_FIELD_NUMBER: _builtins.int
+    SAME_HOUSEHOLD_FIELD_NUMBER: _builtins.int
     confirmed: _builtins.bool
-    """True if the register confirms it."""
+    """True if the register confirms it; never set for RELATIONSHIP_SAME_HOUSEHOLD."""
+    same_household: _builtins.bool
+    """True if RELATIONSHIP_SAME_HOUSEHOLD was claimed and the register confirms it."""
     def __init__(
         self,
         *,
         confirmed: _builtins.bool = ...,
+        same_household: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "same_household", b"same_household"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
