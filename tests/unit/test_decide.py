@@ -176,6 +176,20 @@ def test_a_consent_that_is_used_up_is_refused_and_another_one_is_used_instead() 
     assert decided(once, replace(consent(), consent_id="other")).consent_id == "other"
 
 
+def test_to_wait_for_a_consent_that_is_used_up_is_advised_only_where_its_uses_come_back() -> None:
+    once = replace(consent(), terms=replace(consent().terms, uses=1), uses_taken=1)
+    hourly = replace(once, terms=replace(once.terms, uses_per=timedelta(hours=1)))
+
+    def advice(*consents: StoredConsent) -> str:
+        with pytest.raises(Refusal) as caught:
+            decided(*consents)
+        assert caught.value.reason == "CONSENT_USED_UP"
+        return caught.value.message
+
+    assert "wait" not in advice(once)
+    assert "wait" in advice(once, hourly)
+
+
 def test_a_grant_says_what_is_to_be_counted_and_which_revision_it_rests_on() -> None:
     hourly = replace(consent(), terms=replace(consent().terms, uses=2, uses_per=timedelta(hours=1)), uses_taken=1)
     grant = decided(hourly)

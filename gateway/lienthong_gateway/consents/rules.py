@@ -13,7 +13,7 @@ from lienthong.api.consent.v1.consent_pb2 import (
     ConsentState,
 )
 from lienthong.api.exchange.v1.catalogue_pb2 import LegalBasis
-from lienthong_core.errors import denied, invalid, not_found, precondition
+from lienthong_core.errors import Refusal, denied, invalid, not_found, precondition
 from lienthong_core.personal_numbers import check_personal_number
 from lienthong_core.systems import SystemId
 from lienthong_gateway.consents.terms import Terms
@@ -148,6 +148,16 @@ def _check_datasets(terms: Terms, provider_datasets: frozenset[str], purpose: Pu
             f"consent to {', '.join(sorted(superfluous))} may not be asked for with it."
         )
         raise invalid("DATASET_NOT_NEEDED", message)
+
+
+def used_up(limit: UseLimit) -> Refusal:
+    """Return the refusal, CONSENT_USED_UP, of one use too many; waiting helps only where they are counted anew."""
+    each = f" in {limit.per}" if limit.per else ""
+    message = (
+        f"The citizen allowed {limit.uses} uses{each}, and they are used up; "
+        f"{'wait, or ' if limit.per else ''}ask her for another consent with RequestConsent."
+    )
+    return denied("CONSENT_USED_UP", message)
 
 
 def check_open(request: StoredRequest, now: datetime) -> None:

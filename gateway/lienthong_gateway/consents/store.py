@@ -13,11 +13,10 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, func, insert, or_, select
 
 from lienthong.api.consent.v1.consent_pb2 import ConsentState
-from lienthong_core.errors import denied
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.model import ConsentApprovalRow, ConsentRequestRow, ConsentRow, ConsentUseRow
 from lienthong_gateway.consents.revisions import REVISIONS, Revision, newest, read_revisions
-from lienthong_gateway.consents.rules import StoredConsent, StoredRequest
+from lienthong_gateway.consents.rules import StoredConsent, StoredRequest, used_up
 from lienthong_gateway.consents.states import SubjectAge, capacity_named
 from lienthong_gateway.consents.terms import Terms
 from lienthong_gateway.exchange import UseLimit
@@ -179,16 +178,8 @@ def take_use(connection: Connection, limit: UseLimit, exchange_id: str, now: dat
     # Other replicas of the gateway count one after another; SQLite has one writer anyway.
     connection.execute(select(CONSENTS.c.state).where(CONSENTS.c.consent_id == limit.consent_id).with_for_update())
     if _uses(connection, limit, now, exchange_id) >= limit.uses:
-        raise denied(
-            "CONSENT_USED_UP",
-            f"The citizen allowed {limit.uses} uses{_each(limit)}, and they are used up; "
-            f"{'wait, or ' if limit.per else ''}ask her for another consent with RequestConsent.",
-        )
+        raise used_up(limit)
     connection.execute(insert(USES).values(exchange_id=exchange_id, consent_id=limit.consent_id, used_at=now))
-
-
-def _each(limit: UseLimit) -> str:
-    return f" in {limit.per}" if limit.per else ""
 
 
 def _uses(connection: Connection, limit: UseLimit, now: datetime, exchange_id: str) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 from lienthong.api.consent.v1.consent_pb2 import ConsentState
 from lienthong.api.exchange.v1.catalogue_pb2 import LEGAL_BASIS_CONSENT
 from lienthong_core.errors import Refusal, denied
-from lienthong_gateway.consents.rules import StoredConsent
+from lienthong_gateway.consents.rules import StoredConsent, used_up
 from lienthong_gateway.contract.methods import MethodContract
 from lienthong_gateway.exchange import Claim, Grant, TokenHolder
 from lienthong_gateway.registration import AccessRight
@@ -105,9 +105,10 @@ def _why_not(
     """Return the refusal that tells the consumer most about what it can do."""
     for_purpose = [consent for consent in consents if consent.purpose == purpose]
     in_force = [consent for consent in for_purpose if consent.in_force(now)]
-    if any(consent.datasets & wanted for consent in in_force):
-        message = "The consent has been used as often as the citizen allowed; wait, or ask her with RequestConsent."
-        return denied("CONSENT_USED_UP", message)
+    limits = [consent.limit for consent in in_force if consent.limit is not None and consent.datasets & wanted]
+    if limits:
+        # All are used up; one whose uses come back is worth waiting for.
+        return used_up(max(limits, key=lambda limit: limit.per is not None))
     paused = [consent for consent in for_purpose if consent.state_at(now) == ConsentState.CONSENT_STATE_PAUSED]
     if any(consent.datasets & wanted for consent in paused):
         message = "The consent is paused; who has paused it resumes it, on the account page at the identity provider."

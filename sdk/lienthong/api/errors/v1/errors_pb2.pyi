@@ -230,7 +230,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     provider.
     """
     ERROR_REASON_CONSENT_USED_UP: _ErrorReason.ValueType  # 106
-    """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+    """PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, if she allowed so many per length of
+    time, or ask her for another.
+    """
     ERROR_REASON_PROVIDER_ANSWER_MISMATCH: _ErrorReason.ValueType  # 180
     """INTERNAL: the provider did not answer about the citizen who was asked for; that answer is not released, those before
     it in a stream were. Report the exchange id to whoever runs the provider.
@@ -452,7 +454,9 @@ ERROR_REASON_CONSENT_PAUSED: ErrorReason.ValueType  # 105
 provider.
 """
 ERROR_REASON_CONSENT_USED_UP: ErrorReason.ValueType  # 106
-"""PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, or ask her for another."""
+"""PERMISSION_DENIED: the consent has been used as often as the citizen allowed; wait, if she allowed so many per length of
+time, or ask her for another.
+"""
 ERROR_REASON_PROVIDER_ANSWER_MISMATCH: ErrorReason.ValueType  # 180
 """INTERNAL: the provider did not answer about the citizen who was asked for; that answer is not released, those before
 it in a stream were. Report the exchange id to whoever runs the provider.
