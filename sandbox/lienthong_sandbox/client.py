@@ -100,7 +100,6 @@ class CitizenSession:
     def __init__(self, system: SystemClient, citizen: Citizen, token: str, login: OidcLogin) -> None:
         self.token = token
         self.personal_number = citizen.personal_number
-        self._system = system
         self._citizen = citizen
         self._login = login
         self._consents = ConsentServiceStub(system.channel)
