@@ -33,13 +33,13 @@ def load_population(engine: Engine, population: Population, progress: Progress |
         loader.register_changes(len(population.citizens), population.made_at)
 
 
-def load_accounts(engine: Engine, population: Population, passcode_hash: str, progress: Progress | None = None) -> None:
+def load_accounts(engine: Engine, population: Population, passcode_hash: str) -> None:
     """Store the e-identity accounts, all or nothing; every one has the same synthetic passcode.
 
     Raises sqlalchemy.exc.IntegrityError, having stored nothing, if the provider holds them already.
     """
     with engine.begin() as connection:
-        loader = _Loader(connection, IdentityTable.metadata, progress)
+        loader = _Loader(connection, IdentityTable.metadata)
         loader.insert("account", population.accounts, same={"passcode_hash": passcode_hash})
 
 
@@ -53,7 +53,7 @@ def registered_datasets() -> list[str]:
 class _Loader:
     """Inserts rows in bulk through the driver: the mapper, and even SQLAlchemy's own executemany, take far longer."""
 
-    def __init__(self, connection: Connection, metadata: MetaData, progress: Progress | None) -> None:
+    def __init__(self, connection: Connection, metadata: MetaData, progress: Progress | None = None) -> None:
         self._connection = connection
         self._metadata = metadata
         self._progress = progress
