@@ -28,7 +28,6 @@ CHILD = "Con đẻ"
 SON_IN_LAW = "Con rể"
 DAUGHTER_IN_LAW = "Con dâu"
 MOTHER = "Mẹ đẻ"
-MOTHER_IN_LAW = "Mẹ chồng"
 SONS_CHILD = "Cháu nội"
 DAUGHTERS_CHILD = "Cháu ngoại"
 
