@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from lienthong_gateway.log.checkpoint import CheckpointFault, note_text
 from lienthong_gateway.log.model import CosignatureRow
-from lienthong_gateway.log.store import CHECKPOINTS
+from lienthong_gateway.log.store import CHECKPOINTS, LAST_SIZE
 
 COSIGNATURES = cast("Table", CosignatureRow.__table__)  # type: ignore[attr-defined]
 
@@ -27,8 +27,8 @@ class PublishedNote:
 
 def newest_size(connection: Connection, *, cosigned: bool = False) -> int | None:
     """Return the size of the newest checkpoint, or of the newest that was cosigned; None if there is none."""
-    column = COSIGNATURES.c.tree_size if cosigned else CHECKPOINTS.c.tree_size
-    size: int | None = connection.execute(select(func.max(column))).scalar_one()
+    newest = select(func.max(COSIGNATURES.c.tree_size)) if cosigned else LAST_SIZE
+    size: int | None = connection.execute(newest).scalar_one()
     return size
 
 

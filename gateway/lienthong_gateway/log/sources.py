@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, bindparam, func, select, true, type_coerce
+from sqlalchemy import Connection, bindparam, select, true, type_coerce
 from sqlalchemy.types import NullType
 
 from lienthong_gateway.log.growth import TILE_HEIGHT
 from lienthong_gateway.log.pruning import pruned_entries
 from lienthong_gateway.log.rows import NO_COLUMN, PRUNED, Page, StoredRow, checked
 from lienthong_gateway.log.statements import PreparedSelect
-from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES, TILES, read_checkpoints
+from lienthong_gateway.log.store import ENTRIES, LAST_SIZE, TILES, read_checkpoints
 
 _PAGE = 512
 _CHECKPOINTS, _TILES = 1_000, 256
@@ -47,7 +47,7 @@ class DatabaseSource:
 
     def size(self) -> int:
         """Return the size that the newest checkpoint is stored for."""
-        size = self._connection.execute(select(func.max(CHECKPOINTS.c.tree_size))).scalar_one()
+        size = self._connection.execute(LAST_SIZE).scalar_one()
         return size if isinstance(size, int) else 0
 
     def entries(self, start: int) -> Iterator[Page]:

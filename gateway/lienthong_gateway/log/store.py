@@ -21,6 +21,7 @@ SALTS = cast("Table", SubjectSalt.__table__)  # type: ignore[attr-defined]
 _SALT_BYTES = 32
 _PAGE = 1_000
 LAST_SIZE = select(func.max(CHECKPOINTS.c.tree_size))
+"""The size of the newest checkpoint."""
 
 
 def commitment(salt: bytes, personal_number: str) -> str:

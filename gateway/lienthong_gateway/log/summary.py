@@ -11,16 +11,15 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
 import orjson
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, select, text
 
 from lienthong_core.working_days import civil_date
 from lienthong_gateway.log.growth import TILE_WIDTH
-from lienthong_gateway.log.model import CheckpointRow, DailySummaryRow, LogEntryRow
+from lienthong_gateway.log.model import DailySummaryRow
+from lienthong_gateway.log.store import ENTRIES, LAST_SIZE
 
 RELEASED, WITHHELD, REFUSED = "RELEASED", "WITHHELD", "REFUSED"
 
-_ENTRIES = cast("Table", LogEntryRow.__table__)  # type: ignore[attr-defined]
-_CHECKPOINTS = cast("Table", CheckpointRow.__table__)  # type: ignore[attr-defined]
 _SUMMARY = cast("Table", DailySummaryRow.__table__)  # type: ignore[attr-defined]
 _LONGEST_TEXT = 255
 _ADD = text(
@@ -99,7 +98,7 @@ def read_summary(
     connection: Connection, first_day: str, last_day: str, consumer: str | None
 ) -> tuple[list[tuple[Group, int]], int]:
     """Return the counts of some days (ISO dates), of one consumer if given, and how many entries they cover."""
-    size = connection.execute(select(func.max(_CHECKPOINTS.c.tree_size))).scalar_one()
+    size = connection.execute(LAST_SIZE).scalar_one()
     query = select(_SUMMARY).where(_SUMMARY.c.day >= first_day, _SUMMARY.c.day <= last_day)
     if consumer is not None:
         query = query.where(_SUMMARY.c.consumer == consumer)
@@ -111,5 +110,5 @@ def read_summary(
 
 
 def _leaves(connection: Connection, start: int, end: int) -> Iterator[bytes]:
-    query = select(_ENTRIES.c.leaf).where(_ENTRIES.c.log_index >= start, _ENTRIES.c.log_index < end)
+    query = select(ENTRIES.c.leaf).where(ENTRIES.c.log_index >= start, ENTRIES.c.log_index < end)
     return map(bytes, connection.execute(query).scalars())
