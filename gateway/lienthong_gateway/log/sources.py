@@ -82,9 +82,15 @@ class DatabaseSource:
                 return
             first = page[-1][0] + 1
 
-    def tiles(self, level: int) -> Iterator[Sequence[object]] | None:
+    def tiles(self, level: int) -> Iterator[Sequence[object]]:
         """Give the tiles of a level."""
-        return self._tiles(level)
+        columns = (type_coerce(TILES.c[name], NullType()) for name in ("hashes", "root"))
+        query = select(TILES.c.tile_index, *columns).where(TILES.c.level == level)
+        query = query.order_by(TILES.c.tile_index).limit(_TILES)
+        page = self._connection.execute(query).all()
+        while page:
+            yield from page
+            page = self._connection.execute(query.where(TILES.c.tile_index > page[-1][0])).all()
 
     def misplaced_tile(self, size: int) -> Sequence[object] | None:
         """Return level and index of a tile at a level of which a log of this size fills none; None: there is none."""
@@ -101,12 +107,3 @@ class DatabaseSource:
             return None
         said = self._connection.exec_driver_sql(f"PRAGMA integrity_check('{ENTRIES.name}')").scalars().first()
         return None if said == "ok" else str(said)
-
-    def _tiles(self, level: int) -> Iterator[Sequence[object]]:
-        columns = (type_coerce(TILES.c[name], NullType()) for name in ("hashes", "root"))
-        query = select(TILES.c.tile_index, *columns).where(TILES.c.level == level)
-        query = query.order_by(TILES.c.tile_index).limit(_TILES)
-        page = self._connection.execute(query).all()
-        while page:
-            yield from page
-            page = self._connection.execute(query.where(TILES.c.tile_index > page[-1][0])).all()
