@@ -22,7 +22,6 @@ from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.problems import Problem
 from lienthong_gateway.web.server import certificate_chain
 
-_CLIENT_CLOSED_REQUEST = 499
 _METHOD = re.compile("/[^/]+/[^/]+")
 _PLAIN = {"", "charset=utf-8", 'charset="utf-8"'}
 """What may stand beside a content type."""
@@ -67,7 +66,7 @@ class ConnectCalls:
         try:
             answer = await _unless_gone(request.receive, body.is_here, self._pipeline.answer(call))
         except ClientDisconnect:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+            return Response(status_code=connect.CLIENT_CLOSED_REQUEST)
         except Refused as refused:
             return connect.error(refused.refusal, refused.trailer)
         return connect.answer(answer.message, codec.content_type, answer.trailer)

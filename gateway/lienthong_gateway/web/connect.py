@@ -26,9 +26,9 @@ TIMEOUT = "connect-timeout-ms"
 VERSION = "connect-protocol-version"
 ENCODING = "content-encoding"
 _TIMEOUT = re.compile(r"[0-9]{1,10}")
-_CLIENT_CLOSED_REQUEST = 499
+CLIENT_CLOSED_REQUEST = 499
 _HTTP_STATUS = {
-    grpc.StatusCode.CANCELLED: _CLIENT_CLOSED_REQUEST,
+    grpc.StatusCode.CANCELLED: CLIENT_CLOSED_REQUEST,
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
     grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
     grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
