@@ -67,9 +67,7 @@ class Forwarder:
         self, contract: MethodContract, request: bytes, trace: Trace, remaining_s: float | None
     ) -> AsyncGenerator[bytes]:
         """Give the provider's answers as they come; refused as `forward` is."""
-        channel = self._channels.get(contract.provider)
-        if channel is None:
-            raise _unavailable(contract.provider)
+        channel = self._channel(contract)
         method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(contract.path)
         call = method(request, timeout=_timeout(remaining_s, STREAM_DEADLINE_S), metadata=_metadata(trace))
         try:
@@ -83,12 +81,15 @@ class Forwarder:
     def _method(self, contract: MethodContract) -> "_Method":
         known = self._methods.get(contract.path)
         if known is None:
-            channel = self._channels.get(contract.provider)
-            if channel is None:
-                raise _unavailable(contract.provider)
             # One entry a method of the contracts: nothing else is forwarded.
-            known = self._methods[contract.path] = channel.unary_unary(contract.path)
+            known = self._methods[contract.path] = self._channel(contract).unary_unary(contract.path)
         return known
+
+    def _channel(self, contract: MethodContract) -> grpc.aio.Channel:
+        channel = self._channels.get(contract.provider)
+        if channel is None:
+            raise _unavailable(contract.provider)
+        return channel
 
     async def close(self) -> None:
         """Close every channel."""
