@@ -59,7 +59,7 @@ class HoldingAnswers:
 
     async def _pause_consent(self, call: LocalCall, request: pb.PauseConsentRequest) -> pb.PauseConsentResponse:
         consent, _ = await self._records.consent(call, request.consent_id)
-        capacity = self._citizen(request.capacity)
+        capacity = _citizens_capacity(request.capacity)
         if not self._records.is_identity_provider(call):
             _check_token(call, consent)
             capacity = pb.Capacity.CAPACITY_SUBJECT
@@ -71,7 +71,7 @@ class HoldingAnswers:
         if not self._records.is_identity_provider(call):
             message = "Only the citizen resumes a consent, on her account page at the identity provider."
             raise denied("CALLER_NOT_ALLOWED", message)
-        await self._change(call, consent, Change.RESUMED, self._citizen(request.capacity))
+        await self._change(call, consent, Change.RESUMED, _citizens_capacity(request.capacity))
         return pb.ResumeConsentResponse(consent=await self._as_it_is(call, request.consent_id))
 
     async def _revoke_consent(self, call: LocalCall, request: pb.RevokeConsentRequest) -> pb.RevokeConsentResponse:
@@ -101,14 +101,9 @@ class HoldingAnswers:
         self, call: LocalCall, consent: StoredConsent, said: pb.Capacity.ValueType
     ) -> pb.Capacity.ValueType:
         if self._records.is_identity_provider(call):
-            return self._citizen(said)
+            return _citizens_capacity(said)
         hers = call.holder is not None and call.holder.personal_number == consent.terms.subject_number
         return pb.Capacity.CAPACITY_SUBJECT if hers else pb.Capacity.CAPACITY_CONSUMER
-
-    @staticmethod
-    def _citizen(said: pb.Capacity.ValueType) -> pb.Capacity.ValueType:
-        representative = pb.Capacity.CAPACITY_REPRESENTATIVE
-        return representative if said == representative else pb.Capacity.CAPACITY_SUBJECT
 
 
 def _check_token(call: LocalCall, consent: StoredConsent) -> None:
@@ -118,3 +113,9 @@ def _check_token(call: LocalCall, consent: StoredConsent) -> None:
     if call.holder.personal_number != consent.terms.subject_number:
         message = "The access token is one citizen's and the consent is another's; log in whose consent it is."
         raise denied("SUBJECT_MISMATCH", message)
+
+
+def _citizens_capacity(said: pb.Capacity.ValueType) -> pb.Capacity.ValueType:
+    """Return in which capacity a citizen acts at the identity provider: as the subject, unless it says otherwise."""
+    representative = pb.Capacity.CAPACITY_REPRESENTATIVE
+    return representative if said == representative else pb.Capacity.CAPACITY_SUBJECT
