@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from sqlalchemy import Connection, delete, insert, select, update
 
-from lienthong.api.consent.v1.consent_pb2 import Capacity, ConsentRequestState, ConsentState
+from lienthong.api.consent.v1.consent_pb2 import ConsentRequestState, ConsentState
 from lienthong_core.errors import Refusal, denied, not_found, precondition
 from lienthong_gateway.consents import revisions
 from lienthong_gateway.consents.approval import Approval
@@ -241,7 +241,7 @@ def _evidence(connection: Connection, approvals: Sequence[Approval]) -> list[dic
     """Return who approved and how, without naming anybody."""
     return [
         {
-            "capacity": capacity_name(Capacity.ValueType(approval.capacity)),
+            "capacity": capacity_name(approval.capacity),
             "by": commitment_to(connection, approval.approved_by),
             "account_level": approval.account_level,
             "authenticated_at": time_text(approval.authenticated_at),

@@ -10,7 +10,6 @@ from typing import Any
 
 import rfc8785
 
-from lienthong.api.consent.v1.consent_pb2 import Capacity
 from lienthong.api.options.v1.options_pb2 import Dataset
 from lienthong_gateway.consents.approval import Approval
 from lienthong_gateway.consents.revisions import Revision
@@ -99,7 +98,7 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
 
 def _source(approval: Approval) -> dict[str, Any]:
     return {
-        "capacity": capacity_name(Capacity.ValueType(approval.capacity)),
+        "capacity": capacity_name(approval.capacity),
         "approved_by": approval.approved_by,
         "account_level": approval.account_level,
         "authenticated_at": time_text(approval.authenticated_at),
