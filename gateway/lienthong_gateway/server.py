@@ -51,7 +51,6 @@ from lienthong_gateway.steps.identify import Identifier
 from lienthong_gateway.steps.record import Recorder
 from lienthong_gateway.subjects.erasure import Erasure, Forgetting
 from lienthong_gateway.subjects.service import SubjectRightsAnswers
-from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.telemetry.telemetry import Telemetry
 from lienthong_gateway.views.catalogue import CatalogueAnswers
@@ -165,7 +164,7 @@ class _Running:
         services = _own_services(config, state, contracts, provider, clock, numbers.numbers_of)
         types = method_types(contracts, [service for service, _ in services])
         recorder = Recorder(writer, clock)
-        telemetry = Telemetry(metrics, AccessLog(), config.spans)
+        telemetry = Telemetry(metrics, config.spans)
         edge = Edge(config.limits, state.admission, recorder, telemetry, {*contracts, *types})
         _watch(metrics, state.admission, writer)
         pipeline = Pipeline(

@@ -13,7 +13,6 @@ from lienthong_gateway.edge.admission import Admission
 from lienthong_gateway.edge.limits import Limits
 from lienthong_gateway.edge.passage import Edge
 from lienthong_gateway.steps.record import Recorder
-from lienthong_gateway.telemetry.access_log import AccessLog
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.telemetry.telemetry import Telemetry
 from lienthong_seeds import members
@@ -32,7 +31,7 @@ class NeverHere:
 def edge_of(admission: Admission, limits: Limits, metrics: Metrics) -> Edge:
     # Nothing is turned away by it, so nothing is recorded.
     recorder = cast("Recorder", None)
-    return Edge(limits, admission, recorder, Telemetry(metrics, AccessLog(), None), ())
+    return Edge(limits, admission, recorder, Telemetry(metrics, None), ())
 
 
 def test_a_call_whose_request_never_came_gives_back_no_place_at_its_provider() -> None:

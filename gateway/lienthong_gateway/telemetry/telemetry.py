@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lienthong_gateway.call import IncomingCall, RpcSystem
 from lienthong_gateway.exchange import Trace
-from lienthong_gateway.telemetry.access_log import AccessLog
+from lienthong_gateway.telemetry.access_log import log_access
 from lienthong_gateway.telemetry.metrics import Metrics
 from lienthong_gateway.telemetry.outcome import Outcome
 from lienthong_gateway.telemetry.trace_context import TraceContext
@@ -41,7 +41,6 @@ class Telemetry:
     """Metrics, one log line an exchange, and spans where they are wanted."""
 
     metrics: Metrics
-    access_log: AccessLog
     spans: Spans | None
 
     def begin(self, trace: Trace, call: IncomingCall) -> OpenSpan | None:
@@ -55,6 +54,6 @@ class Telemetry:
     def end(self, trace: Trace, outcome: Outcome, span: OpenSpan | None) -> None:
         """Tell everybody how it ended."""
         self.metrics.observe(trace, outcome)
-        self.access_log.observe(trace, outcome)
+        log_access(trace, outcome)
         if span is not None:
             span.end(trace, outcome)
