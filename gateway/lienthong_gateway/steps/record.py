@@ -61,22 +61,22 @@ class Recorder:
 
         Refused: EXCHANGE_LOG_UNAVAILABLE.
         """
-        return await self._writer.write(self._refused(trace, refusal))
+        return await self._writer.write(self._job_of(trace, refusal))
 
     def note(self, trace: Trace, refusal: Refusal) -> None:
         """Hand a refusal in without waiting for it to be durable: nobody waits for it, or the log has just failed."""
-        self._writer.append(self._refused(trace, refusal))
+        self._writer.append(self._job_of(trace, refusal))
 
     def turned_away(self, trace: Trace, refusal: Refusal, calls: int) -> None:
         """Hand in one entry for so many calls that were not taken on, without waiting for it to be durable."""
-        self._writer.append(Job(replace(self._refusal(trace, refusal), calls=calls)))
+        self._writer.append(Job(replace(self._entry_of(trace, refusal), calls=calls)))
 
-    def _refused(self, trace: Trace, refusal: Refusal) -> Job:
+    def _job_of(self, trace: Trace, refusal: Refusal) -> Job:
         # A refusal is not confirmed: the consent that was relied on may have been erased since.
         check = partial(_forget_erased, trace) if trace.consent_id else None
-        return Job(self._refusal(trace, refusal), check=check)
+        return Job(self._entry_of(trace, refusal), check=check)
 
-    def _refusal(self, trace: Trace, refusal: Refusal) -> Entry:
+    def _entry_of(self, trace: Trace, refusal: Refusal) -> Entry:
         return Entry(self._clock.now(), LOG_EVENT_REFUSAL, trace, refusal.status.name, refusal.reason)
 
 
