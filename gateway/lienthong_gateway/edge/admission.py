@@ -47,7 +47,7 @@ class Admission:
         """
         system, now = self.system(peer), self._clock_s()
         if full := self._full() or self._busy(provider):
-            raise self._overloaded(system, f"{full} and takes no more; try again when RetryInfo says.")
+            raise self._no_room(system, full)
         if wait_s := self._calls.take(system, now):
             rate = self._limits.rate_of(system)
             message = f"This system may make {rate.per_second:g} calls a second; make the next in {wait_s:.3f} s."
@@ -59,7 +59,7 @@ class Admission:
     def arrived(self, peer: Peer, provider: SystemId | None) -> None:
         """Let a call go on that was taken on before its request was here. Refused: OVERLOADED."""
         if busy := self._busy(provider):
-            raise self._overloaded(self.system(peer), f"{busy} and takes no more; try again when RetryInfo says.")
+            raise self._no_room(self.system(peer), busy)
         if provider is not None:
             self._to_provider[provider] += 1
 
@@ -118,8 +118,7 @@ class Admission:
         It takes a place at the provider. Raises Refused if there is none: OVERLOADED, recorded with others turned away.
         """
         if busy := self._occupied(provider):
-            refusal = self._overloaded(system, f"{busy} and takes no more; try again when RetryInfo says.")
-            raise Refused(refusal.with_metadata(origin="gateway"), ())
+            raise Refused(self._no_room(system, busy).with_metadata(origin="gateway"), ())
         self._to_provider[provider] += 1
         try:
             with self.turns.away():
@@ -147,6 +146,9 @@ class Admission:
         if to_provider >= self._limits.calls_per_provider:
             return f"The gateway has {to_provider} calls to {provider} under way"
         return None
+
+    def _no_room(self, system: SystemId | None, full: str) -> Refusal:
+        return self._overloaded(system, f"{full} and takes no more; try again when RetryInfo says.")
 
     def _overloaded(self, system: SystemId | None, message: str) -> Refusal:
         wait_s = self._return_times.wait_s(self._clock_s())
