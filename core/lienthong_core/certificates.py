@@ -35,7 +35,7 @@ class TlsIdentity:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read `tls.crt`, `tls.key` and `ca.crt` from a folder."""
+        """Read `tls.crt`, `tls.key` and `ca.crt` from a folder; raises OSError if one of them is not there."""
         return cls(*((folder / name).read_bytes() for name in ("tls.crt", "tls.key", "ca.crt")))
 
     def save(self, folder: Path) -> None:

@@ -149,7 +149,7 @@ def _parse(request: bytes, deserialize: _Deserialize) -> Message:
 
 
 def check_size(message: bytes) -> None:
-    """Refuse a message above the limit."""
+    """Refuse a message of more than MAX_MESSAGE_BYTES: MESSAGE_TOO_LARGE."""
     if len(message) > MAX_MESSAGE_BYTES:
         text = f"The message has {len(message)} bytes and at most {MAX_MESSAGE_BYTES} are taken; send less."
         raise exhausted("MESSAGE_TOO_LARGE", text)

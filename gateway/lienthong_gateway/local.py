@@ -1,4 +1,4 @@
-"""Calls that the gateway answers itself: consents, the log, the catalogue."""
+"""Calls that the gateway answers itself: consents, citizens' requests, what is registered, the log, the catalogue."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -7,6 +7,7 @@
     DIR/identity/              certificate, signing key, registered clients, identity.sqlite
     DIR/portal/                certificate, its OIDC secret, portal.sqlite
     DIR/clients/SUBSYSTEM/     certificate (tls.crt, tls.key, ca.crt) and, if it logs citizens in, client_secret
+    DIR/endpoints.json         where its services are, written by `lienthong up` at each start
 
 A service needs its own folder and nothing else.
 """

@@ -35,7 +35,7 @@ class LogReading:
         return call.caller.system in self.registration.value.auditors
 
     def check_auditor(self, call: LocalCall) -> None:
-        """Refused: CALLER_NOT_ALLOWED, to all but auditors."""
+        """Refuse, with CALLER_NOT_ALLOWED, a caller that is no auditor."""
         self.registration.value.check_auditor(call.caller.system)
 
     async def record(
