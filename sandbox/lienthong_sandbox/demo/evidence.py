@@ -68,8 +68,7 @@ def proof(place: Place) -> Step:
 
 def _seen(access: Access) -> Happening:
     when = access.time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
-    basis = f"{access.legal_basis}" if not access.legal_reference else f"dossier {access.legal_reference}"
-    why = f"consent {access.consent_id}" if access.consent_id else basis
+    why = f"consent {access.consent_id}" if access.consent_id else f"dossier {access.legal_reference}"
     return Happening(
         access.consumer_name or access.consumer,
         GATEWAY if access.provider else PORTAL,

@@ -49,7 +49,7 @@ class Step:
         return bool(self.happenings) and all(happening.as_expected for happening in self.happenings)
 
 
-def refused(who: str, whom: str, what: str, expected: str, call: Callable[[], object], note: str = "") -> Happening:
+def refused(who: str, whom: str, what: str, expected: str, call: Callable[[], object]) -> Happening:
     """Make a call that should be refused with reason `expected`, and tell what came of it."""
     try:
         call()
@@ -57,11 +57,11 @@ def refused(who: str, whom: str, what: str, expected: str, call: Callable[[], ob
         why = explain(error)
         index = why.metadata.get("log_index")
         log_index = int(index) if index is not None else None
-        return Happening(who, whom, what, why.reason, expected, log_index=log_index, note=note or why.message)
-    return Happening(who, whom, what, DONE, expected, note=note)
+        return Happening(who, whom, what, why.reason, expected, log_index=log_index, note=why.message)
+    return Happening(who, whom, what, DONE, expected)
 
 
-def released(who: str, whom: str, what: str, receipt: Receipt, note: str = "") -> Happening:
+def released(who: str, whom: str, what: str, receipt: Receipt, note: str) -> Happening:
     """Tell of an exchange that went through."""
     return Happening(
         who,
