@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 class Fabric:
     """The running services of one world."""
 
-    def __init__(self, world: World, clock: Clock, filling: Filling, first_port: int, otlp_endpoint: str = "") -> None:
+    def __init__(self, world: World, clock: Clock, filling: Filling, first_port: int, otlp_endpoint: str) -> None:
         """`first_port`: each service's port as far from it as in the registry; 0: free ports.
 
         `otlp_endpoint`: where the gateway's traces go, OTLP over HTTP; empty: none are made.
@@ -28,7 +28,7 @@ class Fabric:
         self._first_port = first_port
         self._undo = ExitStack()
 
-    def start(self, tell: Callable[[str], None] = lambda _step: None) -> Endpoints:
+    def start(self, tell: Callable[[str], None]) -> Endpoints:
         """Start every service, filling databases that are empty, and return where they are.
 
         `tell` hears what is being done. Raises OSError if a fixed port is taken; nothing is left running then.

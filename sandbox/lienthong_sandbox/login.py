@@ -70,9 +70,7 @@ class Citizen:
 class OidcLogin:
     """The server side of a client: sends the citizen to the provider and exchanges the code she brings back."""
 
-    def __init__(
-        self, registration: ClientRegistration, issuer: str, authority: bytes, scope: str = "openid profile"
-    ) -> None:
+    def __init__(self, registration: ClientRegistration, issuer: str, authority: bytes, scope: str) -> None:
         """`scope` is what the client asks for; it is shown to the citizen."""
         self._registration = registration
         self._scope = scope

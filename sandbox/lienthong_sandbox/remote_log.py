@@ -116,7 +116,7 @@ def _verified(
     shown = key.open(note)
     source = GatewaySource(stub, shown.size)
     if seen is None or seen.size == 0:
-        return verify_source(source, key, shown, progress=progress)
+        return verify_source(source, key, shown, progress)
     try:
         proof = check_growth(seen, shown, consistency_proofs(stub))
     except NotConsistent as refuted:
@@ -124,7 +124,7 @@ def _verified(
     if shown.size == seen.size:
         return Verification(shown.size, shown.root, 0, None, note)
     beginning = Beginning(seen, shown_peaks(seen.size, shown.size, proof, seen.root))
-    return verify_source(source, key, shown, beginning, progress)
+    return verify_source(source, key, shown, progress, beginning)
 
 
 def _check_not_pruned_since(stub: ExchangeLogServiceStub, minimum: int, fault: Fault) -> None:
@@ -135,9 +135,9 @@ def _check_not_pruned_since(stub: ExchangeLogServiceStub, minimum: int, fault: F
 
 
 def _why(source: GatewaySource, key: VerifierKey, refuted: NotConsistent, progress: Progress) -> Verification:
-    verification = verify_source(source, key, refuted.seen, progress=progress)
+    verification = verify_source(source, key, refuted.seen, progress)
     if verification.fault is None:
-        verification = verify_source(source, key, refuted.shown, progress=progress)
+        verification = verify_source(source, key, refuted.shown, progress)
     if verification.fault is not None:
         return verification
     message = f"{refuted} Its entries do, so its proofs are wrong."

@@ -48,7 +48,7 @@ def _verify_stored(
     source: DatabaseSource, key: VerifierKey, seen: Checkpoint | None, progress: Progress
 ) -> Verification:
     """Check a log, and what else is stored with it."""
-    verification = verify_source(source, key, seen, progress=progress)
+    verification = verify_source(source, key, seen, progress)
     if verification.fault is not None:
         return verification
     return replace(verification, fault=_fault_beside(source, verification.size))
@@ -70,19 +70,20 @@ def _fault_beside(source: DatabaseSource, size: int) -> Fault | None:
 def verify_source(
     source: LogSource,
     key: VerifierKey,
-    seen: Checkpoint | None = None,
+    seen: Checkpoint | None,
+    progress: Progress,
     beginning: Beginning | None = None,
-    progress: Progress = untold,
 ) -> Verification:
     """Check a log from wherever it is read, the whole of it or what follows a beginning.
 
     A checkpoint that an entry names is vouched for by the newest one's signature, which covers that entry. In a log
     that is not sound what vouches may itself be forged, so what is wrong is found by checking each signature.
     """
-    vouched = _walked(Walk(source, key, seen, beginning or Beginning(), vouching=True), source, progress)
+    start = beginning or Beginning()
+    vouched = _walked(Walk(source, key, seen, start, vouching=True), source, progress)
     if vouched.fault is None:
         return vouched
-    return _walked(Walk(source, key, seen, beginning or Beginning(), vouching=False), source, progress)
+    return _walked(Walk(source, key, seen, start, vouching=False), source, progress)
 
 
 def _walked(walk: Walk, source: LogSource, progress: Progress) -> Verification:
