@@ -47,7 +47,7 @@ def reason(call: Callable[[], object]) -> str:
 
 
 def test_a_monitor_that_has_only_the_files_recomputes_the_signed_root(source: TileSource) -> None:
-    _, size, root, *_ = source.read("checkpoint").decode().split("\n")
+    _, size, root, *_ = source.checkpoint().decode().split("\n")
     tree = Tree.of(leaf_hash(leaf) for leaf in leaves(source))
     assert (tree.size, SIZE) == (int(size), int(size))
     assert json.loads(leaves(source)[SIZE - 1])["exchange_id"] == f"exchange-{SIZE - 1}"
@@ -135,7 +135,7 @@ def test_an_entry_that_a_bundle_cannot_hold_is_not_cut_short() -> None:
 def test_an_empty_log_has_a_checkpoint_and_no_tiles(tmp_path: Path) -> None:
     engine = filled(sqlite_url(tmp_path / "log.sqlite"), 0)
     source = TileSource(engine)
-    assert source.read("checkpoint").decode().split("\n")[1] == "0"
+    assert source.checkpoint().decode().split("\n")[1] == "0"
     assert reason(lambda: source.read("tile/0/000.p/1")) == "TILE_UNKNOWN"
     assert reason(lambda: source.read("tile/entries/000.p/1")) == "TILE_UNKNOWN"
     engine.dispose()

@@ -139,12 +139,10 @@ class TileSource:
         self._statements = TileStatements(engine.dialect)
 
     def read(self, path: str) -> bytes:
-        """Return the file at a path without a leading slash: `checkpoint`, `tile/0/000`, `tile/entries/000.p/7`.
+        """Return the tile or the entries at a path without a leading slash: `tile/0/000`, `tile/entries/000.p/7`.
 
         Refused: TILE_UNKNOWN, also for a path that is not written as specified.
         """
-        if path == "checkpoint":
-            return self.checkpoint()
         parsed = TilePath.parse(path)
         if parsed is None:
             message = "There is no such file: the log has checkpoint, tile/LEVEL/INDEX and tile/entries/INDEX."
