@@ -38,7 +38,7 @@ def accesses(place: Place, session: Sequence[tuple[str, str]]) -> Step:
 def proof(place: Place) -> Step:
     """Step 7: an auditor verifies a copy of the log, alters one entry of the copy, and verifies again."""
     with tempfile.TemporaryDirectory(prefix="lienthong-audit-") as folder:
-        engine, key = copy_log(place.audit_channel, Path(folder) / "log.sqlite")
+        engine, key = copy_log(place.auditor.channel, Path(folder) / "log.sqlite")
         try:
             intact = verify_log(engine, key)
             altered_index = _alter_an_exchange(engine)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-import grpc
-
 from lienthong.api.portal.v1.portal_pb2_grpc import PortalServiceStub
 from lienthong_core.clock import Clock
 from lienthong_sandbox.client import SystemClient
@@ -49,8 +47,3 @@ class Place:
     def citizen(self, key: str) -> Citizen:
         """Return a persona at her browser."""
         return Citizen(persona(key).personal_number, self.app.tls.authority)
-
-    @property
-    def audit_channel(self) -> grpc.Channel:
-        """The auditor's channel to the gateway."""
-        return self.auditor.channel
