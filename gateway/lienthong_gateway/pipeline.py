@@ -221,7 +221,7 @@ class Pipeline:
 
 
 def _refusal(error: Exception, trace: Trace) -> Refusal:
-    """Return what an exchange is refused with when a step failed."""
+    """Return what an exchange is refused with when a step failed; a failure that nobody foresaw is logged."""
     if isinstance(error, Refusal):
         return error
     log_failure(_log, f"exchange {trace.exchange_id}", error)
