@@ -70,8 +70,14 @@ def test_the_page_says_for_which_child_the_representative_decides(world: Identit
         MAI,
         "You decide for a child whom you represent: Lê Gia Hân.",
         "From 7 on",
+        "from when child and representative have both approved",
     ):
         assert shown in text
+
+
+def test_who_approves_first_is_not_told_that_the_period_begins_with_that(world: IdentityWorld) -> None:
+    world.consents.ask(subject_number=CHILD)
+    assert "from when child and representative have both approved" in visit(world, CHILD)[1].response.text
 
 
 def test_a_representative_signs_as_such_and_for_a_small_child_alone(world: IdentityWorld) -> None:
