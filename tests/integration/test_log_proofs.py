@@ -1,5 +1,6 @@
 """Receipts, checkpoints, proofs and cosignatures from a running gateway, and its log verified from outside."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,15 +13,18 @@ from sqlalchemy import delete, insert, update
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong.api.exchange.v1.log_pb2_grpc import ExchangeLogServiceStub
 from lienthong.client import CallContext
-from lienthong_core.database import sqlite_url, writing
+from lienthong_core.database import snapshot, sqlite_url, writing
 from lienthong_core.systems import SystemId
 from lienthong_gateway.log.batch import Job
 from lienthong_gateway.log.checkpoint import EMPTY, Checkpoint, CheckpointKey
 from lienthong_gateway.log.cosignature import CosigningKey
+from lienthong_gateway.log.export import write_export
+from lienthong_gateway.log.growth import TILE_WIDTH
 from lienthong_gateway.log.leaf import Entry
 from lienthong_gateway.log.merkle import leaf_hash
 from lienthong_gateway.log.proofs import check_consistency, check_inclusion
 from lienthong_gateway.log.store import CHECKPOINTS, ENTRIES
+from lienthong_gateway.log.stored_range import StoredRange
 from lienthong_gateway.log.tiles import TileSource
 from lienthong_gateway.log.verdict import FaultKind, Verification
 from lienthong_gateway.log.witness import Witness
@@ -104,6 +108,23 @@ def test_a_system_gets_no_receipt_of_what_is_not_its_own_request(
     why = refusal_of(lambda: receipt(world, index, system))
     assert (why.status, why.reason) == (grpc.StatusCode.NOT_FOUND, "LOG_ENTRY_UNKNOWN")
     assert newest(world).checkpoint.tree_size == before + 1
+
+
+def test_nobody_is_told_that_an_entry_was_pruned_that_somebody_deleted(tmp_path: Path) -> None:
+    url, key = sqlite_url(tmp_path / "gateway.sqlite"), CheckpointKey.create()
+    engine = filled(url, OLD, key)
+    with gateway_world(url, checkpoint_key=key) as world:
+        with writing(engine) as connection:
+            connection.execute(delete(ENTRIES).where(ENTRIES.c.log_index < TILE_WIDTH))
+        why = refusal_of(lambda: receipt(world, 1, members.PORTAL))
+        bundle = world.curl(tmp_path, members.AUDITOR).get("/tile/entries/000").json
+        with snapshot(engine) as connection, pytest.raises(IndexError) as refused:
+            write_export(StoredRange(connection), 0, None, tmp_path / "range.jsonl", key.verifier)
+    engine.dispose()
+
+    assert (why.reason, bundle["reason"]) == ("ENTRY_PRUNED", "ENTRY_PRUNED")
+    for said in (why.message, bundle["detail"], str(refused.value)):
+        assert re.search("missing,.* `lienthong log verify` tells", said), said
 
 
 def test_a_receipt_is_recorded_before_it_is_given(world: GatewayWorld) -> None:

@@ -80,7 +80,7 @@ def test_any_range_of_a_running_gateways_log_proves_itself(world: GatewayWorld, 
 
 def test_what_was_pruned_is_not_exported_and_what_is_left_is(world: GatewayWorld, folder: Path) -> None:
     prune(world, 512)
-    with pytest.raises(IndexError, match="Entries 100 to 511 were pruned; the log is whole from 512 on"):
+    with pytest.raises(IndexError, match="has entries 100 to 511 no more; it is whole from 512 on"):
         log(world).export(100, SIZE - 1, folder / "range.jsonl", KEY.verifier)
     assert list(folder.iterdir()) == []
 

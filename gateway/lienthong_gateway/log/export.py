@@ -81,8 +81,8 @@ def write_export(
     if not 0 <= first < end <= size:
         raise IndexError(f"The log has {size} entries, from 0 on; {first} to {end - 1} is no range of them.")
     if first < (minimum := source.minimum):
-        message = f"Entries {first} to {min(end, minimum) - 1} were pruned; the log is whole from {minimum} on."
-        raise IndexError(message)
+        message = f"The log has entries {first} to {min(end, minimum) - 1} no more; it is whole from {minimum} on."
+        raise IndexError(f"{message} Whether they were pruned or are missing, `lienthong log verify` tells.")
     header = {
         "format": FORMAT,
         "first": first,

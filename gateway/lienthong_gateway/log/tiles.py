@@ -190,8 +190,9 @@ def check_not_pruned(connection: Connection, index: int) -> None:
     minimum = minimum_index(connection)
     if 0 <= index < minimum:
         message = (
-            f"Entry {index} was pruned, as all before {minimum}: it had been kept as long as it must be. An entry of "
-            "the event PRUNING has the digest of the file that holds it; proofs of it are still given."
+            f"The log has entry {index} no more, nor any before {minimum}. If they were pruned, as they had been kept "
+            "as long as they must be, an entry of the event PRUNING has the digest of the file that holds them; if "
+            "there is none, they are missing, which `lienthong log verify` tells. Proofs of them are still given."
         )
         raise not_found("ENTRY_PRUNED", message)
 

@@ -178,8 +178,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     once, or for one consumer.
     """
     ERROR_REASON_ENTRY_PRUNED: _ErrorReason.ValueType  # 166
-    """NOT_FOUND: the entry was pruned, as it had been kept as long as it must be; a receipt that was kept, and the file that
-    holds what was pruned, still prove it.
+    """NOT_FOUND: the log has the entry no more: it was pruned, as it had been kept as long as it must be, if an entry of the
+    event `PRUNING` says so, and is missing if none does, which verifying the log tells. A receipt that was kept, and the
+    file that holds what was pruned, still prove it.
     """
     ERROR_REASON_MINIMUM_INDEX_INVALID: _ErrorReason.ValueType  # 167
     """INVALID_ARGUMENT: a minimum index is a multiple of 256, larger than the present one by at most 4,096, within the log."""
@@ -402,8 +403,9 @@ ERROR_REASON_SUMMARY_TOO_LARGE: ErrorReason.ValueType  # 165
 once, or for one consumer.
 """
 ERROR_REASON_ENTRY_PRUNED: ErrorReason.ValueType  # 166
-"""NOT_FOUND: the entry was pruned, as it had been kept as long as it must be; a receipt that was kept, and the file that
-holds what was pruned, still prove it.
+"""NOT_FOUND: the log has the entry no more: it was pruned, as it had been kept as long as it must be, if an entry of the
+event `PRUNING` says so, and is missing if none does, which verifying the log tells. A receipt that was kept, and the
+file that holds what was pruned, still prove it.
 """
 ERROR_REASON_MINIMUM_INDEX_INVALID: ErrorReason.ValueType  # 167
 """INVALID_ARGUMENT: a minimum index is a multiple of 256, larger than the present one by at most 4,096, within the log."""
