@@ -5,7 +5,7 @@ This is the inner loop of verification. It parses no JSON but of the few entries
 member's name and the beginning of its value.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -87,8 +87,10 @@ class Portions:
 
 def checked(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[Page]:
     """Give entries that should be those from index `first` on; then raises RowFault, if one is not."""
+    # One log names the same few systems over and over.
+    member = lru_cache(_CACHED)(_member)
     for rows in pages:
-        found = _Found()
+        found = _Found(member)
         try:
             found.add(rows, first)
         except RowFault:
@@ -101,8 +103,9 @@ def checked(pages: Iterator[Sequence[StoredRow]], first: int) -> Iterator[Page]:
 
 @dataclass(slots=True)
 class _Found:
-    """What the sound ones among some rows come to."""
+    """What the sound ones among some rows come to; `member` is `_member`, which remembers what it wrote."""
 
+    member: Callable[[str, object], bytes]
     hashes: list[bytes] = field(default_factory=list[bytes])
     after: list[bytes] = field(default_factory=list[bytes])
     pruned: int = 0
@@ -112,7 +115,7 @@ class _Found:
         return Page(self.hashes, self.after, self.pruned, self.minimum)
 
     def add(self, rows: Sequence[StoredRow], first: int) -> None:
-        hashes, after = self.hashes, self.after
+        hashes, after, member = self.hashes, self.after, self.member
         for index, (log_index, leaf, stored, subject, consumer, provider) in enumerate(rows, first):
             if log_index != index:
                 raise RowFault(index, f"Entry {index} is missing: the next one stored is {log_index}.", log_index)
@@ -126,8 +129,8 @@ class _Found:
                 raise RowFault(index, message)
             if (
                 (subject is not NO_COLUMN and (f'"subject":"{subject}"'.encode() not in leaf or '"' in str(subject)))
-                or (consumer is not NO_COLUMN and _member("consumer", consumer) not in leaf)
-                or (provider is not NO_COLUMN and _member("provider", provider) not in leaf)
+                or (consumer is not NO_COLUMN and member("consumer", consumer) not in leaf)
+                or (provider is not NO_COLUMN and member("provider", provider) not in leaf)
             ):
                 message = (
                     f"Entry {index} was altered: it is no longer found under the citizen or system that it is about."
@@ -138,7 +141,6 @@ class _Found:
             after.append(leaf[_DIGEST] if leaf.startswith(_AFTER) else b"")
 
 
-@lru_cache(_CACHED)
 def _member(name: str, value: object) -> bytes:
     """Return how a member with this value is written; what no leaf contains if the value could reach beyond it."""
     text = str(value)
