@@ -1,16 +1,13 @@
 """One sandbox for all tests that only read from it or bring their own citizens."""
 
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lienthong_sandbox import Sandbox
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
