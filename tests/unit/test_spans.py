@@ -1,5 +1,9 @@
-"""When an exchange's spans are: counted from when the call was taken on, by the clock that its steps are timed with."""
+"""When an exchange's spans are: counted from when the call was taken on, by the clock that its steps are timed with.
 
+And how long is waited for them at the end.
+"""
+
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from lienthong_gateway.call import GRPC
 from lienthong_gateway.exchange import Trace
 from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
-from lienthong_gateway.telemetry.spans import OpenTelemetrySpans
+from lienthong_gateway.telemetry.spans import OpenTelemetrySpans, otlp_spans
+from tests.support.collector import Collector
 
 SECOND_NS = 1_000_000_000
 SECOND_US = 1_000_000
@@ -61,3 +66,14 @@ def test_a_span_lasts_as_long_as_its_call_whatever_the_machines_clock_was_set_to
     step, whole = map(times, exporter.get_finished_spans())
     assert step == (whole[0], whole[0] + 3600 * SECOND_NS)
     assert whole[1] >= step[1]
+
+
+def test_a_collector_that_hangs_is_not_waited_for_at_the_end_until_containers_are_killed() -> None:
+    with Collector() as silent:
+        spans = otlp_spans(silent.endpoint, "gateway")
+        for _ in range(2_000):
+            trace = Trace.begin("/a.B/C", b"")
+            spans.begin(trace, None, GRPC).end(trace, Outcome(RELEASED, "OK"))
+        began = time.monotonic()
+        spans.close()
+    assert time.monotonic() - began < 10

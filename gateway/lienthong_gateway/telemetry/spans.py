@@ -9,6 +9,7 @@ Names and statuses are those of OpenTelemetry's conventions for RPC
 it is a text of the caller's.
 """
 
+import threading
 import time
 
 from opentelemetry import trace as otel
@@ -25,6 +26,8 @@ from lienthong_gateway.telemetry.outcome import RELEASED, Outcome
 from lienthong_gateway.telemetry.trace_context import TraceContext
 
 _EXPORT_WITHIN_S = 5.0
+_LAST_EXPORTS_BEGIN_WITHIN_S = 2.0
+"""When the gateway stops. With the time that one takes, this has to be less than the 10 s that containers are given."""
 _UNKNOWN_METHOD = "_OTHER"
 # Of a server's spans: all others are the caller's affair (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/).
 _ERRORS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
@@ -50,7 +53,7 @@ class OpenTelemetrySpans:
         return OpenSpan(self._tracer, span, began, rpc_system)
 
     def close(self) -> None:
-        """Export what is left, within some seconds."""
+        """Export what is left, within 10 seconds."""
         self._provider.shutdown()
 
 
@@ -120,7 +123,23 @@ def _span_of(caller: TraceContext) -> otel.Span:
     return NonRecordingSpan(context)
 
 
+class _Batches(BatchSpanProcessor):
+    """Exports in batches; at the end gives up what is left if the collector hangs, which each batch would wait for."""
+
+    def __init__(self, exporter: OTLPSpanExporter) -> None:
+        super().__init__(exporter)
+        self._exporter = exporter
+
+    def shutdown(self) -> None:
+        """Export what is left."""
+        give_up = threading.Timer(_LAST_EXPORTS_BEGIN_WITHIN_S, self._exporter.shutdown)
+        give_up.start()
+        super().shutdown()  # type: ignore[no-untyped-call]
+        give_up.cancel()
+        give_up.join()
+
+
 def otlp_spans(endpoint: str, service: str) -> OpenTelemetrySpans:
     """Return spans that are exported in batches to an OTLP/HTTP endpoint, such as `http://127.0.0.1:4318/v1/traces`."""
     exporter = OTLPSpanExporter(endpoint=endpoint, timeout=_EXPORT_WITHIN_S)
-    return OpenTelemetrySpans(BatchSpanProcessor(exporter), service)
+    return OpenTelemetrySpans(_Batches(exporter), service)
