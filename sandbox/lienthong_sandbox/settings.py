@@ -22,6 +22,17 @@ def _read(text: object) -> object:
         raise ValueError('write a JSON object, such as {"gateway": "..."}') from error
 
 
+def _named(*known: str) -> AfterValidator:
+    """Return what refuses any other name: one that is misspelt would leave the usual place in use."""
+
+    def check(by_name: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(by_name.keys() - set(known)):
+            raise ValueError(f"there is no {', '.join(map(repr, unknown))}; the names are {', '.join(known)}")
+        return by_name
+
+    return AfterValidator(check)
+
+
 # Read here: of text that is no JSON the library tells in another way than of every other fault.
 _ByName = Annotated[dict[str, str], NoDecode, BeforeValidator(_read)]
 
@@ -35,9 +46,9 @@ class ServiceSettings(BaseSettings):
     """Folder of the world; the service's own subfolder is enough."""
     host: str = "0.0.0.0"  # noqa: S104 (inside its container; what is published is compose's decision)
     """Address to listen on."""
-    addresses: _ByName = {}
+    addresses: Annotated[_ByName, _named(*(service.name for service in SERVICES))] = {}
     """JSON object: where services answer gRPC, `host:port` by name; left out: the name and its usual port."""
-    urls: _ByName = {}
+    urls: Annotated[_ByName, _named(*(service.name for service in SERVICES if service.web_port))] = {}
     """JSON object: services' pages as browsers see them, by name; left out: `https://localhost` and the usual port."""
     identity_backchannel: str = "https://identity:7444"
     """Where other services reach the identity provider's pages, if not under the address that browsers see."""

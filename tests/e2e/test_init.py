@@ -49,7 +49,13 @@ def test_nobody_else_reads_the_secrets_that_are_made_anew_where_others_could_rea
 )
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("LIENTHONG_CITIZENS", "0"), ("LIENTHONG_URLS", '{"portal": '), ("LIENTHONG_ADDRESSES", "7")],
+    [
+        ("LIENTHONG_CITIZENS", "0"),
+        ("LIENTHONG_URLS", '{"portal": '),
+        ("LIENTHONG_URLS", '{"population": "https://localhost"}'),
+        ("LIENTHONG_ADDRESSES", "7"),
+        ("LIENTHONG_ADDRESSES", '{"gatway": "localhost:1"}'),
+    ],
 )
 def test_a_variable_that_is_not_understood_is_named_in_one_line_and_nothing_is_done(
     lienthong: str, tmp_path: Path, arguments: list[str], otherwise: str, variable: str, value: str
