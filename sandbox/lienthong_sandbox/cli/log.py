@@ -50,7 +50,10 @@ def verify(
     exported: Annotated[Path | None, typer.Option("--export", help="File that `lienthong log export` wrote.")] = None,
     key: Key = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint that you kept; the log must continue it.")] = None,
-    save: Annotated[Path | None, typer.Option(help="File to keep the last checkpoint in.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="File to keep the last checkpoint in; the log must continue the one that it holds already."),
+    ] = None,
 ) -> None:
     """Check a log, stored, running or exported: exit 0, or 1 with what is wrong and where."""
     console = Console()
@@ -61,7 +64,9 @@ def verify(
         if exported is not None:
             _verify_export(console, exported, key, checkpoint, save)
             return
-        verification = _verification(console, place, checkpoint)
+        # What was kept is the only evidence of another history: it is not written over unless the log continues it.
+        kept = save if checkpoint is None and save is not None and save.is_file() else checkpoint
+        verification = _verification(console, place, kept)
     except _FAILURES as error:
         fail("Not verified", error)
     try:
