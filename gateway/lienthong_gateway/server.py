@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +65,9 @@ from lienthong_gateway.web.peer import Peers
 from lienthong_gateway.web.server import GatewayWebServer
 
 _GRACE_S = 2.0
+_SERVERS = 4
+"""Of gRPC, on one address: each has some of the connections. A server takes its calls on one by one, each after two
+wakes of a thread. One alone does not keep up on a busy machine: calls wait in it, neither seen nor refused."""
 
 
 class GatewayServer:
@@ -139,7 +142,7 @@ class _State:
 class _Running:
     """What lives in the event loop."""
 
-    server: KeptServer
+    servers: Sequence[KeptServer]
     web: GatewayWebServer
     edge: Edge
     recording_shed: "asyncio.Task[None]"
@@ -186,14 +189,15 @@ class _Running:
             web = GatewayWebServer(config.web_host, config.web_port, config.tls, app, config.limits)
             undo.push_async_callback(web.stop)
             serve = partial(serve_grpc, config.address, config.tls, pipeline, config.limits, names)
-            server = KeptServer(serve, _GRACE_S)
-            await server.start()
+            servers = [KeptServer(serve, _GRACE_S) for _ in range(_SERVERS)]
+            for server in servers:
+                await server.start()
             await web.start()
             undo.pop_all()
-        return cls(server, web, edge, asyncio.create_task(edge.keep_recording_shed()), keys, forwarder)
+        return cls(servers, web, edge, asyncio.create_task(edge.keep_recording_shed()), keys, forwarder)
 
     async def end(self) -> None:
-        await asyncio.gather(self.server.stop(), self.web.stop())
+        await asyncio.gather(*(server.stop() for server in self.servers), self.web.stop())
         self.recording_shed.cancel()
         self.edge.record_shed()
         await self.forwarder.close()
