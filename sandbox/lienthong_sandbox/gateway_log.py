@@ -36,7 +36,13 @@ class GatewayLog:
 
         Raises IndexError if one was pruned meanwhile, LogDamaged if one is no entry.
         """
-        return prunable(self._leaves, first, before)
+        # Reading makes the log longer: what is added meanwhile is not looked at.
+        size = _shown(self._stub).checkpoint.tree_size
+
+        def leaves(start: int, end: int) -> Sequence[bytes]:
+            return [_whole(index, leaf) for index, leaf in _entries(self._stub, start, min(end, size))]
+
+        return prunable(leaves, first, before)
 
     def export(self, first: int, last: int | None, file: Path, key: VerifierKey, progress: Progress = untold) -> int:
         """Write entries up to `last`, None: the newest, to a file; return the index after the last.
@@ -45,15 +51,12 @@ class GatewayLog:
         """
         return write_export(_GatewayRange(self._stub), first, last, file, key, progress)
 
-    def _leaves(self, start: int, end: int) -> Sequence[bytes]:
-        return [_whole(index, leaf) for index, leaf in _entries(self._stub, start, end)]
-
 
 class _GatewayRange:
     """Entries of a gateway's log as it was when this was made."""
 
     def __init__(self, stub: ExchangeLogServiceStub) -> None:
-        shown = stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S)
+        shown = _shown(stub)
         self._stub = stub
         self.note = shown.checkpoint.note
         self.minimum = shown.minimum_index
@@ -80,6 +83,10 @@ class _GatewayRange:
             expected += 1
         if expected != end:
             raise ExportFault(ALTERED)
+
+
+def _shown(stub: ExchangeLogServiceStub) -> pb.GetCheckpointResponse:
+    return stub.GetCheckpoint(pb.GetCheckpointRequest(), timeout=_DEADLINE_S)
 
 
 def _entries(stub: ExchangeLogServiceStub, start: int, end: int) -> Iterator[tuple[int, bytes]]:

@@ -113,6 +113,13 @@ def test_what_can_be_pruned_is_what_is_old_enough_in_whole_tiles(world: GatewayW
     assert log(world).prunable(0, BEGIN + timedelta(days=1)) == range(1_024)
 
 
+def test_looking_for_what_can_be_pruned_does_not_read_on_what_that_reading_adds(world: GatewayWorld) -> None:
+    log(world).prunable(0, BEGIN + timedelta(days=1))
+
+    readings = [entry for entry in world.entries() if entry["method"].endswith("/ListEntries")]
+    assert len(readings) < 10, "one for each tile, and the test's own"
+
+
 def test_what_is_pruned_before_it_is_known_what_can_be_is_told(world: GatewayWorld) -> None:
     prune(world, 512)
     with pytest.raises(IndexError, match="Entry 0 was pruned while the log was read; begin with a later one"):
