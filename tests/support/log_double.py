@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from lienthong.api.exchange.v1 import log_pb2 as pb
 from lienthong_core.certificates import Authority
@@ -68,8 +68,8 @@ class LogDouble:
     ) -> pb.GetConsistencyProofResponse:
         """Prove what is shown."""
         with snapshot(self._shown) as connection:
-            prover = Prover(StoredTiles(connection, TileStatements(self._shown.dialect)), request.second_size)
-            return pb.GetConsistencyProofResponse(hashes=prover.consistency(request.first_size))
+            hashes = _prover(connection, request.second_size).consistency(request.first_size)
+        return pb.GetConsistencyProofResponse(hashes=hashes)
 
     def GetInclusionProof(  # noqa: N802 (gRPC's name)
         self,
@@ -78,7 +78,7 @@ class LogDouble:
     ) -> pb.GetInclusionProofResponse:
         """Prove that an entry is there."""
         with snapshot(self._proved) as connection:
-            prover = Prover(StoredTiles(connection, TileStatements(self._proved.dialect)), request.tree_size)
+            prover = _prover(connection, request.tree_size)
             leaf, hashes = prover.leaf_hash(request.log_index), prover.inclusion(request.log_index)
         return pb.GetInclusionProofResponse(leaf_hash=leaf, hashes=hashes, tree_size=request.tree_size)
 
@@ -109,6 +109,10 @@ class LogDouble:
         return pb.ListCheckpointsResponse(
             checkpoints=[pb.Checkpoint(tree_size=size, note=note) for size, note in stored if size <= self._up_to]
         )
+
+
+def _prover(connection: Connection, size: int) -> Prover:
+    return Prover(StoredTiles(connection, TileStatements(connection.dialect)), size)
 
 
 @contextmanager

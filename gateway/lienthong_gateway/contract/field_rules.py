@@ -106,9 +106,9 @@ class _Compiler:
             self.datasets.add(dataset)
         inside = self._inside(field, covered=covered or policy is not None)
         opened_by = frozenset[str]() if covered or policy is not None else self._opened_by(field)
-        return FieldRule(field.name, dataset, inside, _parts(field), opened_by, self._naming(field))
+        return FieldRule(field.name, dataset, inside, _parts(field), opened_by, self._naming_field(field))
 
-    def _naming(self, field: FieldDescriptor) -> str:
+    def _naming_field(self, field: FieldDescriptor) -> str:
         held = _held(field)
         naming = _naming(held) if held is not None else []
         if not naming:

@@ -12,7 +12,7 @@ from lienthong_gateway.log.checkpoint import VerifierKey
 from lienthong_gateway.log.export import verify_export
 from lienthong_gateway.log.verdict import Verification
 from lienthong_sandbox.cli import log_prune, log_witness
-from lienthong_sandbox.cli.log_places import LOG_FAILURES, LogPlace, text_of
+from lienthong_sandbox.cli.log_places import LOG_FAILURES, Key, LogPlace, text_of
 from lienthong_sandbox.cli.log_report import tell_export, tell_verification, working
 from lienthong_sandbox.cli.telling import fail, plain
 
@@ -26,9 +26,6 @@ Data: TypeAlias = Annotated[
 Gateway: TypeAlias = Annotated[str | None, typer.Option(help="Address of a running gateway, `HOST:PORT`.")]
 Certificate: TypeAlias = Annotated[
     Path | None, typer.Option(help="Folder with the auditor's `tls.crt`, `tls.key` and `ca.crt`, for --gateway.")
-]
-Key: TypeAlias = Annotated[
-    Path | None, typer.Option(help="File with the log's verifier key, if you keep your own copy of it.")
 ]
 
 

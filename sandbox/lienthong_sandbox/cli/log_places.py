@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import grpc
 import typer
@@ -33,6 +34,10 @@ LOG_FAILURES = (
     IndexError,
 )
 """What keeps a command from reading a log, or from writing a file that proves itself: told without a traceback."""
+
+Key: TypeAlias = Annotated[
+    Path | None, typer.Option(help="File with the log's verifier key, if you keep your own copy of it.")
+]
 
 
 @dataclass(frozen=True)

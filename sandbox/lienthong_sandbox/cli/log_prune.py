@@ -20,7 +20,7 @@ from lienthong_gateway.log.pruning import MOST_AT_ONCE
 from lienthong_gateway.log.tiles import LogDamaged
 from lienthong_sandbox.cli.acting_officer import Officer
 from lienthong_sandbox.cli.gateway_channel import gateway_channel
-from lienthong_sandbox.cli.log_places import LOG_FAILURES, LogPlace
+from lienthong_sandbox.cli.log_places import LOG_FAILURES, Key, LogPlace
 from lienthong_sandbox.cli.log_report import working
 from lienthong_sandbox.cli.telling import fail, plain
 from lienthong_seeds import members
@@ -41,9 +41,7 @@ def prune(
     auditor: Annotated[
         Path | None, typer.Option(help="Folder with the auditor's certificate, which reads the entries, for --gateway.")
     ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="File with the log's verifier key, if you keep your own copy of it.")
-    ] = None,
+    key: Key = None,
     officer: Officer = members.ADMINISTRATOR,
 ) -> None:
     """Move the oldest entries, of more than six months, to a file: exit 0, or 1 with the reason why not.
